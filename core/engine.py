@@ -1,0 +1,181 @@
+"""The stories on one page: admit, ask, report a score, check a key. The rooms do the work."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from datetime import timedelta
+from typing import Any, Self, TypeVar
+
+from mentorai.core import built_in
+from mentorai.core.admins import Admins
+from mentorai.core.audit import Audit
+from mentorai.core.chat import Chat
+from mentorai.core.clock import now
+from mentorai.core.conversations import Conversations
+from mentorai.core.database import Database
+from mentorai.core.datasets import Datasets
+from mentorai.core.errors import LaunchDenied, TurnDenied
+from mentorai.core.grades import Grade, Grades
+from mentorai.core.keys import CheckedKey, Keys
+from mentorai.core.mentors import Mentors
+from mentorai.core.organizations import Organizations
+from mentorai.core.outbox import Outbox
+from mentorai.core.people import People
+from mentorai.core.plugin_manager import Plugins
+from mentorai.core.quizzes import Quizzes
+from mentorai.core.retrieval import Retrieval
+from mentorai.core.sessions import Sessions
+from mentorai.core.settings import Settings
+from mentorai.core.values import Event, Launch, MentorRef, Session
+
+Room = TypeVar("Room")
+
+
+class Engine:
+    """Everything one installation can do, in one process."""
+
+    def __init__(self, settings: Settings, plugins: Plugins) -> None:
+        self.settings = settings
+        self.plugins = plugins
+        self.database = Database(settings.url_of_database)
+        self.organizations = Organizations(self.database)
+        self.people = People(self.database)
+        self.mentors = Mentors(self.database)
+        self.sessions = Sessions(self.database)
+        self.admins = Admins(self.database)
+        self.audit = Audit(self.database)
+        self.keys = Keys(self.database, settings)
+        self.datasets = Datasets(self.database, settings, plugins)
+        self.retrieval = Retrieval(self.database)
+        self.conversations = Conversations(self.database)
+        self.chat = Chat(self)
+        self.quizzes = Quizzes(self.database)
+        self.grades = Grades(self.database)
+        self.outbox = Outbox(self)
+        self._rooms: dict[Any, Any] = {}
+
+    @classmethod
+    def open(cls, settings: Settings, plugins: Iterable[tuple[str, object]] | None = None) -> Self:
+        """An engine with its tables in place and its plugins checked and told.
+
+        plugins: names and plugins to use instead of the installed ones (tests).
+        Raises ConfigurationError, PluginConflict.
+        """
+        manager = Plugins()
+        manager.add(built_in, "core")
+        if plugins is None:
+            manager.discover()
+        else:
+            for name, plugin in plugins:
+                manager.add(plugin, name)
+        manager.check()
+        engine = cls(settings, manager)
+        engine.database.upgrade()
+        engine.organizations.put("default", "Default")
+        manager.tell("engine_started", engine=engine)
+        return engine
+
+    def room(self, kind: Callable[["Engine"], Room]) -> Room:
+        """The one `kind(engine)` of this engine: how a plugin keeps its own state here."""
+        if kind not in self._rooms:
+            self._rooms.setdefault(kind, kind(self))
+        found: Room = self._rooms[kind]
+        return found
+
+    def admit(self, launch: Launch, *, way: str = "cookie", binding: str = "") -> Session:
+        """Let a validated launch in: recognise, refine, judge, choose the mentor, open a session.
+
+        way: how the browser was recognised (cookie, storage, new_tab). binding: what the browser
+        must show to use the session, kept as a hash.
+        Raises LaunchDenied; NotFound when no mentor answers in this place.
+        """
+        launch = self.refine(launch)
+        denial = self.plugins.judge("judge_launch", launch=launch)
+        if denial:
+            raise LaunchDenied(denial.reason)
+        ref: MentorRef = self.choose_mentor(launch)
+        with self.database.write() as connection:
+            arrival = self.people.put_arrival(connection, launch)
+            if arrival.resource_link_id:
+                self.mentors.place(connection, launch, arrival.resource_link_id, ref)
+            session = self.sessions.open(
+                connection,
+                organization_id=launch.organization_id,
+                mentor_id=ref.mentor_id,
+                person_id=arrival.person.id,
+                role=launch.role,
+                expires_at=now() + timedelta(hours=self.settings.session_hours),
+                context_id=arrival.context_id,
+                resource_link_id=arrival.resource_link_id,
+                registration_id=launch.registration_id,
+                quiz_id=ref.quiz_id,
+                locale=launch.locale,
+                return_url=launch.return_url,
+                way=way,
+                binding=binding,
+            )
+        self.plugins.tell("launch_admitted", launch=launch, session=session)
+        return session
+
+    def refine(self, launch: Launch) -> Launch:
+        """The launch with its family recognised and what that family says differently mended."""
+        from dataclasses import replace
+
+        family = self.plugins.ask_first(
+            "recognise_platform", issuer=launch.issuer, family_code=launch.family_code
+        )
+        launch = replace(launch, family_code=family or "lti")
+        refined: Launch | None = self.plugins.ask_first(
+            "refine_launch", platform=launch.platform, launch=launch
+        )
+        return refined or launch
+
+    def choose_mentor(self, launch: Launch) -> MentorRef:
+        """Who answers in the launch's place. Raises NotFound."""
+        from mentorai.core.errors import NotFound
+
+        ref: MentorRef | None = self.plugins.ask_first("choose_mentor", engine=self, launch=launch)
+        if ref is None:
+            raise NotFound("No mentor has been chosen for this place yet.")
+        return ref
+
+    def ask(
+        self, session: Session, message: str, *, conversation_id: str | None = None
+    ) -> Iterator[Event]:
+        """Answer a message of a person in a session, event by event; the turn is kept.
+
+        Raises before the first event: TurnDenied, InputRejected, NotFound, TooManyStreams.
+        Closing the iterator stops the answer and keeps what there is of it.
+        """
+        denial = self.plugins.judge("judge_turn", session=session, message=message)
+        if denial:
+            raise TurnDenied(denial.reason)
+        return self.chat.answer(
+            organization_id=session.organization_id,
+            mentor_id=session.mentor_id,
+            message=message,
+            conversation_id=conversation_id,
+            session=session,
+        )
+
+    def report_score(self, **facts: Any) -> Grade:
+        """Take a score and its outbox row in one transaction (see Grades.put), and wake the worker.
+
+        Raises ScoreOutOfRange, NotFound.
+        """
+        with self.database.write() as connection:
+            grade = self.grades.put(connection, **facts)
+            self.outbox.put(connection, grade)
+        self.outbox.wake()
+        return grade
+
+    def check_key(self, text: str | None, *, scope: str | None, address: str) -> CheckedKey:
+        """The key behind `text`, if it is alive and has `scope`; plugins are told either way.
+
+        Raises KeyMissing, KeyUnknown, KeyExpired, KeyInactive, KeyScopeTooSmall.
+        """
+        return self.keys.check(text, scope=scope, address=address)
+
+    def close(self) -> None:
+        """Write what is still in memory and give the connections back."""
+        with closing(self.database):
+            self.keys.flush()

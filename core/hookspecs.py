@@ -1,0 +1,224 @@
+"""Every hook, one flat list: read it from top to bottom to learn what a plugin can do.
+
+The name's form tells the kind (docs/hooks.md):
+judge_* asks all, and one Denial, or a plugin that raises, refuses;
+recognise_, refine_, choose_, find_, push_, list_, read_, complete_, validate_ and
+registration_document take the first answer that is not None ("not mine" is None);
+a past participle is told afterwards, and its errors are logged;
+nouns collect what every plugin gives.
+
+An implementation may leave out arguments that it does not need.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import pluggy
+
+from mentorai.core.values import (
+    AdminTab,
+    Denial,
+    Event,
+    GradePlace,
+    Launch,
+    LineItem,
+    Link,
+    Member,
+    MentorRef,
+    Passage,
+    Person,
+    Platform,
+    PlatformProfile,
+    Receipt,
+    RequestFacts,
+    Result,
+    Score,
+    Section,
+    Session,
+    Turn,
+    TurnRequest,
+)
+
+if TYPE_CHECKING:
+    from mentorai.core.engine import Engine
+
+PROJECT = "mentorai"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+# --- what an LMS is -----------------------------------------------------------------------
+
+
+@hookspec
+def platform_profile() -> PlatformProfile:  # type: ignore[empty-body]
+    """Give what is special about your family of LMS. Collected once, at start."""
+
+
+@hookspec(firstresult=True)
+def recognise_platform(issuer: str, family_code: str) -> str | None:
+    """Name the family of LMS behind a launch. Asked once a launch; lti_launch answers last."""
+
+
+@hookspec(firstresult=True)
+def refine_launch(platform: Platform, launch: Launch) -> Launch | None:
+    """Mend what this family of LMS says differently. Asked once a launch, after its checks."""
+
+
+@hookspec(firstresult=True)
+def registration_document(platform: str, tool: dict[str, Any]) -> dict[str, Any] | None:
+    """Give the document that an administrator of this family pastes to register the tool."""
+
+
+# --- who may come in ----------------------------------------------------------------------
+
+
+@hookspec
+def judge_launch(launch: Launch) -> Denial | None:
+    """Refuse a launch, or let it pass with None. Asked before a session is opened."""
+
+
+@hookspec
+def judge_session(session: Session, request_facts: RequestFacts) -> Denial | None:
+    """Refuse a request of an open session, or let it pass with None."""
+
+
+@hookspec
+def judge_turn(session: Session, message: str) -> Denial | None:
+    """Refuse a message, or let it pass with None. Asked before the mentor answers."""
+
+
+@hookspec(firstresult=True)
+def choose_mentor(engine: "Engine", launch: Launch) -> MentorRef | None:
+    """Choose who answers in this place. The core asks last: placement, custom, only mentor."""
+
+
+@hookspec(firstresult=True)
+def validate_credential(credential: str) -> Person | None:
+    """Say whose credential this is. Asked by /sso/validate after our own sessions."""
+
+
+# --- grades and rosters -------------------------------------------------------------------
+
+
+@hookspec(firstresult=True)
+def find_line_item(engine: "Engine", place: GradePlace) -> LineItem | None:
+    """Find the gradebook column of a place, or make it. Asked once a place, then remembered.
+
+    Raises NoLineItem if the platform offers none; PlatformError if it cannot be reached.
+    """
+
+
+@hookspec(firstresult=True)
+def push_score(
+    engine: "Engine", platform: Platform, line_item: LineItem, score: Score
+) -> Receipt | None:
+    """Bring one score to the platform. Asked by the outbox, never twice at once for a person.
+
+    Raises ScoreRejected when sending it again cannot help; PlatformError otherwise.
+    """
+
+
+@hookspec(firstresult=True)
+def push_scores(
+    engine: "Engine", platform: Platform, line_item: LineItem, scores: Sequence[Score]
+) -> Sequence[Receipt | Exception] | None:
+    """Bring many scores at once; one answer a score, in order. None: one by one."""
+
+
+@hookspec(firstresult=True)
+def read_results(
+    engine: "Engine", platform: Platform, line_item: LineItem
+) -> Sequence[Result] | None:
+    """Read what the gradebook holds."""
+
+
+@hookspec(firstresult=True)
+def list_members(
+    engine: "Engine", platform: Platform, memberships_url: str
+) -> Iterator[Member] | None:
+    """Read the roster of a context, page by page."""
+
+
+# --- answering ----------------------------------------------------------------------------
+
+
+@hookspec(firstresult=True)
+def read_document(media_type: str, stream: BinaryIO) -> Sequence[Section] | None:
+    """Read a document into sections of plain text. The core's readers answer last.
+
+    Raises DocumentUnreadable if the kind is yours and the content is broken.
+    """
+
+
+@hookspec(firstresult=True)
+def find_passages(engine: "Engine", mentor_id: str, question: str) -> Sequence[Passage] | None:
+    """Find the passages that may answer a question, best first. The core's search is last."""
+
+
+@hookspec(firstresult=True)
+def complete_turn(request: TurnRequest) -> Iterator[Event] | None:
+    """Answer a message: TokenEvents, a SourcesEvent, a DoneEvent. The core quotes last.
+
+    Raises ModelError before the first event to let the quoting answer step in.
+    """
+
+
+# --- told afterwards ----------------------------------------------------------------------
+
+
+@hookspec
+def engine_started(engine: "Engine") -> None:
+    """The toolkit is ready in this process; keep the engine if you need it."""
+
+
+@hookspec
+def launch_admitted(launch: Launch, session: Session) -> None:
+    """A launch was accepted and its session opened."""
+
+
+@hookspec
+def turn_finished(session: Session | None, turn: Turn) -> None:
+    """A reply is complete, stopped or failed. session is None for a turn by API key."""
+
+
+@hookspec
+def score_settled(grade_id: str, status: str) -> None:
+    """A score was sent, superseded, failed for good, or found to have no gradebook."""
+
+
+@hookspec
+def key_checked(key_id: str, accepted: bool, code: str) -> None:
+    """An API key was accepted or refused; code is empty or the error's code."""
+
+
+@hookspec
+def session_ended(session: Session) -> None:
+    """A session was ended before it ran out."""
+
+
+# --- pages and commands -------------------------------------------------------------------
+
+
+@hookspec
+def web_routes(engine: "Engine") -> Any:
+    """Give a Flask Blueprint, or None. Collected once, when the web application is made."""
+
+
+@hookspec
+def frame_ancestors(engine: "Engine", session: Session) -> Sequence[str]:  # type: ignore[empty-body]
+    """Give the origins whose pages may frame this session."""
+
+
+@hookspec
+def sign_in_links() -> Sequence[Link]:  # type: ignore[empty-body]
+    """Give ways to sign in to the standalone admin."""
+
+
+@hookspec
+def admin_tabs() -> Sequence[AdminTab]:  # type: ignore[empty-body]
+    """Give tabs to add to a mentor's pages in the admin."""
+
+
+@hookspec
+def commands() -> Sequence[Any]:  # type: ignore[empty-body]
+    """Give click commands to add to `mentorai`."""

@@ -1,0 +1,340 @@
+"""Mentors, the versions of their prompts, and the places they answer in."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    ForeignKey,
+    Integer,
+    Row,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from mentorai.core.clock import now
+from mentorai.core.database import Database, Instant, metadata
+from mentorai.core.errors import Conflict, InputRejected, NotFound
+from mentorai.core.identifiers import new_id, to_slug
+from mentorai.core.values import Launch, MentorRef
+
+NAME_LENGTH = 100
+PROMPT_LENGTH = 20_000
+DEFAULT_PROMPT = (
+    "You are a patient tutor for this course. Answer from the course's own material, "
+    "cite it, and say so when it does not hold the answer."
+)
+
+mentors = Table(
+    "mentors",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False, index=True),
+    Column("slug", String(64), nullable=False),
+    Column("display_name", String(200), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("proactive_prompt", Text, nullable=False),
+    Column("suggested_prompts", JSON, nullable=False),
+    Column("prompt_version", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    UniqueConstraint("organization_id", "slug"),
+)
+
+prompt_versions = Table(
+    "prompt_versions",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("mentor_id", ForeignKey("mentors.id", ondelete="CASCADE"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("system_prompt", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("mentor_id", "version"),
+)
+
+placements = Table(
+    "placements",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column(
+        "resource_link_id",
+        ForeignKey("resource_links.id", ondelete="CASCADE"),
+        nullable=False,
+        unique=True,
+    ),
+    Column("mentor_id", ForeignKey("mentors.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("quiz_id", String(36)),
+    Column("created_at", Instant, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mentor:
+    """One mentor with the prompt that is in force."""
+
+    id: str
+    organization_id: str
+    slug: str
+    display_name: str
+    description: str
+    system_prompt: str
+    proactive_prompt: str
+    suggested_prompts: tuple[str, ...]
+    prompt_version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PromptVersion:
+    """What a system prompt once was."""
+
+    version: int
+    system_prompt: str
+    author: str
+    created_at: datetime
+
+
+class Mentors:
+    """The mentors of every organization; each call names the one it means."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, organization_id: str, display_name: str, **facts: Any) -> Mentor:
+        """Make a mentor.
+
+        facts: description, system_prompt, proactive_prompt, suggested_prompts, slug, author.
+        Raises InputRejected; Conflict if the slug is taken.
+        """
+        given = {"display_name": display_name, "system_prompt": DEFAULT_PROMPT} | facts
+        author = given.pop("author", "")
+        slug = given.pop("slug", "") or to_slug(display_name)
+        checked = _check(given)
+        prompt = checked.pop("system_prompt")
+        moment, mentor_id = now(), new_id()
+        defaults = {"description": "", "proactive_prompt": "", "suggested_prompts": []}
+        row = (
+            defaults
+            | checked
+            | {
+                "id": mentor_id,
+                "organization_id": organization_id,
+                "slug": slug,
+                "prompt_version": 1,
+                "created_at": moment,
+                "updated_at": moment,
+            }
+        )
+        try:
+            with self._database.write() as connection:
+                connection.execute(insert(mentors).values(row))
+                _add_version(connection, mentor_id, 1, prompt, author)
+        except IntegrityError as error:
+            raise Conflict(f"There is a mentor called {slug} already.") from error
+        return self.get(organization_id, mentor_id)
+
+    def get(self, organization_id: str, mentor: str) -> Mentor:
+        """The mentor with this id or slug. Raises NotFound."""
+        query = _select().where(
+            mentors.c.organization_id == organization_id,
+            or_(mentors.c.id == mentor, mentors.c.slug == mentor),
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            raise NotFound("There is no such mentor.")
+        return _mentor(row)
+
+    def list(self, organization_id: str) -> Sequence[Mentor]:
+        """All mentors of one organization, by name."""
+        query = _select().where(mentors.c.organization_id == organization_id)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(mentors.c.display_name, mentors.c.id)).all()
+        return [_mentor(row) for row in rows]
+
+    def change(
+        self,
+        organization_id: str,
+        mentor_id: str,
+        changes: Mapping[str, Any],
+        *,
+        author: str,
+        seen_at: datetime | None = None,
+    ) -> Mentor:
+        """Change only what `changes` names; a changed system prompt becomes a new version.
+
+        seen_at: the `updated_at` that the caller saw; a later one is Conflict.
+        """
+        checked = _check(dict(changes))
+        prompt = checked.pop("system_prompt", None)
+        with self._database.write() as connection:
+            row = connection.execute(
+                _select().where(
+                    mentors.c.organization_id == organization_id, mentors.c.id == mentor_id
+                )
+            ).first()
+            if row is None:
+                raise NotFound("There is no such mentor.")
+            if seen_at is not None and row.updated_at != seen_at:
+                raise Conflict("Someone else changed this mentor in the meantime.")
+            if prompt is not None and prompt != row.system_prompt:
+                latest = connection.execute(
+                    select(func.max(prompt_versions.c.version)).where(
+                        prompt_versions.c.mentor_id == mentor_id
+                    )
+                ).scalar_one()
+                _add_version(connection, mentor_id, latest + 1, prompt, author)
+                checked["prompt_version"] = latest + 1
+            if checked:
+                connection.execute(
+                    update(mentors)
+                    .where(mentors.c.id == mentor_id)
+                    .values(**checked, updated_at=now())
+                )
+        return self.get(organization_id, mentor_id)
+
+    def list_prompts(self, organization_id: str, mentor_id: str) -> Sequence[PromptVersion]:
+        """Every version of the system prompt, newest first."""
+        self.get(organization_id, mentor_id)
+        query = select(prompt_versions).where(prompt_versions.c.mentor_id == mentor_id)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(prompt_versions.c.version.desc())).all()
+        return [
+            PromptVersion(row.version, row.system_prompt, row.author, row.created_at)
+            for row in rows
+        ]
+
+    def restore_prompt(
+        self, organization_id: str, mentor_id: str, version: int, *, author: str
+    ) -> Mentor:
+        """Put an old system prompt back in force, as a new version. Raises NotFound."""
+        for kept in self.list_prompts(organization_id, mentor_id):
+            if kept.version == version:
+                changes = {"system_prompt": kept.system_prompt}
+                return self.change(organization_id, mentor_id, changes, author=author)
+        raise NotFound("There is no such version of the prompt.")
+
+    def place(
+        self, connection: Connection, launch: Launch, resource_link_id: str, ref: MentorRef
+    ) -> None:
+        """Remember who answers in a resource link."""
+        row = connection.execute(
+            select(placements).where(placements.c.resource_link_id == resource_link_id)
+        ).one_or_none()
+        if row is None:
+            connection.execute(
+                insert(placements).values(
+                    id=new_id(),
+                    organization_id=launch.organization_id,
+                    resource_link_id=resource_link_id,
+                    mentor_id=ref.mentor_id,
+                    quiz_id=ref.quiz_id,
+                    created_at=now(),
+                )
+            )
+        elif (row.mentor_id, row.quiz_id) != (ref.mentor_id, ref.quiz_id):
+            connection.execute(
+                update(placements)
+                .where(placements.c.id == row.id)
+                .values(mentor_id=ref.mentor_id, quiz_id=ref.quiz_id)
+            )
+
+    def find_placement(self, launch: Launch) -> MentorRef | None:
+        """Who was placed in the launch's resource link before."""
+        from mentorai.core.people import resource_links
+
+        if launch.resource_link is None:
+            return None
+        query = (
+            select(placements.c.mentor_id, placements.c.quiz_id)
+            .join(resource_links, resource_links.c.id == placements.c.resource_link_id)
+            .where(
+                resource_links.c.registration_id == launch.registration_id,
+                resource_links.c.deployment_id == launch.deployment_id,
+                resource_links.c.lms_resource_link_id == launch.resource_link.lms_id,
+            )
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return MentorRef(row.mentor_id, row.quiz_id) if row else None
+
+
+def _select() -> Any:
+    return select(mentors, prompt_versions.c.system_prompt).join(
+        prompt_versions,
+        (prompt_versions.c.mentor_id == mentors.c.id)
+        & (prompt_versions.c.version == mentors.c.prompt_version),
+    )
+
+
+def _mentor(row: Row[Any]) -> Mentor:
+    return Mentor(
+        id=row.id,
+        organization_id=row.organization_id,
+        slug=row.slug,
+        display_name=row.display_name,
+        description=row.description,
+        system_prompt=row.system_prompt,
+        proactive_prompt=row.proactive_prompt,
+        suggested_prompts=tuple(row.suggested_prompts),
+        prompt_version=row.prompt_version,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _add_version(
+    connection: Connection, mentor_id: str, version: int, prompt: str, author: str
+) -> None:
+    connection.execute(
+        insert(prompt_versions).values(
+            id=new_id(),
+            mentor_id=mentor_id,
+            version=version,
+            system_prompt=prompt,
+            author=author,
+            created_at=now(),
+        )
+    )
+
+
+def _check(given: dict[str, Any]) -> dict[str, Any]:
+    errors: dict[str, list[str]] = {}
+    name = given.get("display_name")
+    if name is not None and not (0 < len(name.strip()) <= NAME_LENGTH and name.isprintable()):
+        errors["display_name"] = [f"1 to {NAME_LENGTH} printable characters, please."]
+    for field in ("system_prompt", "proactive_prompt", "description"):
+        if len(given.get(field) or "") > PROMPT_LENGTH:
+            errors[field] = [f"At most {PROMPT_LENGTH} characters, please."]
+    prompts = given.get("suggested_prompts", ())
+    if len(prompts) > 8 or any(not 0 < len(prompt.strip()) <= 200 for prompt in prompts):
+        errors["suggested_prompts"] = ["At most 8, each of 1 to 200 characters, please."]
+    unknown = given.keys() - {
+        "display_name",
+        "description",
+        "system_prompt",
+        "proactive_prompt",
+        "suggested_prompts",
+    }
+    errors |= {field: ["This cannot be changed."] for field in unknown}
+    if errors:
+        raise InputRejected(errors)
+    checked = {k: v for k, v in given.items() if v is not None}
+    if "suggested_prompts" in checked:
+        checked["suggested_prompts"] = list(checked["suggested_prompts"])
+    return checked

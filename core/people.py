@@ -1,0 +1,254 @@
+"""Persons, the identities that are theirs, and what they are in a context.
+
+A person is found by identity (authority, subject) alone, never by name or e-mail: for a launch
+the authority is the registration, for campus sign-on the provider.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    ForeignKey,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    and_,
+    insert,
+    select,
+    update,
+)
+
+from mentorai.core.clock import now
+from mentorai.core.database import Database, Instant, metadata
+from mentorai.core.identifiers import new_id
+from mentorai.core.values import Launch, Person
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False, index=True),
+    Column("name", Text),
+    Column("email", Text),
+    Column("created_at", Instant, nullable=False),
+)
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("person_id", ForeignKey("people.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("authority", String(200), nullable=False),
+    Column("subject", String(255), nullable=False),
+    UniqueConstraint("organization_id", "authority", "subject"),
+)
+
+contexts = Table(
+    "contexts",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("registration_id", String(36), nullable=False),
+    Column("lms_context_id", String(255), nullable=False),
+    Column("label", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("memberships_url", Text),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("registration_id", "lms_context_id"),
+)
+
+resource_links = Table(
+    "resource_links",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("registration_id", String(36), nullable=False),
+    Column("deployment_id", String(255), nullable=False),
+    Column("lms_resource_link_id", String(255), nullable=False),
+    Column("context_id", ForeignKey("contexts.id")),
+    Column("family", String(64), nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("client_id", String(255), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("line_item_url", Text),
+    Column("line_items_url", Text),
+    Column("grade_scopes", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("registration_id", "deployment_id", "lms_resource_link_id"),
+)
+
+enrolments = Table(
+    "enrolments",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("context_id", ForeignKey("contexts.id", ondelete="CASCADE"), nullable=False),
+    Column("person_id", ForeignKey("people.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("role", String(16), nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    UniqueConstraint("context_id", "person_id"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Our rows for who came and from where."""
+
+    person: Person
+    context_id: str | None
+    resource_link_id: str | None
+
+
+class People:
+    """Who is known here, and from which courses."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put_arrival(self, connection: Connection, launch: Launch) -> Arrival:
+        """Keep the person, context, resource link and role of a launch; rows change only if
+        the facts did. An anonymous launch gets a person of its own.
+        """
+        person = self._put_person(connection, launch)
+        context_id = _put_context(connection, launch)
+        link_id = _put_resource_link(connection, launch, context_id)
+        if context_id:
+            _put_enrolment(connection, launch, context_id, person.id)
+        return Arrival(person, context_id, link_id)
+
+    def find(self, organization_id: str, person_id: str) -> Person | None:
+        """The person, or None."""
+        query = select(people).where(
+            people.c.organization_id == organization_id, people.c.id == person_id
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return Person(row.id, row.name, row.email) if row else None
+
+    def _put_person(self, connection: Connection, launch: Launch) -> Person:
+        row = (
+            launch.subject
+            and connection.execute(
+                select(people)
+                .join(identities, identities.c.person_id == people.c.id)
+                .where(
+                    identities.c.organization_id == launch.organization_id,
+                    identities.c.authority == f"lti:{launch.registration_id}",
+                    identities.c.subject == launch.subject,
+                )
+            ).one_or_none()
+        )
+        if not row:
+            return _add_person(connection, launch)
+        # A platform that withholds a name today does not take back the one it gave before.
+        name, email = launch.name or row.name, launch.email or row.email
+        if (name, email) != (row.name, row.email):
+            connection.execute(
+                update(people).where(people.c.id == row.id).values(name=name, email=email)
+            )
+        return Person(row.id, name, email)
+
+
+def _add_person(connection: Connection, launch: Launch) -> Person:
+    person = Person(new_id(), launch.name, launch.email)
+    connection.execute(
+        insert(people).values(
+            id=person.id,
+            organization_id=launch.organization_id,
+            name=person.name,
+            email=person.email,
+            created_at=now(),
+        )
+    )
+    if launch.subject:
+        connection.execute(
+            insert(identities).values(
+                id=new_id(),
+                organization_id=launch.organization_id,
+                person_id=person.id,
+                authority=f"lti:{launch.registration_id}",
+                subject=launch.subject,
+            )
+        )
+    return person
+
+
+def _put_context(connection: Connection, launch: Launch) -> str | None:
+    if launch.context is None:
+        return None
+    return _put_row(
+        connection,
+        contexts,
+        {
+            "registration_id": launch.registration_id,
+            "lms_context_id": launch.context.lms_id,
+        },
+        {
+            "organization_id": launch.organization_id,
+            "label": launch.context.label,
+            "title": launch.context.title,
+            "memberships_url": launch.memberships_url,
+        },
+    )
+
+
+def _put_resource_link(
+    connection: Connection, launch: Launch, context_id: str | None
+) -> str | None:
+    if launch.resource_link is None:
+        return None
+    service = launch.grade_service
+    return _put_row(
+        connection,
+        resource_links,
+        {
+            "registration_id": launch.registration_id,
+            "deployment_id": launch.deployment_id,
+            "lms_resource_link_id": launch.resource_link.lms_id,
+        },
+        {
+            "organization_id": launch.organization_id,
+            "context_id": context_id,
+            "family": launch.family_code,
+            "issuer": launch.issuer,
+            "client_id": launch.client_id,
+            "title": launch.resource_link.title,
+            "line_item_url": service.line_item_url if service else None,
+            "line_items_url": service.line_items_url if service else None,
+            "grade_scopes": " ".join(sorted(service.scopes)) if service else "",
+        },
+    )
+
+
+def _put_enrolment(connection: Connection, launch: Launch, context_id: str, person_id: str) -> None:
+    key = {"context_id": context_id, "person_id": person_id}
+    where = and_(*(enrolments.c[name] == value for name, value in key.items()))
+    row = connection.execute(select(enrolments).where(where)).one_or_none()
+    if row is None:
+        values = {"id": new_id(), "organization_id": launch.organization_id}
+        connection.execute(
+            insert(enrolments).values(**key, **values, role=launch.role.value, updated_at=now())
+        )
+    elif row.role != launch.role.value:
+        connection.execute(
+            update(enrolments).where(where).values(role=launch.role.value, updated_at=now())
+        )
+
+
+def _put_row(
+    connection: Connection, table: Table, key: dict[str, str], facts: dict[str, str | None]
+) -> str:
+    """The id of the row with this key, made or mended."""
+    where = and_(*(table.c[name] == value for name, value in key.items()))
+    row = connection.execute(select(table).where(where)).one_or_none()
+    if row is None:
+        made = new_id()
+        connection.execute(insert(table).values(id=made, created_at=now(), **key, **facts))
+        return made
+    if any(row._mapping[name] != value for name, value in facts.items()):
+        connection.execute(update(table).where(table.c.id == row.id).values(**facts))
+    found: str = row.id
+    return found

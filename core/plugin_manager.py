@@ -1,0 +1,139 @@
+"""Plugins found, checked and asked: one policy for a plugin that raises.
+
+ask_first   the first answer that is not None; what a plugin raises as one of our errors
+            flies on, anything else becomes PluginFailed
+ask_all     every answer that is not None; a plugin that raises is logged and left out
+judge       the first Denial; a plugin that raises refuses
+tell        each plugin alone; a plugin that raises is logged
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pluggy
+import structlog
+
+from mentorai.core import hookspecs
+from mentorai.core.errors import ConfigurationError, MentorAIError, PluginConflict, PluginFailed
+from mentorai.core.values import Denial
+
+ENTRY_POINTS = "mentorai.plugins"
+log = structlog.get_logger(__name__)
+
+
+class Plugins:
+    """The plugins of one engine, asked in the reverse order of their registration."""
+
+    def __init__(self) -> None:
+        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+
+    def add(self, plugin: object, name: str) -> None:
+        """Register one plugin.
+
+        Raises PluginConflict if the name is taken; ConfigurationError if a hook does not fit.
+        """
+        if self._manager.has_plugin(name):
+            raise PluginConflict(f"Two plugins are called {name}.")
+        try:
+            self._manager.register(plugin, name=name)
+        except pluggy.PluginValidationError as error:
+            raise ConfigurationError(f"The plugin {name} does not fit: {error}") from error
+
+    def discover(self) -> None:
+        """Register every installed plugin, lti_launch first so that it is asked last.
+
+        One that cannot be imported is logged and left out: a broken extra must not stop a class.
+        """
+        from importlib.metadata import entry_points
+
+        found = sorted(
+            entry_points(group=ENTRY_POINTS), key=lambda e: (e.name != "lti_launch", e.name)
+        )
+        for entry in found:
+            try:
+                plugin = entry.load()
+            except Exception as error:
+                log.error("plugin_absent", plugin=entry.name, reason=type(error).__name__)
+                continue
+            self.add(plugin, entry.name)
+
+    def check(self) -> None:
+        """Refuse misspelt hooks and double claims; called once, at start.
+
+        Raises ConfigurationError for a hook nobody knows, PluginConflict for two profiles of
+        one family.
+        """
+        try:
+            self._manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            raise ConfigurationError(f"A plugin misspells a hook: {error}") from error
+        claimed: dict[str, str] = {}
+        for implementation in self._manager.hook.platform_profile.get_hookimpls():
+            family = implementation.function().family
+            if family in claimed:
+                names = f"{claimed[family]} and {implementation.plugin_name}"
+                raise PluginConflict(f"The plugins {names} both claim the family {family}.")
+            claimed[family] = implementation.plugin_name
+
+    def names(self) -> list[str]:
+        """The registered plugins' names, sorted."""
+        return sorted(name for name, _ in self._manager.list_name_plugin())
+
+    def hooks_of(self, name: str) -> list[str]:
+        """The hooks that the plugin `name` implements, sorted."""
+        callers = self._manager.get_hookcallers(self._manager.get_plugin(name)) or []
+        return sorted(caller.name for caller in callers)
+
+    def ask_first(self, hook: str, /, **facts: Any) -> Any:
+        """The first plugin's answer that is not None, or None."""
+        for implementation in self._asked(hook):
+            answer = self._call(implementation, hook, facts)
+            if answer is not None:
+                return answer
+        return None
+
+    def ask_all(self, hook: str, /, **facts: Any) -> list[Any]:
+        """Every plugin's answer that is not None."""
+        answers = []
+        for implementation in self._asked(hook):
+            try:
+                answer = self._call(implementation, hook, facts)
+            except MentorAIError as error:
+                log.error("plugin_left_out", hook=hook, code=error.code)
+                continue
+            if answer is not None:
+                answers.append(answer)
+        return answers
+
+    def judge(self, hook: str, /, **facts: Any) -> Denial | None:
+        """The first Denial, or None when every plugin lets it pass."""
+        for implementation in self._asked(hook):
+            try:
+                denial = self._call(implementation, hook, facts)
+            except MentorAIError as error:
+                return Denial(reason=error.message, code=error.code)
+            if denial is not None:
+                return denial if isinstance(denial, Denial) else Denial("A plugin refused.")
+        return None
+
+    def tell(self, hook: str, /, **facts: Any) -> None:
+        """Tell each plugin; what it raises is its own affair."""
+        for implementation in self._asked(hook):
+            try:
+                self._call(implementation, hook, facts)
+            except MentorAIError as error:
+                log.error("plugin_not_told", hook=hook, code=error.code)
+
+    def _asked(self, hook: str) -> Iterable[pluggy.HookImpl]:
+        caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
+        return reversed(caller.get_hookimpls())
+
+    def _call(self, implementation: pluggy.HookImpl, hook: str, facts: dict[str, Any]) -> Any:
+        try:
+            return implementation.function(*(facts[name] for name in implementation.argnames))
+        except MentorAIError:
+            raise
+        except Exception as error:
+            log.exception("plugin_failed", plugin=implementation.plugin_name, hook=hook)
+            raise PluginFailed(implementation.plugin_name, hook) from error

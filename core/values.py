@@ -1,0 +1,374 @@
+"""Frozen facts that cross a hook. Nothing here has behaviour beyond reading itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+
+class Role(StrEnum):
+    """What a person is in one context, in falling order of power."""
+
+    ADMINISTRATOR = "administrator"
+    INSTRUCTOR = "instructor"
+    ASSISTANT = "assistant"
+    LEARNER = "learner"
+    OTHER = "other"
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether this role may manage the mentor of a course."""
+        return self in (Role.ADMINISTRATOR, Role.INSTRUCTOR, Role.ASSISTANT)
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """One plugin's "no", with the reason a person may read."""
+
+    reason: str
+    code: str = "denied"
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformProfile:
+    """What is special about one family of LMS, as data and not as branches."""
+
+    family: str
+    title: str
+    token_audience: Literal["token_url", "issuer"] = "token_url"
+    scores_at_receipt_time: bool = False
+    wipes_grade_on_progress: bool = False
+    roster_page_limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """One registered LMS installation: a registration and the family it was recognised as."""
+
+    registration_id: str
+    organization_id: str
+    family: str
+    issuer: str
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A human being as one organization knows them."""
+
+    id: str
+    name: str | None = None
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A course, as the platform names it."""
+
+    lms_id: str
+    label: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceLink:
+    """The place in a course that a launch came from, as the platform names it."""
+
+    lms_id: str
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GradeService:
+    """What the platform offers a launch for grades (LTI AGS 2.0, section 3.1)."""
+
+    line_item_url: str | None = None
+    line_items_url: str | None = None
+    scopes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One validated message from a platform.
+
+    subject: the platform's own id of the person (`sub`); None for an anonymous launch.
+    role: the role in the context; institution roles alone never make staff.
+    target: where in the tool the platform wants to arrive, a path with query on our own origin.
+    custom: custom parameters; unsubstituted variables are absent.
+    """
+
+    organization_id: str
+    registration_id: str
+    deployment_id: str
+    issuer: str
+    client_id: str
+    family_code: str
+    message_type: str
+    subject: str | None
+    role: Role
+    target: str
+    name: str | None = None
+    email: str | None = None
+    context: Context | None = None
+    resource_link: ResourceLink | None = None
+    custom: Mapping[str, str] = field(default_factory=dict)
+    grade_service: GradeService | None = None
+    memberships_url: str | None = None
+    return_url: str | None = None
+    locale: str | None = None
+    document_target: str | None = None
+    is_test_user: bool = False
+
+    @property
+    def platform(self) -> Platform:
+        """The platform that sent this launch, before any plugin refined its family."""
+        return Platform(
+            registration_id=self.registration_id,
+            organization_id=self.organization_id,
+            family=self.family_code,
+            issuer=self.issuer,
+            client_id=self.client_id,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MentorRef:
+    """Which mentor answers, and the quiz that the place is for, if it is for one."""
+
+    mentor_id: str
+    quiz_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One person admitted to one mentor until `expires_at`."""
+
+    id: str
+    organization_id: str
+    mentor_id: str
+    person_id: str
+    role: Role
+    expires_at: datetime
+    context_id: str | None = None
+    resource_link_id: str | None = None
+    registration_id: str | None = None
+    quiz_id: str | None = None
+    locale: str | None = None
+    return_url: str | None = None
+    way: str = "cookie"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFacts:
+    """What a policy plugin may know of the request that uses a session."""
+
+    method: str
+    path: str
+    remote_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineItem:
+    """A gradebook column (LTI AGS 2.0, section 3.2)."""
+
+    url: str
+    label: str = ""
+    score_maximum: float | None = None
+    resource_id: str | None = None
+    tag: str | None = None
+    resource_link_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GradePlace:
+    """Where the scores of one activity go: a resource link of one platform.
+
+    resource_link_id, title: ours; lms_resource_link_id: the platform's name of the same link.
+    activity_id: the quiz, or None when the score belongs to the link as a whole.
+    """
+
+    platform: Platform
+    resource_link_id: str
+    lms_resource_link_id: str
+    title: str
+    service: GradeService
+    activity_id: str | None = None
+    score_maximum: float = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What we send (LTI AGS 2.0, section 3.4): given of maximum, both in points.
+
+    subject: the platform's id of the person. at: aware UTC, whole seconds, and strictly later
+    than any score sent before for the same line item and person.
+    """
+
+    subject: str
+    given: float
+    maximum: float
+    at: datetime
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A platform took a score at `received_at` (our clock)."""
+
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the platform's gradebook holds for one person (LTI AGS 2.0, section 3.3)."""
+
+    subject: str
+    given: float | None
+    maximum: float | None
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One row of a roster (LTI NRPS 2.0, section 2.2)."""
+
+    subject: str
+    role: Role
+    active: bool = True
+    name: str | None = None
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A citable piece of a document; start and end are character offsets in its text.
+
+    matched: for a found passage, the share 0..1 of the question's weight that it covers.
+    """
+
+    id: int
+    document_id: str
+    document_name: str
+    heading: str
+    ordinal: int
+    start: int
+    end: int
+    text: str
+    page: int | None = None
+    score: float = 0.0
+    matched: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A piece of a document as a reader gives it: its heading path and its plain text."""
+
+    heading: str
+    text: str
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A numbered mark in a reply; quote is a verbatim substring of the passage's text."""
+
+    n: int
+    passage_id: int
+    document_id: str
+    document_name: str
+    heading: str
+    quote: str
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """An earlier message of the conversation and its reply."""
+
+    message: str
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRequest:
+    """All that a model plugin may know to answer one message."""
+
+    organization_id: str
+    mentor_id: str
+    mentor_name: str
+    system_prompt: str
+    message: str
+    passages: tuple[Passage, ...]
+    earlier: tuple[Exchange, ...] = ()
+    weak_match: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TokenEvent:
+    """A piece of the reply, Markdown."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourcesEvent:
+    """The citations of the reply so far."""
+
+    citations: tuple[Citation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StartEvent:
+    """The turn was taken and is kept."""
+
+    conversation_id: str
+    turn_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DoneEvent:
+    """The reply is complete. usage: counts a model reported, if it did."""
+
+    usage: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorEvent:
+    """The reply broke off after it had begun."""
+
+    code: str
+    detail: str
+
+
+Event = StartEvent | TokenEvent | SourcesEvent | DoneEvent | ErrorEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A message and its reply, as kept."""
+
+    id: str
+    conversation_id: str
+    message: str
+    reply: str
+    status: Literal["writing", "done", "stopped", "failed"]
+    citations: tuple[Citation, ...]
+    weak_match: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A way to go on: text and address."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class AdminTab:
+    """A page that a plugin adds to the mentor's tabs."""
+
+    title: str
+    endpoint: str
