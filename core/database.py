@@ -40,7 +40,7 @@ class Instant(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -57,10 +57,17 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if not self.is_sqlite and self.url.get_backend_name() != "postgresql":
             raise ConfigurationError("database_url: only sqlite and postgresql are served.")
-        options: dict[str, Any] = {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 90}
+        options: dict[str, Any] = {"pool_pre_ping": True}
         if self.is_sqlite:
-            options = {"pool_size": 10, "max_overflow": 90, "connect_args": {"timeout": 15}}
-        self.engine = create_engine(self.url, **options)
+            options = {"connect_args": {"timeout": 15}}
+        self.engine = create_engine(
+            # Parameters hold what people sent; an error must not carry them into a log.
+            self.url,
+            pool_size=10,
+            max_overflow=90,
+            hide_parameters=True,
+            **options,
+        )
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Self, TypeVar
 
-from mentorai.core import built_in
+from mentorai.core import built_in, logs
 from mentorai.core.admins import Admins
 from mentorai.core.audit import Audit
 from mentorai.core.chat import Chat
@@ -13,7 +14,7 @@ from mentorai.core.clock import now
 from mentorai.core.conversations import Conversations
 from mentorai.core.database import Database
 from mentorai.core.datasets import Datasets
-from mentorai.core.errors import LaunchDenied, TurnDenied
+from mentorai.core.errors import LaunchDenied, NotFound, TurnDenied
 from mentorai.core.grades import Grade, Grades
 from mentorai.core.keys import CheckedKey, Keys
 from mentorai.core.mentors import Mentors
@@ -60,6 +61,7 @@ class Engine:
         plugins: names and plugins to use instead of the installed ones (tests).
         Raises ConfigurationError, PluginConflict.
         """
+        logs.configure(settings.log_level)
         manager = Plugins()
         manager.add(built_in, "core")
         if plugins is None:
@@ -118,8 +120,6 @@ class Engine:
 
     def refine(self, launch: Launch) -> Launch:
         """The launch with its family recognised and what that family says differently mended."""
-        from dataclasses import replace
-
         family = self.plugins.ask_first(
             "recognise_platform", issuer=launch.issuer, family_code=launch.family_code
         )
@@ -131,8 +131,6 @@ class Engine:
 
     def choose_mentor(self, launch: Launch) -> MentorRef:
         """Who answers in the launch's place. Raises NotFound."""
-        from mentorai.core.errors import NotFound
-
         ref: MentorRef | None = self.plugins.ask_first("choose_mentor", engine=self, launch=launch)
         if ref is None:
             raise NotFound("No mentor has been chosen for this place yet.")

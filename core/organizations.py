@@ -41,9 +41,11 @@ class Organizations:
                 select(organizations).where(organizations.c.slug == slug)
             ).one_or_none()
             if row is None:
-                made = {"id": new_id(), "slug": slug, "name": name, "created_at": now()}
-                connection.execute(insert(organizations).values(made))
-                return Organization(made["id"], slug, name)
+                made = Organization(new_id(), slug, name)
+                connection.execute(
+                    insert(organizations).values(id=made.id, slug=slug, name=name, created_at=now())
+                )
+                return made
         return Organization(row.id, row.slug, row.name)
 
     def get(self, slug: str = "default") -> Organization:

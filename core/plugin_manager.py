@@ -8,14 +8,14 @@ tell        each plugin alone; a plugin that raises is logged
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import pluggy
 import structlog
 
 from mentorai.core import hookspecs
 from mentorai.core.errors import ConfigurationError, MentorAIError, PluginConflict, PluginFailed
-from mentorai.core.values import Denial
+from mentorai.core.values import Denial, PlatformProfile
 
 ENTRY_POINTS = "mentorai.plugins"
 log = structlog.get_logger(__name__)
@@ -70,7 +70,8 @@ class Plugins:
             raise ConfigurationError(f"A plugin misspells a hook: {error}") from error
         claimed: dict[str, str] = {}
         for implementation in self._manager.hook.platform_profile.get_hookimpls():
-            family = implementation.function().family
+            profile = cast(PlatformProfile, implementation.function())
+            family = profile.family
             if family in claimed:
                 names = f"{claimed[family]} and {implementation.plugin_name}"
                 raise PluginConflict(f"The plugins {names} both claim the family {family}.")

@@ -36,10 +36,6 @@ class PlatformProfile:
 
     family: str
     title: str
-    token_audience: Literal["token_url", "issuer"] = "token_url"
-    scores_at_receipt_time: bool = False
-    wipes_grade_on_progress: bool = False
-    roster_page_limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,70 @@
+"""The log: one JSON object a line, with no secret and nobody's words in it.
+
+An exception is logged by its type and its places in the code, never by its message or its
+variables: those hold what people sent.
+"""
+
+import logging
+import re
+import sys
+import traceback
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from mentorai.core.errors import MentorAIError
+
+KEY_PATTERN = re.compile(r"mai_[0-9A-Za-z]{10}_[0-9A-Za-z]{40,60}")
+TOKEN_PATTERN = re.compile(r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
+FRAMES = 12
+
+
+def configure(level: str) -> None:
+    """Write log lines of at least `level` to standard error. Calling it again changes the level."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _name_exception,
+            _redact,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=_StandardError(),
+        cache_logger_on_first_use=False,
+    )
+
+
+class _StandardError:
+    """Finds sys.stderr anew for every logger, so that one replaced later is not written to."""
+
+    def __call__(self, *_: object) -> structlog.PrintLogger:
+        return structlog.PrintLogger(sys.stderr)
+
+
+def _name_exception(
+    _logger: object, _method: str, line: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    info = line.pop("exc_info", None)
+    error = sys.exc_info()[1] if info is True else info
+    if isinstance(error, BaseException):
+        line["exception"] = type(error).__name__
+        line["at"] = [
+            f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
+            for frame in traceback.extract_tb(error.__traceback__)[-FRAMES:]
+        ]
+        if isinstance(error, MentorAIError):
+            line["code"] = error.code
+    return line
+
+
+def _redact(
+    _logger: object, _method: str, line: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    for name, value in line.items():
+        if isinstance(value, str):
+            line[name] = TOKEN_PATTERN.sub("[token]", KEY_PATTERN.sub("[api key]", value))
+    return line
