@@ -1,0 +1,211 @@
+"""Sessions: one person admitted to one mentor, in the browser that can show the binding.
+
+A session's id is no secret. What opens it is the binding, a random text that the browser keeps;
+here only its hash is kept. When the browser could not keep it inside a frame, a handoff code
+carries the session over to a tab of its own, once.
+"""
+
+import hashlib
+import hmac
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    ForeignKey,
+    Row,
+    String,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+    update,
+)
+
+from mentorai.core.clock import now
+from mentorai.core.database import Database, Instant, metadata
+from mentorai.core.errors import SessionEnded, SessionExpired, SessionRejected
+from mentorai.core.identifiers import new_id
+from mentorai.core.values import Role, Session
+
+HANDOFF_SECONDS = 120
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False, index=True),
+    Column("mentor_id", ForeignKey("mentors.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("person_id", ForeignKey("people.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("role", String(16), nullable=False),
+    Column("context_id", ForeignKey("contexts.id")),
+    Column("resource_link_id", ForeignKey("resource_links.id")),
+    Column("registration_id", String(36)),
+    Column("quiz_id", String(36)),
+    Column("locale", String(64)),
+    Column("return_url", Text),
+    Column("way", String(16), nullable=False),
+    Column("binding_hash", String(64), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+)
+
+handoffs = Table(
+    "handoffs",
+    metadata,
+    Column("code_hash", String(64), primary_key=True),
+    Column("session_id", ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+
+
+class Sessions:
+    """The sessions of every organization."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def open(
+        self,
+        connection: Connection,
+        *,
+        organization_id: str,
+        mentor_id: str,
+        person_id: str,
+        role: Role,
+        expires_at: datetime,
+        context_id: str | None = None,
+        resource_link_id: str | None = None,
+        registration_id: str | None = None,
+        quiz_id: str | None = None,
+        locale: str | None = None,
+        return_url: str | None = None,
+        way: str = "cookie",
+        binding: str = "",
+    ) -> Session:
+        """Open a session, in the caller's transaction.
+
+        binding: what the browser must show. With an empty one nobody can use the session until
+        a handoff was taken and `bind` called.
+        """
+        session = Session(
+            id=new_id(),
+            organization_id=organization_id,
+            mentor_id=mentor_id,
+            person_id=person_id,
+            role=role,
+            expires_at=expires_at,
+            context_id=context_id,
+            resource_link_id=resource_link_id,
+            registration_id=registration_id,
+            quiz_id=quiz_id,
+            locale=locale[:64] if locale else None,
+            return_url=return_url,
+            way=way,
+        )
+        row = {name: getattr(session, name) for name in Session.__dataclass_fields__}
+        row |= {
+            "role": role.value,
+            "binding_hash": _digest(binding) if binding else "",
+            "created_at": now(),
+        }
+        connection.execute(insert(sessions).values(row))
+        return session
+
+    def check(self, session_id: str, binding: str) -> Session:
+        """The open session that this browser may use.
+
+        Raises SessionRejected for an unknown session or another browser's; SessionEnded;
+        SessionExpired.
+        """
+        with self._database.read() as connection:
+            row = connection.execute(select(sessions).where(sessions.c.id == session_id)).first()
+        kept = row.binding_hash if row else ""
+        same = hmac.compare_digest(_digest(binding), kept or _digest(secrets.token_hex(8)))
+        if row is None or not kept or not same:
+            raise SessionRejected
+        return _alive(row)
+
+    def end(self, session_id: str) -> None:
+        """End a session; ending it again changes nothing."""
+        with self._database.write() as connection:
+            connection.execute(
+                update(sessions)
+                .where(sessions.c.id == session_id, sessions.c.ended_at.is_(None))
+                .values(ended_at=now())
+            )
+
+    def find(self, organization_id: str, session_id: str) -> Session | None:
+        """The session, open or not, or None."""
+        query = select(sessions).where(
+            sessions.c.organization_id == organization_id, sessions.c.id == session_id
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        return _session(row) if row else None
+
+    def issue_handoff(self, session_id: str) -> str:
+        """A code that carries this session to another tab: good once, for 120 seconds."""
+        code, moment = secrets.token_urlsafe(32), now()
+        with self._database.write() as connection:
+            connection.execute(delete(handoffs).where(handoffs.c.expires_at <= moment))
+            connection.execute(
+                insert(handoffs).values(
+                    code_hash=_digest(code),
+                    session_id=session_id,
+                    expires_at=moment + timedelta(seconds=HANDOFF_SECONDS),
+                )
+            )
+        return code
+
+    def take_handoff(self, code: str) -> Session:
+        """The session behind a handoff code; of two takers at once, one gets it.
+
+        Raises SessionRejected for a code that is unknown, used or too old; SessionEnded;
+        SessionExpired.
+        """
+        with self._database.write() as connection:
+            row = connection.execute(
+                select(sessions, handoffs.c.expires_at.label("code_expires_at"))
+                .join(handoffs, handoffs.c.session_id == sessions.c.id)
+                .where(handoffs.c.code_hash == _digest(code))
+            ).first()
+            # The deletion is the taking: only one transaction can see its one row go.
+            taken = connection.execute(
+                delete(handoffs).where(handoffs.c.code_hash == _digest(code))
+            ).rowcount
+        if row is None or taken != 1 or row.code_expires_at <= now():
+            raise SessionRejected("This link was used already or is too old.")
+        return _alive(row)
+
+    def bind(self, session_id: str, binding: str, way: str) -> None:
+        """From now on the session belongs to the browser that shows `binding`, and to no other."""
+        if not binding:
+            raise SessionRejected
+        with self._database.write() as connection:
+            connection.execute(
+                update(sessions)
+                .where(sessions.c.id == session_id)
+                .values(binding_hash=_digest(binding), way=way)
+            )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _alive(row: Row[Any]) -> Session:
+    if row.ended_at is not None:
+        raise SessionEnded
+    if row.expires_at <= now():
+        raise SessionExpired
+    return _session(row)
+
+
+def _session(row: Row[Any]) -> Session:
+    facts = {name: row._mapping[name] for name in Session.__dataclass_fields__}
+    return Session(**facts | {"role": Role(row.role)})
