@@ -1,0 +1,114 @@
+"""The table of API keys, and what its rows are read as."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Column, ForeignKey, Row, String, Table, Text, UniqueConstraint
+
+from mentorai.core.clock import now
+from mentorai.core.database import Instant, metadata
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    # The public part of the key's text.
+    Column("id", String(10), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    # None for a provisioning key.
+    Column("mentor_id", ForeignKey("mentors.id", ondelete="CASCADE"), index=True),
+    Column("kind", String(16), nullable=False),
+    Column("name", String(100), nullable=False),
+    # The mentor, or the organization for a provisioning key: never NULL, so that names clash.
+    Column("bound_to", String(36), nullable=False),
+    # The name ignoring case; NULL once deleted, so that the name is free again.
+    Column("name_taken", String(400)),
+    Column("digest", String(100), nullable=False),
+    Column("last_four", String(4), nullable=False),
+    # Space-separated.
+    Column("scopes", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    # The form that asked for this key, so that sending it twice makes one.
+    Column("once", String(100)),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Column("disabled_at", Instant),
+    Column("revoked_at", Instant),
+    Column("last_used_at", Instant),
+    Column("last_used_ip", String(45)),
+    UniqueConstraint("bound_to", "name_taken"),
+    UniqueConstraint("bound_to", "once"),
+)
+
+Kind = Literal["mentor", "provisioning"]
+State = Literal["active", "inactive", "expired", "revoked"]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key as lists show it; the secret is not in it.
+
+    state: as it was when this was read. hint: enough of the text to recognise it by.
+    """
+
+    id: str
+    organization_id: str
+    mentor_id: str | None
+    kind: Kind
+    name: str
+    scopes: tuple[str, ...]
+    author: str
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    last_used_ip: str | None
+    last_four: str
+    state: State
+
+    @property
+    def hint(self) -> str:
+        """`mai_<id>_…<last four>`."""
+        return f"mai_{self.id}_…{self.last_four}"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedKey:
+    """A key that was accepted. mentor_id is None for a provisioning key."""
+
+    id: str
+    organization_id: str
+    mentor_id: str | None
+    scopes: frozenset[str]
+    name: str
+    kind: Kind
+    expires_at: datetime | None
+
+
+def _state(row: Row[Any]) -> State:
+    if row.revoked_at is not None:
+        return "revoked"
+    if row.expires_at is not None and row.expires_at <= now():
+        return "expired"
+    return "inactive" if row.disabled_at is not None else "active"
+
+
+def read_key(row: Row[Any], last_use: tuple[datetime, str] | None) -> ApiKey:
+    """Read a row as a key. last_use: a use that is not written yet; the later one counts."""
+    at, address = last_use or (None, None)
+    if row.last_used_at is not None and (at is None or at < row.last_used_at):
+        at, address = row.last_used_at, row.last_used_ip
+    return ApiKey(
+        id=row.id,
+        organization_id=row.organization_id,
+        mentor_id=row.mentor_id,
+        kind=row.kind,
+        name=row.name,
+        scopes=tuple(row.scopes.split()),
+        author=row.author,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        last_used_at=at,
+        last_used_ip=address,
+        last_four=row.last_four,
+        state=_state(row),
+    )

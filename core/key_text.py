@@ -1,0 +1,56 @@
+"""The text of an API key: mai_<id>_<secret><check>.
+
+id: 10 base62 characters, public. secret: 43 base62 characters, 256 bits. check: the CRC32 of
+everything before it in 6 base62 characters, so a typo is refused without asking the database.
+"""
+
+import hashlib
+import re
+import secrets
+import string
+import zlib
+
+ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
+ID_LENGTH = 10
+SECRET_LENGTH = 43
+CHECK_LENGTH = 6
+
+# Finds leaked keys in any text too; hence no anchors.
+PATTERN = re.compile(r"mai_([0-9A-Za-z]{10})_[0-9A-Za-z]{49}")
+
+
+def make_key() -> tuple[str, str]:
+    """A fresh key: its id and its whole text."""
+    key_id = _draw(ID_LENGTH)
+    body = f"mai_{key_id}_{_draw(SECRET_LENGTH)}"
+    return key_id, body + _check_of(body)
+
+
+def read_key_id(text: str) -> str | None:
+    """The id in a key's text, or None if it is not the text of a key or has a typo."""
+    match = PATTERN.fullmatch(text)
+    if match is None or _check_of(text[:-CHECK_LENGTH]) != text[-CHECK_LENGTH:]:
+        return None
+    return match[1]
+
+
+def digest_key(text: str) -> str:
+    """What is kept of a key: the name of the hash and the hash of the whole text.
+
+    The secret has 256 random bits, which nobody can try through; a slow hash would only make
+    every request slow.
+    """
+    return "sha256$" + hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _draw(length: int) -> str:
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+
+
+def _check_of(body: str) -> str:
+    number = zlib.crc32(body.encode("ascii"))
+    digits = []
+    for _ in range(CHECK_LENGTH):
+        number, digit = divmod(number, len(ALPHABET))
+        digits.append(ALPHABET[digit])
+    return "".join(reversed(digits))

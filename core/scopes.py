@@ -1,0 +1,37 @@
+"""What an API key can be allowed to do."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+SCOPES: Mapping[str, str] = MappingProxyType(
+    {
+        "mentor:read": "See the mentor's settings and prompts",
+        "mentor:write": "Change the mentor's settings and prompts",
+        "chat:write": "Ask the mentor",
+        "sessions:read": "Read conversations",
+        "sessions:write": "Start and delete conversations",
+        "datasets:read": "See and search the course material",
+        "datasets:write": "Add, change and remove course material",
+        "quizzes:read": "See quizzes, their answers and attempts",
+        "quizzes:write": "Make, change and delete quizzes",
+        "grades:read": "See grades",
+        "grades:write": "Change grades and send them to the gradebook again",
+    }
+)
+"""The scopes of a mentor key, each with what it allows in plain words."""
+
+PROVISIONING_SCOPES: Mapping[str, str] = MappingProxyType(
+    {"mentors:provision": "Make mentors in this organization"}
+)
+"""The scopes of a provisioning key. Reading conversations is not among them."""
+
+TEMPLATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "Everything": tuple(SCOPES),
+        "Read only": tuple(scope for scope in SCOPES if scope.endswith(":read")),
+        "Chat": ("mentor:read", "chat:write", "sessions:read", "sessions:write"),
+        "Course material": ("mentor:read", "datasets:read", "datasets:write"),
+        "Grade sync": ("quizzes:read", "grades:read", "grades:write"),
+    }
+)
+"""Sets of scopes that go together, by the name a person chooses them by."""
