@@ -23,6 +23,16 @@ def downgrade(database: "Database", revision: str) -> None:
     command.downgrade(_config(database), revision)
 
 
+def find_revisions(database: "Database") -> tuple[str | None, str | None]:
+    """The revision the database is at (None: it has no tables yet), and the newest there is."""
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    with database.read() as connection:
+        present = MigrationContext.configure(connection).get_current_revision()
+    return present, ScriptDirectory.from_config(_config(database)).get_current_head()
+
+
 def _config(database: "Database") -> "Config":
     from alembic.config import Config
 

@@ -1,0 +1,53 @@
+# make demo   everything on this machine, with a small LMS of its own (PORT=8000 SANDBOX_PORT=8001)
+# make test   the whole suite (ARGS="-x tests/core" for a part)
+# make check  style, types and the rules who may import whom
+
+PYTHON ?= python3
+PORT ?= 8000
+SANDBOX_PORT ?=
+ARGS ?= -n auto
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check clean
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+# The number of this make is handed on: when make is gone, the demo ends too.
+demo: $(VENV)/.installed
+	@exec $(BIN)/mentorai --parent $$PPID demo --port $(PORT) \
+		$(if $(SANDBOX_PORT),--sandbox-port $(SANDBOX_PORT))
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) .demo build dist *.egg-info
+
+# Installed in place, so that only a change of what is required installs again.
+$(VENV)/.installed: $(BIN)/python setup.cfg pyproject.toml
+	@echo "Installing mentorai-toolkit into $(VENV) ..."
+	@$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(BIN)/python setup.cfg pyproject.toml
+	@echo "Installing mentorai-toolkit and what its tests need into $(VENV) ..."
+	@$(PIP) install --editable '.[dev,postgres,redis,gevent]'
+	@touch $@ $(VENV)/.installed
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed; this is `$(PYTHON) --version 2>&1`." \
+		"Name another with PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "Python's venv module does not work here; on Debian and Ubuntu install" \
+		"the package python3-venv." >&2; exit 1; }

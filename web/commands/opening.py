@@ -1,0 +1,42 @@
+"""How a command opens the engine, and how it prints rows."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from mentorai.core.engine import Engine
+
+
+@contextmanager
+def opened() -> "Iterator[Engine]":
+    """The engine of this installation, closed afterwards; its log keeps to what went wrong.
+
+    Raises ConfigurationError, PluginConflict.
+    """
+    from mentorai.core import logs
+    from mentorai.core.engine import Engine
+    from mentorai.core.settings import Settings
+
+    settings = Settings.load()
+    engine = Engine.open(settings)
+    if settings.log_level == "info":
+        logs.configure("warning")
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def print_rows(headings: Sequence[str], rows: Sequence[Sequence[object]], *, none: str) -> None:
+    """Print rows under their headings, in columns; `none` is the sentence for no rows."""
+    if not rows:
+        click.echo(none)
+        return
+    texts = [list(headings), *([str(cell) for cell in row] for row in rows)]
+    widths = [max(len(text[column]) for text in texts) for column in range(len(headings))]
+    for text in texts:
+        cells = (cell.ljust(width) for cell, width in zip(text, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
