@@ -1,0 +1,14 @@
+"""The REST API: one module a resource."""
+
+from flask_openapi.openapi import OpenAPI
+
+from mentorai.core.engine import Engine
+from mentorai.web.api import docs, key
+
+
+def register_api(app: OpenAPI, engine: Engine) -> None:
+    """Mount the API, its description and its interactive page under /api/v1."""
+    docs.describe_api(app, engine)
+    for module in (key,):
+        app.register_api(module.api)
+    docs.register_docs(app)

@@ -1,0 +1,100 @@
+"""What callers send: strict JSON, the right kind of content, and errors that repeat nothing."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from flask import request
+from flask.json.provider import DefaultJSONProvider
+from pydantic import ValidationError
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+
+from mentorai.core.errors import InputRejected
+
+JSON_BYTES = 1_000_000
+NOT_A_VALUE = re.compile(r"\\u0000|\\u[dD][89a-fA-F]")
+
+# Only these sentences of pydantic's would repeat the input or read badly.
+SENTENCES = {
+    "missing": "This is needed.",
+    "extra_forbidden": "There is no such field.",
+    "union_tag_invalid": "There is no such kind.",
+    "union_tag_not_found": "The kind is missing.",
+    "model_type": "An object, please.",
+    "dict_type": "An object, please.",
+}
+
+
+class StrictJson(DefaultJSONProvider):
+    """JSON as RFC 8259 has it, and only text that every database can keep."""
+
+    sort_keys = False
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """Read JSON. Raises ValueError, also for NaN, NUL, half a character, a bottomless nest."""
+        text = s.decode("utf-8") if isinstance(s, bytes) else s
+        try:
+            value = json.loads(text, parse_constant=_refuse, **kwargs)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+        if NOT_A_VALUE.search(text):
+            _check_text(value)
+        return value
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _check_text(value: Any) -> None:
+    text = json.dumps(value, ensure_ascii=False)
+    text.encode("utf-8")
+    if "\\u0000" in text:
+        raise ValueError("NUL is not text")
+
+
+def read_object(limit_bytes: int = JSON_BYTES) -> dict[str, Any]:
+    """The JSON object that was sent.
+
+    Raises UnsupportedMediaType (415), RequestEntityTooLarge (413), BadRequest (400) for what is
+    not JSON, InputRejected for JSON that is not an object.
+    """
+    if not request.is_json:
+        raise UnsupportedMediaType
+    request.max_content_length = limit_bytes
+    value = request.get_json()
+    if not isinstance(value, dict):
+        raise InputRejected({"body": ["A JSON object, please."]})
+    return value
+
+
+def check_address() -> None:
+    """Refuse an address with NUL in it, which no database can look for."""
+    if "\0" in request.path or any(
+        "\0" in part for item in request.args.items(True) for part in item
+    ):
+        raise BadRequest
+
+
+def reject(error: ValidationError) -> NoReturn:
+    """Raise InputRejected with a sentence for each thing that is wrong; it repeats no input."""
+    raise InputRejected(explain(error)) from None
+
+
+def explain(error: ValidationError) -> Mapping[str, list[str]]:
+    """Field (dotted) -> sentences."""
+    errors: dict[str, list[str]] = {}
+    for problem in error.errors(include_url=False, include_input=False, include_context=False):
+        place = list(problem["loc"])
+        # The name of a field that is not ours is the caller's input.
+        if problem["type"] == "extra_forbidden" and not re.fullmatch(
+            "[a-z_]{1,40}", str(place[-1])
+        ):
+            place[-1] = "unknown"
+        sentence = (
+            SENTENCES.get(problem["type"]) or problem["msg"].removeprefix("Value error, ") + "."
+        )
+        sentences = errors.setdefault(".".join(map(str, place)) or "body", [])
+        sentences.append(sentence.replace("..", "."))
+    return errors

@@ -1,0 +1,74 @@
+"""/key: what the caller's own key is."""
+
+from datetime import datetime
+
+from flask import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from mentorai.web.api.replies import reply
+from mentorai.web.api.resource import Resource
+from mentorai.web.api.shapes import PAGE_SIZE_LIMIT
+from mentorai.web.auth import caller, get_engine
+
+api = Resource("key", "The key that you call with.")
+
+
+class Limits(BaseModel):
+    """What one call may hold at most."""
+
+    page_size: int
+    upload_bytes: int
+    message_characters: int
+
+
+class KeyFacts(BaseModel):
+    """A key, as its holder may see it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "4fTq0Zb81k",
+                    "name": "LMS-integration-Aug 2025",
+                    "kind": "mentor",
+                    "mentor": "7b0e3f0a-58c7-4f0e-9f0b-0a3d5b1f2c11",
+                    "scopes": ["chat:write", "grades:read"],
+                    "expires_at": "2026-12-23T10:00:00Z",
+                    "limits": {
+                        "page_size": 200,
+                        "upload_bytes": 50000000,
+                        "message_characters": 8000,
+                    },
+                }
+            ]
+        }
+    )
+
+    id: str = Field(description="The public part of the key.")
+    name: str
+    kind: str = Field(description="`mentor` or `provisioning`.")
+    mentor: str | None = Field(description="The mentor that the key is bound to.")
+    scopes: list[str]
+    expires_at: datetime | None = Field(description="None: never.")
+    limits: Limits
+
+
+@api.operation("get", "/key", scope=None, summary="See your key", returns=KeyFacts)
+def read_key() -> Response:
+    """What your key is, what it may do, and until when. Any living key may ask."""
+    key, settings = caller(), get_engine().settings
+    return reply(
+        KeyFacts(
+            id=key.id,
+            name=key.name,
+            kind=key.kind,
+            mentor=key.mentor_id,
+            scopes=sorted(key.scopes),
+            expires_at=key.expires_at,
+            limits=Limits(
+                page_size=PAGE_SIZE_LIMIT,
+                upload_bytes=settings.upload_bytes,
+                message_characters=settings.message_characters,
+            ),
+        )
+    )

@@ -1,0 +1,88 @@
+"""Answers of the API: a shape as JSON, a page of a list, a thing with its ETag."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TypeVar
+from urllib.parse import urlencode
+
+from flask import Response, request
+from pydantic import BaseModel
+from werkzeug.exceptions import PreconditionFailed
+
+from mentorai.web.api.shapes import Page
+from mentorai.web.auth import get_engine
+
+Entry = TypeVar("Entry")
+
+
+def reply(shape: BaseModel, status: int = 200) -> Response:
+    """A shape as a JSON answer."""
+    return Response(shape.model_dump_json(), status, mimetype="application/json")
+
+
+def reply_tagged(shape: BaseModel, etag: str, status: int = 200) -> Response:
+    """A shape with its ETag; 304 without a body if the caller has it already."""
+    response = reply(shape, status)
+    response.set_etag(etag)
+    response.headers["Cache-Control"] = "private, no-cache"
+    if request.method == "GET":
+        return response.make_conditional(request)  # type: ignore[return-value]
+    return response
+
+
+def no_content() -> Response:
+    """204: it is done, and there is nothing to say."""
+    return Response(status=204)
+
+
+def make_etag(*parts: str | int | datetime) -> str:
+    """The ETag of a thing in this state."""
+    text = "\n".join(p.isoformat() if isinstance(p, datetime) else str(p) for p in parts)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def check_if_match(etag: str) -> bool:
+    """Whether the caller named the state it saw, and it is still this one.
+
+    Raises PreconditionFailed (412) if it named another.
+    """
+    if "If-Match" not in request.headers:
+        return False
+    if not request.if_match.contains(etag):
+        raise PreconditionFailed
+    return "*" not in request.headers["If-Match"]
+
+
+def reply_page(
+    kind: type[Page], results: Sequence[BaseModel], count: int, page: int, page_size: int
+) -> Response:
+    """A page of a list, with the neighbours' addresses in its body and in Link.
+
+    kind: the Page whose `results` these are. page: counted from 1.
+    """
+    following = _address(page + 1) if page * page_size < count else None
+    previous = _address(page - 1) if page > 1 else None
+    facts = {"count": count, "next": following, "previous": previous, "results": list(results)}
+    response = reply(kind.model_validate(facts))
+    links = [
+        f'<{url}>; rel="{rel}"' for url, rel in ((following, "next"), (previous, "prev")) if url
+    ]
+    if links:
+        response.headers["Link"] = ", ".join(links)
+    return response
+
+
+def cut_page(everything: Sequence[Entry], page: int, page_size: int) -> Sequence[Entry]:
+    """One page of a list that is at hand as a whole."""
+    return everything[(page - 1) * page_size : page * page_size]
+
+
+def public_url(path: str) -> str:
+    """The whole address of a path of ours, as callers reach it."""
+    return get_engine().settings.public_url + path
+
+
+def _address(page: int) -> str:
+    asked = {name: value for name, value in request.args.items() if name != "page"}
+    return public_url(f"{request.path}?{urlencode(asked | {'page': str(page)})}")

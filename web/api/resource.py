@@ -1,0 +1,116 @@
+"""A resource: operations that each name the scope a key needs, described in OpenAPI."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from flask import Response, current_app, request
+from flask_openapi.blueprint import APIBlueprint
+from flask_openapi.models.tag import Tag
+from pydantic import BaseModel
+
+from mentorai.web.api.bodies import check_address, read_object
+from mentorai.web.auth import admit_key, find_caller
+
+PREFIX = "/api/v1"
+View = Callable[..., Any]
+
+PROBLEMS = {
+    400: "The request could not be understood.",
+    401: "No key, or one that is unknown, expired or inactive.",
+    403: "The key lacks the scope.",
+    404: "There is no such thing in the key's mentor.",
+    405: "This address does not take this method.",
+    409: "It clashes with what is there.",
+    412: "It was changed since the state that If-Match names.",
+    413: "Larger than what is taken here.",
+    415: "This kind of content is not taken here.",
+    422: "Some of what was sent is not right; see `errors`.",
+    503: "Busy; try again after Retry-After seconds.",
+}
+ALWAYS = (400, 401, 403, 404, 422)
+WITH_BODY = (409, 412, 413, 415)
+
+
+class Resource(APIBlueprint):
+    """The operations on one kind of thing."""
+
+    def __init__(self, name: str, description: str) -> None:
+        super().__init__(
+            f"api_{name}",
+            __name__,
+            url_prefix=PREFIX,
+            abp_tags=[Tag(name=name, description=description)],
+        )
+        self.before_request(_admit)
+        self.after_request(_tell_expiry)
+
+    def operation(
+        self,
+        method: str,
+        rule: str,
+        *,
+        scope: str | None,
+        summary: str,
+        returns: type[BaseModel] | dict[str, Any] | None,
+        status: int = 200,
+        problems: Sequence[int] = (),
+        reads_json: bool = True,
+        request_body: dict[str, Any] | None = None,
+        also: dict[int, Any] | None = None,
+    ) -> Callable[[View], View]:
+        """Make a view the answer to `method` (lower case) on `rule`.
+
+        scope: what the key needs; None: any living key. returns: the shape of the answer with
+        `status`, None for 204. problems: statuses that can happen besides the usual ones.
+        reads_json: whether the body is a JSON object; False: the view reads what was sent.
+        also: other good answers by status.
+        """
+        takes_body = method in ("post", "put", "patch")
+        failing = sorted({*ALWAYS, *(WITH_BODY if takes_body else ()), *problems})
+        responses = {status: returns} | (also or {}) | {code: _problem(code) for code in failing}
+        options: dict[str, Any] = {"request_body": request_body} if request_body else {}
+
+        def decorate(view: View) -> View:
+            view.scope = scope  # type: ignore[attr-defined]
+            view.reads_json = takes_body and reads_json  # type: ignore[attr-defined]
+            needed = [scope] if scope else []
+            made: View = getattr(self, method)(
+                rule,
+                summary=summary,
+                description=_describe(view, scope),
+                operation_id=view.__name__,
+                security=[{"KeyAuth": needed}, {"KeyHeader": needed}],
+                responses=responses,
+                **options,
+            )(view)
+            return made
+
+        return decorate
+
+
+def _problem(status: int) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    content = {"application/problem+json": {"schema": schema}}
+    return {"description": PROBLEMS[status], "content": content}
+
+
+def _describe(view: View, scope: str | None) -> str:
+    text = " ".join((view.__doc__ or "").split())
+    return f"{text} Needs the scope `{scope}`." if scope else text
+
+
+def _admit() -> None:
+    view: Any = current_app.view_functions[request.endpoint or ""]
+    if request.method == "OPTIONS":
+        return
+    admit_key(view.scope)
+    check_address()
+    if view.reads_json:
+        read_object()
+
+
+def _tell_expiry(response: Response) -> Response:
+    key = find_caller()
+    if key is not None and key.expires_at is not None:
+        response.headers["X-Key-Expires"] = key.expires_at.isoformat(timespec="seconds")
+    return response

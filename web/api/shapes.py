@@ -1,0 +1,58 @@
+"""What the bodies and queries of several resources have in common."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PAGE_SIZE = 50
+PAGE_SIZE_LIMIT = 200
+
+
+class Shape(BaseModel):
+    """A body or query: no field that is not named, and no error that repeats what was sent."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class Problem(BaseModel):
+    """Why a call failed (RFC 9457)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:mentorai:error:scope_missing",
+                    "title": "Forbidden",
+                    "status": 403,
+                    "detail": "This API key lacks the scope grades:read.",
+                    "code": "scope_missing",
+                    "request_id": "6f1c0b7a9d3e4f52a1b8c7d6",
+                }
+            ]
+        }
+    )
+
+    type: str = Field(description="A URN that ends in the code.")
+    title: str = Field(description="The status in words.")
+    status: int
+    detail: str = Field(description="A sentence for a person.")
+    code: str = Field(description="What a program matches; it never changes.")
+    request_id: str = Field(description="Give this when you ask for help.")
+    errors: dict[str, list[str]] | None = Field(
+        default=None, description="For each field what is wrong with it."
+    )
+
+
+class PageQuery(Shape):
+    """Which page of a list."""
+
+    page: Annotated[int, Field(ge=1, le=1_000_000, description="Counted from 1.")] = 1
+    page_size: Annotated[int, Field(ge=1, le=PAGE_SIZE_LIMIT)] = PAGE_SIZE
+
+
+class Page(BaseModel):
+    """A page of a list; `results` are its entries."""
+
+    count: int = Field(description="How many there are on all pages.")
+    next: str | None = Field(description="The address of the next page.")
+    previous: str | None = Field(description="The address of the page before.")

@@ -1,0 +1,138 @@
+"""The web application: pages, admin, REST API and the plugins' own routes in one place."""
+
+import re
+import secrets
+import time
+
+import structlog
+from flask import Blueprint, Flask, Response, current_app, g, request
+from flask_openapi.openapi import OpenAPI
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from mentorai.core.engine import Engine
+from mentorai.core.errors import MentorAIError
+from mentorai.web.api import register_api
+from mentorai.web.errors import make_problem, register_errors
+from mentorai.web.headers import register_headers
+
+log = structlog.get_logger(__name__)
+
+SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
+# What comes with a document besides its bytes: form fields and multipart borders.
+MARGIN_BYTES = 1_000_000
+
+
+def create_app(engine: Engine) -> OpenAPI:
+    """The application of one engine, ready for any WSGI server."""
+    app = OpenAPI(__name__, doc_ui=False)
+    app.extensions["mentorai"] = engine
+    _configure(app, engine)
+    _register_requests(app)
+    register_errors(app)
+    register_headers(app, engine)
+    _register_csrf(app)
+    _register_health(app, engine)
+    register_api(app, engine)
+    _register_pages(app, engine)
+    for blueprint in engine.plugins.ask_all("web_routes", engine=engine):
+        app.register_blueprint(blueprint)
+    if engine.settings.proxies:
+        n = engine.settings.proxies
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=n, x_proto=n, x_host=n
+        )
+    return app
+
+
+def _configure(app: Flask, engine: Engine) -> None:
+    app.config.update(
+        SECRET_KEY=engine.settings.web_secret,
+        SESSION_COOKIE_NAME="__Host-mentorai",
+        SESSION_COOKIE_SECURE=True,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="None",
+        SESSION_COOKIE_PARTITIONED=True,
+        SESSION_COOKIE_PATH="/",
+        MAX_CONTENT_LENGTH=engine.settings.upload_bytes + MARGIN_BYTES,
+        MAX_FORM_MEMORY_SIZE=MARGIN_BYTES,
+        MAX_FORM_PARTS=200,
+        WTF_CSRF_CHECK_DEFAULT=False,
+        # The token lives as long as the cookie it is compared with.
+        WTF_CSRF_TIME_LIMIT=None,
+        # Campus browsers strip referrers; the token alone decides.
+        WTF_CSRF_SSL_STRICT=False,
+    )
+
+
+def _register_requests(app: Flask) -> None:
+    @app.before_request
+    def begin() -> None:
+        asked = request.headers.get("X-Request-Id", "")
+        g.request_id = asked if SANE_REQUEST_ID.fullmatch(asked) else secrets.token_hex(12)
+        g.started = time.perf_counter()
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        response.headers["X-Request-Id"] = g.request_id
+        # Never the query string: codes and states travel in it.
+        write = log.debug if request.path in ("/healthz", "/readyz") else log.info
+        write(
+            "request",
+            method=request.method,
+            path=request.path,
+            status=response.status_code,
+            ms=round((time.perf_counter() - g.started) * 1000, 1),
+        )
+        return response
+
+
+def _register_csrf(app: Flask) -> None:
+    csrf = CSRFProtect(app)
+
+    @app.before_request
+    def protect() -> None:
+        if request.method not in SAFE_METHODS and request.endpoint and not _is_exempt():
+            csrf.protect()
+
+
+def _is_exempt() -> bool:
+    # The API knows its callers by a header that no other site's form can send.
+    if request.path.startswith("/api/"):
+        return True
+    view = current_app.view_functions[request.endpoint or ""]
+    blueprint = current_app.blueprints.get(request.blueprint or "")
+    return getattr(view, "csrf_exempt", False) or getattr(blueprint, "csrf_exempt", False)
+
+
+def _register_health(app: Flask, engine: Engine) -> None:
+    def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    def readyz() -> Response | dict[str, str]:
+        try:
+            engine.organizations.get()
+        except Exception as error:
+            code = error.code if isinstance(error, MentorAIError) else "unavailable"
+            log.error("not_ready", exc_info=error)
+            return make_problem(503, code, "The database does not answer.")
+        return {"status": "ready"}
+
+    app.add_url_rule("/healthz", view_func=healthz)
+    app.add_url_rule("/readyz", view_func=readyz)
+
+
+def _register_pages(app: Flask, engine: Engine) -> None:
+    try:
+        from mentorai.web.admin import make_admin
+        from mentorai.web.embed import make_embed
+    except ImportError:
+        return
+
+    app.register_blueprint(make_embed(engine), url_prefix="/s/<session_id>")
+    admin: Blueprint = make_admin(engine)
+    app.register_blueprint(admin, url_prefix="/s/<session_id>/admin", name="embedded_admin")
+    app.register_blueprint(admin, url_prefix="/admin", name="admin")

@@ -1,0 +1,58 @@
+"""Who calls the API: the key in a header, never in an address."""
+
+from flask import current_app, g, request
+
+from mentorai.core.engine import Engine
+from mentorai.core.errors import NotFound
+from mentorai.core.keys import CheckedKey
+
+SCHEMES = ("api-token", "bearer", "token")
+
+
+def get_engine() -> Engine:
+    """The engine of this application."""
+    engine: Engine = current_app.extensions["mentorai"]
+    return engine
+
+
+def read_key_text() -> str | None:
+    """The key's text in this request's headers, or None.
+
+    `Authorization: Api-Token <key>` (or Bearer) or `X-API-Key: <key>`. A key pasted alone into
+    Authorization is read too: that is what people do.
+    """
+    given = request.headers.get("Authorization", "").strip()
+    scheme, _, rest = given.partition(" ")
+    if scheme.lower() in SCHEMES:
+        return rest.strip() or None
+    if given.startswith("mai_"):
+        return given
+    return request.headers.get("X-API-Key", "").strip() or None
+
+
+def admit_key(scope: str | None) -> CheckedKey:
+    """Check this request's key and keep it for `caller`. Raises KeyRejected."""
+    address = request.remote_addr or ""
+    key = get_engine().check_key(read_key_text(), scope=scope, address=address)
+    g.api_key = key
+    return key
+
+
+def caller() -> CheckedKey:
+    """The key that this request came in with."""
+    key: CheckedKey = g.api_key
+    return key
+
+
+def find_caller() -> CheckedKey | None:
+    """The key of this request, or None when there was none or it was refused."""
+    key: CheckedKey | None = g.get("api_key")
+    return key
+
+
+def mentor_id() -> str:
+    """The mentor that this request's key is bound to."""
+    bound = caller().mentor_id
+    if bound is None:
+        raise NotFound("This key belongs to no mentor.")
+    return bound

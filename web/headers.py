@@ -1,0 +1,71 @@
+"""What every answer tells the browser: what it may load, and who may frame it.
+
+Pages under /s/ and /lti/ live in a platform's frame; all others refuse to be framed.
+A view may name more form targets in `g.form_targets` (origins), and an answer that brings its
+own Content-Security-Policy keeps it.
+"""
+
+from collections.abc import Sequence
+
+from flask import Flask, Response, current_app, g, request
+
+from mentorai.core.engine import Engine
+from mentorai.web.gate import find_visitor
+
+FRAMED = ("/s/", "/lti/")
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; base-uri 'none'; form-action {forms}{frames}"
+)
+API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+
+
+def register_headers(app: Flask, engine: Engine) -> None:
+    """Add the headers to every answer of this app."""
+    common = [
+        ("X-Content-Type-Options", "nosniff"),
+        ("Referrer-Policy", "same-origin"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+    ]
+    if engine.settings.is_secure:
+        common.append(("Strict-Transport-Security", "max-age=31536000"))
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        headers = response.headers
+        headers.extend(common)
+        path = request.path
+        if "Cache-Control" not in headers and not path.startswith("/static/"):
+            headers["Cache-Control"] = "no-store"
+        if "Content-Security-Policy" not in headers:
+            is_api = path.startswith("/api/")
+            headers["Content-Security-Policy"] = API_POLICY if is_api else _policy(response)
+        if not path.startswith(FRAMED):
+            headers["X-Frame-Options"] = "DENY"
+        return response
+
+
+def _policy(response: Response) -> str:
+    frames = ""
+    allowed = _frame_ancestors(response)
+    if allowed is not None:
+        frames = "; frame-ancestors " + " ".join(allowed)
+    forms = " ".join(["'self'", *g.get("form_targets", ())])
+    return POLICY.format(forms=forms, frames=frames)
+
+
+def _frame_ancestors(response: Response) -> Sequence[str] | None:
+    """The origins that may frame this answer; None for anyone.
+
+    Before a session is known nobody can tell which platform asks; what is shown then are the
+    steps of a launch and errors, which the person must be able to see inside the course page.
+    """
+    if not request.path.startswith(FRAMED):
+        return ["'none'"]
+    session = find_visitor()
+    if session is None:
+        is_open = request.path.startswith("/lti/") or response.status_code >= 400
+        return None if is_open else ["'self'"]
+    engine: Engine = current_app.extensions["mentorai"]
+    origins = engine.plugins.ask_all("frame_ancestors", engine=engine, session=session)
+    return ["'self'", *dict.fromkeys(origin for some in origins for origin in some)]
