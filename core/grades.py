@@ -1,57 +1,35 @@
 """Grades: what a person has for an activity now. Newest wins; the outbox keeps what was before."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, cast
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row, and_, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
+from mentorai.core.clock import now
 from mentorai.core.database import Database
+from mentorai.core.errors import InputRejected, NotFound, ScoreOutOfRange
+from mentorai.core.grade_rows import (
+    Grade,
+    Source,
+    Sync,
+    SyncStatus,
+    filtered,
+    grades,
+    of_mentor,
+    read_grade,
+    select_grades,
+)
+from mentorai.core.identifiers import new_id
+from mentorai.core.mentors import placements
+from mentorai.core.people import enrolments, people, resource_links
 
-Source = Literal["quiz", "api", "instructor"]
-SyncStatus = Literal["waiting", "sent", "superseded", "failed", "not_linked"]
+__all__ = ["Grade", "Grades", "Source", "Sync", "SyncStatus", "grades"]
 
-
-@dataclass(frozen=True, slots=True)
-class Sync:
-    """How far a grade is on its way to the gradebook."""
-
-    status: SyncStatus
-    attempts: int = 0
-    last_error_code: str = ""
-    last_error_message: str = ""
-    sent_at: datetime | None = None
-    next_try_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Grade:
-    """What one person has for one quiz (or none) in one resource link (or none).
-
-    context_id, resource_link_id: ours; lms_context_id, lms_user_id: the platform's names.
-    """
-
-    id: str
-    organization_id: str
-    mentor_id: str
-    person_id: str
-    person_name: str | None
-    lms_user_id: str | None
-    quiz_id: str | None
-    attempt_id: str | None
-    context_id: str | None
-    lms_context_id: str | None
-    resource_link_id: str | None
-    given: float
-    maximum: float
-    comment: str
-    source: Source
-    release: Literal["held", "released"]
-    submitted_at: datetime
-    updated_at: datetime
-    revision: int
-    sync: Sync
+COMMENT_LENGTH = 2_000
+LARGEST = 1e9
 
 
 class Grades:
@@ -76,12 +54,72 @@ class Grades:
         comment: str = "",
         source: Source = "quiz",
     ) -> Grade:
-        """Take a grade in the caller's transaction; follow it with Outbox.put."""
-        raise NotImplementedError
+        """Take a grade in the caller's transaction; follow it with Outbox.put in the same one.
+
+        A person has one grade for a quiz in a resource link: a second call replaces it. A grade
+        that does not come from our own quiz may only go where this mentor was placed.
+        Raises ScoreOutOfRange, InputRejected; NotFound for a person or a place of others.
+        """
+        _check(given, maximum, comment)
+        _check_person(connection, organization_id, person_id)
+        if resource_link_id:
+            link = _get_link(connection, organization_id, resource_link_id)
+            context_id = link.context_id
+        if source != "quiz":
+            _check_reach(connection, mentor_id, person_id, resource_link_id, context_id)
+        moment = now()
+        key = {
+            "mentor_id": mentor_id,
+            "person_id": person_id,
+            "place": f"{quiz_id or ''}|{resource_link_id or ''}",
+        }
+        facts = {
+            "attempt_id": attempt_id,
+            "context_id": context_id,
+            "given": given,
+            "maximum": maximum,
+            "comment": comment,
+            "source": source,
+            "submitted_at": moment,
+            "updated_at": moment,
+        }
+        first = {
+            "organization_id": organization_id,
+            "quiz_id": quiz_id,
+            "resource_link_id": resource_link_id,
+        }
+        grade_id = _put_row(connection, key, facts, first)
+        row = connection.execute(select_grades().where(grades.c.id == grade_id)).one()
+        return read_grade(row)
 
     def get(self, organization_id: str, mentor_id: str, grade_id: str) -> Grade:
         """One grade. Raises NotFound."""
-        raise NotImplementedError
+        query = select_grades().where(
+            of_mentor(organization_id, mentor_id), grades.c.id == grade_id
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            raise NotFound("There is no such grade.")
+        return read_grade(row)
+
+    def find(
+        self,
+        organization_id: str,
+        mentor_id: str,
+        person_id: str,
+        quiz_id: str | None,
+        resource_link_id: str | None,
+    ) -> Grade | None:
+        """What a person has for a quiz in a resource link, or None."""
+        query = select_grades().where(
+            of_mentor(organization_id, mentor_id),
+            grades.c.person_id == person_id,
+            grades.c.place == f"{quiz_id or ''}|{resource_link_id or ''}",
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return read_grade(row) if row else None
 
     def list(
         self,
@@ -91,9 +129,123 @@ class Grades:
         since: datetime | None = None,
         user: str | None = None,
         quiz: str | None = None,
-        sync_status: SyncStatus | None = None,
+        sync_status: str | None = None,
         page: int = 1,
         page_size: int = 50,
-    ) -> tuple[Sequence[Grade], int]:
-        """A page of grades, oldest change first, and how many there are in all."""
-        raise NotImplementedError
+    ) -> Sequence[Grade]:
+        """A page of grades, the one that changed longest ago first.
+
+        since: changed at this instant or later; ask again with the last `updated_at` to go on.
+        user: our id of a person, or the platform's. sync_status: as in Sync.
+        """
+        query = filtered(
+            select_grades(), organization_id, mentor_id, since, user, quiz, sync_status
+        )
+        query = query.order_by(grades.c.updated_at, grades.c.id)
+        query = query.limit(page_size).offset((page - 1) * page_size)
+        with self._database.read() as connection:
+            return [read_grade(row) for row in connection.execute(query)]
+
+    def count(
+        self,
+        organization_id: str,
+        mentor_id: str,
+        *,
+        since: datetime | None = None,
+        user: str | None = None,
+        quiz: str | None = None,
+        sync_status: str | None = None,
+    ) -> int:
+        """How many grades `list` would give on all its pages."""
+        counted = select(func.count()).select_from(grades)
+        query = filtered(counted, organization_id, mentor_id, since, user, quiz, sync_status)
+        with self._database.read() as connection:
+            return cast(int, connection.execute(query).scalar_one())
+
+
+def _put_row(
+    connection: Connection, key: dict[str, str], facts: dict[str, Any], first: dict[str, Any]
+) -> str:
+    where = and_(*(grades.c[name] == value for name, value in key.items()))
+    reset = {
+        "sync_row_id": None,
+        "sync_status": "waiting",
+        "sync_attempts": 0,
+        "sync_error_code": "",
+        "sync_error_message": "",
+        "sync_sent_at": None,
+        "sync_next_try_at": None,
+    }
+    found = connection.execute(select(grades.c.id).where(where)).scalar_one_or_none()
+    if found is None:
+        made = {"id": new_id(), "release": "released", "revision": 1}
+        try:
+            with connection.begin_nested():
+                connection.execute(insert(grades).values(**made, **key, **first, **facts, **reset))
+            return cast(str, made["id"])
+        except IntegrityError:
+            # Another process put the first one at this moment; ours is the newer.
+            found = connection.execute(select(grades.c.id).where(where)).scalar_one()
+    connection.execute(
+        update(grades)
+        .where(grades.c.id == found)
+        .values(**facts, **reset, revision=grades.c.revision + 1)
+    )
+    return cast(str, found)
+
+
+def _check(given: float, maximum: float, comment: str) -> None:
+    if not (math.isfinite(given) and math.isfinite(maximum)):
+        raise ScoreOutOfRange
+    if not (0 <= given <= LARGEST and 0 < maximum <= LARGEST):
+        raise ScoreOutOfRange
+    if len(comment) > COMMENT_LENGTH:
+        raise InputRejected({"comment": [f"At most {COMMENT_LENGTH} characters, please."]})
+
+
+def _check_person(connection: Connection, organization_id: str, person_id: str) -> None:
+    known = select(people.c.id).where(
+        people.c.organization_id == organization_id, people.c.id == person_id
+    )
+    if connection.execute(known).first() is None:
+        raise NotFound("There is no such person.")
+
+
+def _get_link(connection: Connection, organization_id: str, resource_link_id: str) -> Row[Any]:
+    row = connection.execute(
+        select(resource_links.c.context_id).where(
+            resource_links.c.organization_id == organization_id,
+            resource_links.c.id == resource_link_id,
+        )
+    ).one_or_none()
+    if row is None:
+        raise NotFound("There is no such resource link.")
+    return row
+
+
+def _check_reach(
+    connection: Connection,
+    mentor_id: str,
+    person_id: str,
+    resource_link_id: str | None,
+    context_id: str | None,
+) -> None:
+    """Refuse a place where this mentor does not answer, and a person it never met."""
+    places = (
+        select(resource_links.c.context_id)
+        .join(placements, placements.c.resource_link_id == resource_links.c.id)
+        .where(placements.c.mentor_id == mentor_id)
+    )
+    if resource_link_id:
+        there = places.where(resource_links.c.id == resource_link_id)
+        if connection.execute(there).first() is None:
+            raise NotFound("There is no such resource link.")
+    elif context_id:
+        there = places.where(resource_links.c.context_id == context_id)
+        if connection.execute(there).first() is None:
+            raise NotFound("There is no such context.")
+    met = select(enrolments.c.id).where(
+        enrolments.c.person_id == person_id, enrolments.c.context_id.in_(places)
+    )
+    if connection.execute(met).first() is None:
+        raise NotFound("There is no such person.")

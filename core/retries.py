@@ -1,0 +1,81 @@
+"""What becomes of a score after a try: a decision, made from facts. Nobody sleeps here."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from secrets import SystemRandom
+from typing import Literal
+
+from mentorai.core.errors import MentorAIError, NoLineItem, PlatformThrottled, ScoreStale
+
+RowStatus = Literal["waiting", "leased", "sent", "superseded", "failed", "not_linked"]
+BACKOFF_SECONDS = (10, 30, 120, 300, 900, 1_800, 3_600)
+# A score is stale when its second is not later than the one in which the platform took the last
+# (Moodle compares with its own clock): a later second cures that, a newer score there does not.
+STALE_SECONDS = (2, 30, 120)
+RETRY_AFTER_LIMIT = 6 * 3_600
+GIVE_UP_AFTER = timedelta(days=3)
+JITTER = 0.2
+
+_random = SystemRandom()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of a row.
+
+    due_at: when to try again, for `waiting`. counts: whether the try counts as one; it does not
+    when nothing was sent because of ourselves. code, message: why, for a person.
+    """
+
+    status: RowStatus
+    due_at: datetime | None = None
+    code: str = ""
+    message: str = ""
+    counts: bool = True
+    sent_at: datetime | None = None
+
+
+def decide(
+    error: MentorAIError,
+    *,
+    attempts: int,
+    stale_attempts: int,
+    first_tried_at: datetime,
+    moment: datetime,
+) -> Decision:
+    """What to do after `error`.
+
+    attempts: tries made, this one too. stale_attempts: refusals as stale before this one.
+    """
+    if isinstance(error, ScoreStale):
+        if stale_attempts < len(STALE_SECONDS):
+            due_at = moment + timedelta(seconds=STALE_SECONDS[stale_attempts])
+            return Decision("waiting", due_at, error.code, error.message)
+        return Decision("superseded", None, error.code, error.message)
+    if isinstance(error, NoLineItem):
+        return Decision("not_linked", None, error.code, error.message)
+    if not error.retryable:
+        return Decision("failed", None, error.code, error.message)
+    if moment - first_tried_at >= GIVE_UP_AFTER:
+        days = GIVE_UP_AFTER.days
+        given_up = f"{error.message} Given up after {days} days of trying."
+        return Decision("failed", None, error.code, given_up)
+    wait = max(backoff_seconds(attempts), asked_seconds(error))
+    return Decision("waiting", moment + timedelta(seconds=wait), error.code, error.message)
+
+
+def backoff_seconds(attempts: int) -> float:
+    """How long to wait after so many tries: longer each time, up to an hour, and never in step
+    with others that failed at the same moment.
+    """
+    step = BACKOFF_SECONDS[min(max(attempts, 1), len(BACKOFF_SECONDS)) - 1]
+    return step * _random.uniform(1 - JITTER, 1 + JITTER)
+
+
+def asked_seconds(error: MentorAIError) -> float:
+    """How long the platform asked us to wait, 0 if it did not, within reason."""
+    asked = error.retry_after_seconds if isinstance(error, PlatformThrottled) else None
+    if asked is None or not math.isfinite(asked):
+        return 0.0
+    return min(max(asked, 0.0), RETRY_AFTER_LIMIT)
