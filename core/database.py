@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, DateTime, MetaData, create_engine, event
-from sqlalchemy.engine import Dialect, make_url
+from sqlalchemy.engine import URL, Dialect, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.types import TypeDecorator
 
 from mentorai.core.errors import ConfigurationError
@@ -50,24 +51,31 @@ class Database:
     """Connections to one database.
 
     url: `sqlite:///path` or `postgresql+psycopg://...`.
+    Raises ConfigurationError for an address that is not served.
     """
 
     def __init__(self, url: str) -> None:
-        self.url = make_url(url)
+        self.url = _read_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if not self.is_sqlite and self.url.get_backend_name() != "postgresql":
             raise ConfigurationError("database_url: only sqlite and postgresql are served.")
         options: dict[str, Any] = {"pool_pre_ping": True}
         if self.is_sqlite:
             options = {"connect_args": {"timeout": 15}}
-        self.engine = create_engine(
-            # Parameters hold what people sent; an error must not carry them into a log.
-            self.url,
-            pool_size=10,
-            max_overflow=90,
-            hide_parameters=True,
-            **options,
-        )
+        try:
+            self.engine = create_engine(
+                # Parameters hold what people sent; an error must not carry them into a log.
+                self.url,
+                pool_size=10,
+                max_overflow=90,
+                hide_parameters=True,
+                **options,
+            )
+        except (ImportError, ArgumentError) as error:
+            raise ConfigurationError(
+                f"database_url: {self.url.drivername} is not installed; for "
+                'postgresql+psycopg: pip install "mentorai-toolkit[postgres]"'
+            ) from error
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
@@ -100,6 +108,17 @@ class Database:
     def close(self) -> None:
         """Give every connection back."""
         self.engine.dispose()
+
+
+def _read_url(url: str) -> URL:
+    try:
+        return make_url(url)
+    except ArgumentError as error:
+        # Not the address itself: it may hold a password.
+        raise ConfigurationError(
+            "database_url: this is no address of a database; one looks like "
+            "postgresql+psycopg://user:password@host/name."
+        ) from error
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

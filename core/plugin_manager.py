@@ -39,6 +39,12 @@ class Plugins:
             self._manager.register(plugin, name=name)
         except pluggy.PluginValidationError as error:
             raise ConfigurationError(f"The plugin {name} does not fit: {error}") from error
+        for caller in self._manager.get_hookcallers(plugin) or []:
+            for implementation in caller.get_hookimpls():
+                if implementation.plugin is plugin and _is_wrapper(implementation):
+                    raise ConfigurationError(
+                        f"The plugin {name} wraps {caller.name}; hooks cannot be wrapped here."
+                    )
 
     def discover(self) -> None:
         """Register every installed plugin, lti_launch first so that it is asked last.
@@ -62,7 +68,7 @@ class Plugins:
         """Refuse misspelt hooks and double claims; called once, at start.
 
         Raises ConfigurationError for a hook nobody knows, PluginConflict for two profiles of
-        one family.
+        one family, PluginFailed for a plugin that cannot say what it is.
         """
         try:
             self._manager.check_pending()
@@ -70,7 +76,7 @@ class Plugins:
             raise ConfigurationError(f"A plugin misspells a hook: {error}") from error
         claimed: dict[str, str] = {}
         for implementation in self._manager.hook.platform_profile.get_hookimpls():
-            profile = cast(PlatformProfile, implementation.function())
+            profile = cast(PlatformProfile, self._call(implementation, "platform_profile", {}))
             family = profile.family
             if family in claimed:
                 names = f"{claimed[family]} and {implementation.plugin_name}"
@@ -138,3 +144,7 @@ class Plugins:
         except Exception as error:
             log.exception("plugin_failed", plugin=implementation.plugin_name, hook=hook)
             raise PluginFailed(implementation.plugin_name, hook) from error
+
+
+def _is_wrapper(implementation: pluggy.HookImpl) -> bool:
+    return bool(implementation.wrapper or implementation.hookwrapper)
