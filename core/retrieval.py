@@ -1,13 +1,42 @@
-"""Search in one mentor's passages."""
+"""Search in one mentor's passages.
 
-from collections.abc import Sequence
+The index finds candidates by their prepared words; scoring.py orders them the same way on both
+databases. A question never reaches a database's query language: its prepared words do, each
+one quoted. What the index finds is checked against the passage's own row again.
+"""
 
-from sqlalchemy import Connection
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select
 
 from mentorai.core.database import Database
+from mentorai.core.dataset_rows import as_passage, datasets, passages, select_passages
+from mentorai.core.index import check_fts5, create_index, drop_index, find_entries, read_counts
+from mentorai.core.scoring import Candidate, Query, score, weigh
 from mentorai.core.values import Passage
+from mentorai.core.words import DEFAULT_LANGUAGE, count_content, read_question
 
+__all__ = ["WEAK_BELOW", "Retrieval", "check_fts5", "create_index", "drop_index"]
+
+# A question that is covered less than this is, as a rule, not about the course.
 WEAK_BELOW = 0.35
+QUESTION_WORDS = 32
+QUESTION_CHARACTERS = 8_000
+CONSIDERED_WORDS = 200
+LANGUAGES = 4
+MOST_PASSAGES = 50
+FOLLOW_UP_BELOW = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Material:
+    """What a mentor has to search in. languages: the most used first."""
+
+    languages: tuple[str, ...]
+    passages: int
+    average_words: float
 
 
 class Retrieval:
@@ -24,13 +53,106 @@ class Retrieval:
         *,
         document_ids: Sequence[str] = (),
     ) -> list[Passage]:
-        """The passages that may answer `question`, best first."""
-        raise NotImplementedError
+        """The passages that may answer `question`, best first; any text is a question.
+
+        limit: 1 to 50. document_ids: look in these documents alone, if there are any.
+        Passage.matched is the share of the question's weight that the passage covers.
+        """
+        limit = min(max(limit, 1), MOST_PASSAGES)
+        with self._database.read() as connection:
+            material = _read_material(connection, mentor_id)
+            queries, known = _read_queries(connection, mentor_id, question, material)
+            if not known:
+                return []
+            entries = find_entries(connection, mentor_id, known, document_ids, limit)
+            rows = _read_rows(
+                connection, mentor_id, [entry.passage_id for entry in entries], document_ids
+            )
+        fallback = queries[material.languages[0]]
+        candidates = [
+            Candidate(
+                entry.passage_id, entry.title, entry.body, queries.get(row.language, fallback)
+            )
+            for entry in entries
+            if (row := rows.get(entry.passage_id))
+        ]
+        return [
+            replace(as_passage(rows[one.passage_id]), score=one.score, matched=one.matched)
+            for one in score(candidates, material.average_words)[:limit]
+        ]
+
+    def widen(self, mentor_id: str, message: str, earlier: Sequence[str]) -> str:
+        """The question to search for: a follow-up like "why?" takes up what was asked before.
+
+        earlier: the conversation's messages so far, oldest first.
+        """
+        with self._database.read() as connection:
+            material = _read_material(connection, mentor_id)
+        language = material.languages[0] if material.languages else DEFAULT_LANGUAGE
+        question = message
+        for before in reversed(earlier):
+            if count_content(question, language) >= FOLLOW_UP_BELOW:
+                break
+            question = f"{question}\n{before}"
+        return question
 
 
-def create_index(connection: Connection) -> None:
-    """Make the search index. Raises ConfigurationError if SQLite lacks FTS5."""
+def _read_material(connection: Connection, mentor_id: str) -> _Material:
+    held = func.sum(datasets.c.passages)
+    query = (
+        select(
+            datasets.c.language, held.label("passages"), func.sum(datasets.c.words).label("words")
+        )
+        .where(datasets.c.mentor_id == mentor_id, datasets.c.passages > 0)
+        .group_by(datasets.c.language)
+        .order_by(held.desc(), datasets.c.language)
+    )
+    rows = connection.execute(query).all()
+    total = sum(int(row.passages) for row in rows)
+    return _Material(
+        languages=tuple(row.language for row in rows[:LANGUAGES]),
+        passages=total,
+        average_words=sum(int(row.words) for row in rows) / max(1, total),
+    )
 
 
-def check_fts5(connection: Connection) -> None:
-    """Raises ConfigurationError if this SQLite lacks FTS5."""
+def _read_queries(
+    connection: Connection, mentor_id: str, question: str, material: _Material
+) -> tuple[dict[str, Query], list[str]]:
+    """The question as each language of the material reads it, and all its words that are held.
+
+    A passage is scored by the question in the passage's own language, so nobody has to say
+    in which language a question is asked.
+    """
+    read = {
+        language: read_question(question[:QUESTION_CHARACTERS], language)[:CONSIDERED_WORDS]
+        for language in material.languages
+    }
+    asked = {word for words in read.values() for word in words}
+    held = read_counts(connection, mentor_id, asked) if asked else {}
+    weights = {word: weigh(held.get(word, 0), material.passages) for word in asked}
+    queries = {}
+    for language, words in read.items():
+        kept = _keep_rarest(words, held, weights)
+        queries[language] = Query(tuple(kept), {word: weights[word] for word in kept})
+    known = {word for query in queries.values() for word in query.words} & held.keys()
+    return queries, sorted(known)
+
+
+def _keep_rarest(
+    words: Sequence[str], held: Mapping[str, int], weights: Mapping[str, float]
+) -> Sequence[str]:
+    """All the words, or of a long text the 32 rarest that the material holds, in order."""
+    if len(words) <= QUESTION_WORDS:
+        return words
+    rarest = sorted(words, key=lambda word: (word not in held, -weights[word]))[:QUESTION_WORDS]
+    return [word for word in words if word in set(rarest)]
+
+
+def _read_rows(
+    connection: Connection, mentor_id: str, ids: Sequence[int], document_ids: Sequence[str]
+) -> dict[int, Row[Any]]:
+    query = select_passages().where(datasets.c.mentor_id == mentor_id, passages.c.id.in_(ids))
+    if document_ids:
+        query = query.where(datasets.c.id.in_(document_ids))
+    return {row.id: row for row in connection.execute(query)}
