@@ -14,8 +14,9 @@ from mentorai.core.clock import now
 from mentorai.core.conversations import Conversations
 from mentorai.core.database import Database
 from mentorai.core.datasets import Datasets
-from mentorai.core.errors import LaunchDenied, NotFound, TurnDenied
+from mentorai.core.errors import KeyRejected, LaunchDenied, NotFound, TurnDenied
 from mentorai.core.grades import Grade, Grades
+from mentorai.core.key_text import read_key_id
 from mentorai.core.keys import CheckedKey, Keys
 from mentorai.core.mentors import Mentors
 from mentorai.core.organizations import Organizations
@@ -171,7 +172,15 @@ class Engine:
 
         Raises KeyMissing, KeyUnknown, KeyExpired, KeyInactive, KeyScopeTooSmall.
         """
-        return self.keys.check(text, scope=scope, address=address)
+        try:
+            key = self.keys.check(text, scope=scope, address=address)
+        except KeyRejected as error:
+            key_id = read_key_id(text or "")
+            if key_id is not None:
+                self.plugins.tell("key_checked", key_id=key_id, accepted=False, code=error.code)
+            raise
+        self.plugins.tell("key_checked", key_id=key.id, accepted=True, code="")
+        return key
 
     def close(self) -> None:
         """Write what is still in memory and give the connections back."""
