@@ -1,0 +1,89 @@
+"""Launches, grades and rosters of any LMS that speaks LTI 1.3 and Advantage, as they stand.
+
+Registered first and so asked last: a plugin for one family of LMS goes before it.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mentorai.core import hookimpl
+from mentorai.core.errors import NotFound
+from mentorai.core.values import GradePlace, LineItem, Member, Platform, Receipt, Score, Session
+
+if TYPE_CHECKING:
+    from mentorai.core.engine import Engine
+    from mentorai.lti.registrations import Registration
+    from mentorai.lti.tool import Tool
+
+FAMILY = "lti"
+
+
+@hookimpl
+def recognise_platform(family_code: str) -> str:
+    """What the platform calls itself, else plain `lti`."""
+    name = family_code.strip().lower()
+    return name if name.isascii() and name.isprintable() and name else FAMILY
+
+
+@hookimpl
+def find_line_item(engine: "Engine", place: GradePlace) -> LineItem | None:
+    """The column that the launch named, or one found or made by AGS."""
+    from mentorai.lti import ags
+
+    found = _find(engine, place.platform)
+    return ags.find_line_item(*found, place) if found else None
+
+
+@hookimpl
+def push_score(
+    engine: "Engine", platform: Platform, line_item: LineItem, score: Score
+) -> Receipt | None:
+    """Bring the score by AGS."""
+    from mentorai.lti import ags
+
+    found = _find(engine, platform)
+    return ags.push_score(*found, line_item, score) if found else None
+
+
+@hookimpl
+def list_members(
+    engine: "Engine", platform: Platform, memberships_url: str
+) -> Iterator[Member] | None:
+    """Read the roster by NRPS."""
+    from mentorai.lti import nrps
+
+    found = _find(engine, platform)
+    return nrps.list_members(*found, memberships_url) if found else None
+
+
+@hookimpl
+def frame_ancestors(engine: "Engine", session: Session) -> Sequence[str]:
+    """The origins of the platform that the session came from."""
+    from mentorai.lti.tool import Tool
+
+    if session.registration_id is None:
+        return ()
+    tool = engine.room(Tool)
+    try:
+        return tool.registrations.get(session.organization_id, session.registration_id).framers
+    except NotFound:
+        return ()
+
+
+@hookimpl
+def web_routes(engine: "Engine") -> Any:
+    """The addresses under /lti/."""
+    from mentorai.plugins.lti_launch.routes import make_routes
+
+    return make_routes(engine)
+
+
+def _find(engine: "Engine", platform: Platform) -> "tuple[Tool, Registration] | None":
+    from mentorai.lti.tool import Tool
+
+    tool = engine.room(Tool)
+    try:
+        found = tool.registrations.get(platform.organization_id, platform.registration_id)
+    except NotFound:
+        return None
+    return tool, found

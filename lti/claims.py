@@ -1,0 +1,336 @@
+"""Claims: every check of a verified id_token, one a function, and the Launch they make.
+
+Each refusal names the claim and the clause. Reading is forgiving where nothing depends on it
+(a title that is not text is no title) and strict where something does (ids, times, audience).
+PHP platforms write an empty object as []; it is read as one.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from mentorai.core.errors import (
+    ClaimMissing,
+    MessageUnsupported,
+    TokenInvalid,
+    UnknownDeployment,
+)
+from mentorai.core.values import Context, GradeService, Launch, ResourceLink, Role
+from mentorai.lti.origins import find_origin
+from mentorai.lti.registrations import Registration
+from mentorai.lti.roles import is_test_user, read_role
+
+LEEWAY_SECONDS = 60
+AGE_SECONDS = 600
+LIFE_SECONDS = 86_400
+ID_LENGTH = 255
+TEXT_LENGTH = 1_000
+AUDIENCES = 20
+LATEST = 1e11
+VERSION = "1.3.0"
+RESOURCE_LINK = "LtiResourceLinkRequest"
+DEEP_LINKING = "LtiDeepLinkingRequest"
+
+CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
+AGS_CLAIM = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
+NRPS_CLAIM = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
+SECURITY = "LTI Security Framework 1.0, section 5.1.3"
+CORE = "LTI Core 1.3, section "
+_AUTHORITY = re.compile(r"https?://[^/?#\\]+")
+_VARIABLE = re.compile(r"\$[A-Za-z_]\w*(\.\w+)+")
+
+Claims = Mapping[str, Any]
+
+
+def read_issuer(claims: Claims) -> str:
+    """The issuer (`iss`). Raises ClaimMissing, TokenInvalid."""
+    return _get_text(claims, "iss", f"{SECURITY}, step 2")
+
+
+def read_audience(claims: Claims) -> list[str]:
+    """The client ids that the token may be for: `azp` when there is one, else all of `aud`.
+
+    Raises ClaimMissing without aud; TokenInvalid when several audiences come without azp, or
+    azp is not among them.
+    """
+    clause = f"{SECURITY}, steps 3 to 5"
+    given = claims.get("aud")
+    audience = [given] if isinstance(given, str) else given
+    if audience in (None, [], [""]):
+        raise ClaimMissing("The id_token names no audience (aud).", clause=clause)
+    if not isinstance(audience, list) or len(audience) > AUDIENCES:
+        raise TokenInvalid("The audience of the id_token is not text (aud).", clause=clause)
+    if not all(isinstance(each, str) and each.isprintable() for each in audience):
+        raise TokenInvalid("The audience of the id_token is not text (aud).", clause=clause)
+    party = claims.get("azp")
+    if party is None and len(audience) > 1:
+        sentence = "The id_token has several audiences and names none as its party (azp)."
+        raise TokenInvalid(sentence, clause=clause)
+    if party is not None and party not in audience:
+        raise TokenInvalid("The party of the id_token is not its audience (azp).", clause=clause)
+    return audience if party is None else [party]
+
+
+def check_times(claims: Claims, moment: datetime) -> None:
+    """Let the token pass if it is neither old, nor from the future, nor meant to last too long.
+
+    Raises ClaimMissing, TokenInvalid; the sentence names the skew that was measured.
+    """
+    clause = f"{SECURITY}, steps 7 and 8"
+    present = moment.timestamp()
+    expires, issued = _get_time(claims, "exp", clause), _get_time(claims, "iat", clause)
+    ahead = issued - present
+    if ahead > LEEWAY_SECONDS:
+        sentence = f"The clock of the LMS is {_seconds(ahead)} ahead of ours (iat)."
+        raise TokenInvalid(sentence, clause=clause)
+    if -ahead > AGE_SECONDS + LEEWAY_SECONDS:
+        sentence = f"The id_token was made {_seconds(-ahead)} ago, which is too long (iat)."
+        raise TokenInvalid(sentence, clause=clause)
+    if expires <= present - LEEWAY_SECONDS:
+        sentence = f"The id_token expired {_seconds(present - expires)} ago (exp)."
+        raise TokenInvalid(sentence, clause=clause)
+    if not 0 < expires - issued <= LIFE_SECONDS:
+        sentence = "The id_token lasts longer than a day, or no time at all (exp)."
+        raise TokenInvalid(sentence, clause=clause)
+    if claims.get("nbf") is not None:
+        valid_at = _get_time(claims, "nbf", clause)
+        if valid_at - present > LEEWAY_SECONDS:
+            raise TokenInvalid("The id_token is not valid yet (nbf).", clause=clause)
+
+
+def read_nonce(claims: Claims) -> str:
+    """The nonce, whose ticket is taken later. Raises ClaimMissing, TokenInvalid."""
+    return _get_text(claims, "nonce", f"{SECURITY}, step 9")
+
+
+def read_deployment(claims: Claims, registration: Registration) -> str:
+    """The deployment, known to the registration.
+
+    Raises ClaimMissing, TokenInvalid, UnknownDeployment.
+    """
+    clause = f"{CORE}5.3.3 (LTI Deployment ID claim)"
+    found = _get_text(claims, f"{CLAIM}deployment_id", clause)
+    if found not in registration.deployment_ids:
+        raise UnknownDeployment(clause=clause)
+    return found
+
+
+def read_message_type(claims: Claims) -> str:
+    """The kind of message, of a version and a kind that are served.
+
+    Raises ClaimMissing, TokenInvalid, MessageUnsupported.
+    """
+    version = _get_text(claims, f"{CLAIM}version", f"{CORE}5.3.2 (version claim)")
+    if version != VERSION:
+        raise MessageUnsupported(
+            "The LMS speaks a version of LTI that is not served here (version).",
+            clause=f"{CORE}5.3.2 (version claim)",
+        )
+    clause = f"{CORE}5.3.1 (message type claim)"
+    found = _get_text(claims, f"{CLAIM}message_type", clause)
+    if found not in (RESOURCE_LINK, DEEP_LINKING):
+        raise MessageUnsupported(clause=clause)
+    return found
+
+
+def read_roles(claims: Claims) -> list[str]:
+    """The names of the roles; an empty list is a person without any.
+
+    Raises ClaimMissing, TokenInvalid.
+    """
+    clause = f"{CORE}5.3.7 (roles claim)"
+    found = claims.get(f"{CLAIM}roles")
+    if found is None:
+        raise ClaimMissing("The id_token names no roles (roles).", clause=clause)
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        raise TokenInvalid("The roles are not a list of texts (roles).", clause=clause)
+    return found
+
+
+def read_subject(claims: Claims) -> str | None:
+    """The platform's id of the person; None if the claim is absent: an anonymous launch.
+
+    A number, as odd platforms send it, is read as its text. Raises TokenInvalid.
+    """
+    found = claims.get("sub")
+    if found is None:
+        return None
+    if isinstance(found, int) and not isinstance(found, bool):
+        # Not str(found) of any length: Python itself refuses numbers of thousands of digits.
+        found = str(found) if abs(found) < 10**ID_LENGTH else ""
+    if not isinstance(found, str) or not 0 < len(found) <= ID_LENGTH or not found.isprintable():
+        raise TokenInvalid(
+            f"The id of the person is not a text of 1 to {ID_LENGTH} characters (sub).",
+            clause=f"{CORE}5.3.6 (user identity claims)",
+        )
+    return found
+
+
+def read_target(claims: Claims, message_type: str, public_url: str) -> str:
+    """Where in the tool the launch goes: path and query of target_link_uri on our own origin.
+
+    Deep linking requests need none. Raises ClaimMissing, TokenInvalid.
+    """
+    clause = f"{CORE}5.3.4 (target link URI claim)"
+    name = f"{CLAIM}target_link_uri"
+    if message_type == DEEP_LINKING and not claims.get(name):
+        return "/"
+    found = _get_text(claims, name, clause, length=4_000)
+    # Some platforms send letters beyond ASCII as they are; only the origin needs to be exact.
+    authority = _AUTHORITY.match(found)
+    if authority is None or find_origin(authority.group()) != find_origin(public_url):
+        raise TokenInvalid(
+            "The launch is meant for another address (target_link_uri).", clause=clause
+        )
+    parts = urlsplit(found)
+    path = "/" + parts.path.lstrip("/\\")
+    return f"{path}?{parts.query}" if parts.query else path
+
+
+def read_resource_link(claims: Claims) -> ResourceLink:
+    """The resource link. Raises ClaimMissing, TokenInvalid."""
+    clause = f"{CORE}5.3.5 (resource link claim)"
+    found = read_object(claims, f"{CLAIM}resource_link")
+    if not found:
+        raise ClaimMissing("The id_token names no resource link (resource_link).", clause=clause)
+    return ResourceLink(_get_text(found, "id", clause), _find_text(found, "title"))
+
+
+def read_context(claims: Claims) -> Context | None:
+    """The course, if the launch comes from one. Raises ClaimMissing, TokenInvalid."""
+    found = read_object(claims, f"{CLAIM}context")
+    if not found:
+        return None
+    lms_id = _get_text(found, "id", f"{CORE}5.4.1 (context claim)")
+    return Context(lms_id, _find_text(found, "label"), _find_text(found, "title"))
+
+
+def read_custom(claims: Claims) -> dict[str, str]:
+    """The custom parameters that hold a text and are not a variable nobody substituted.
+
+    Raises TokenInvalid.
+    """
+    found = read_object(claims, f"{CLAIM}custom")
+    return {
+        str(name): value
+        for name, value in found.items()
+        if isinstance(value, str) and not _VARIABLE.fullmatch(value.strip())
+    }
+
+
+def read_grade_service(claims: Claims) -> GradeService | None:
+    """What the platform offers for grades (LTI AGS 2.0, section 3.1). Raises TokenInvalid."""
+    found = read_object(claims, AGS_CLAIM)
+    scopes = found.get("scope")
+    service = GradeService(
+        line_item_url=_find_url(found, "lineitem"),
+        line_items_url=_find_url(found, "lineitems"),
+        scopes=frozenset(
+            each for each in (scopes if isinstance(scopes, list) else ()) if isinstance(each, str)
+        ),
+    )
+    return service if service.line_item_url or service.line_items_url else None
+
+
+def read_object(claims: Claims, name: str) -> Claims:
+    """The claim `name` as an object, empty if it is absent. Raises TokenInvalid."""
+    found = claims.get(name)
+    if found is None or found == []:
+        return {}
+    if not isinstance(found, dict):
+        raise TokenInvalid(f"The claim {_short(name)} is not an object.", clause=CORE + "5.3")
+    return found
+
+
+def read_launch(claims: Claims, registration: Registration, public_url: str) -> Launch:
+    """The Launch that these claims make, all checked except times and nonce.
+
+    Raises ClaimMissing, TokenInvalid, MessageUnsupported, UnknownDeployment.
+    """
+    message_type = read_message_type(claims)
+    deployment_id = read_deployment(claims, registration)
+    roles = read_roles(claims)
+    subject = read_subject(claims)
+    target = read_target(claims, message_type, public_url)
+    link = read_resource_link(claims) if message_type == RESOURCE_LINK else None
+    presentation = read_object(claims, f"{CLAIM}launch_presentation")
+    family = _find_text(read_object(claims, f"{CLAIM}tool_platform"), "product_family_code")
+    return Launch(
+        organization_id=registration.organization_id,
+        registration_id=registration.id,
+        deployment_id=deployment_id,
+        issuer=registration.issuer,
+        client_id=registration.client_id,
+        family_code=family[:64],
+        message_type=message_type,
+        subject=subject,
+        role=_read_power(roles, subject),
+        target=target,
+        name=_find_name(claims),
+        email=_find_text(claims, "email") or None,
+        context=read_context(claims),
+        resource_link=link,
+        custom=read_custom(claims),
+        grade_service=read_grade_service(claims),
+        memberships_url=_find_url(read_object(claims, NRPS_CLAIM), "context_memberships_url"),
+        return_url=_find_url(presentation, "return_url"),
+        locale=_find_text(presentation, "locale")[:64] or None,
+        document_target=_find_text(presentation, "document_target")[:64] or None,
+        is_test_user=is_test_user(roles),
+    )
+
+
+def _read_power(roles: Sequence[str], subject: str | None) -> Role:
+    role = read_role(roles)
+    # Whoever manages a mentor leaves a name in the audit; nobody in particular cannot.
+    return Role.OTHER if subject is None and role.is_staff else role
+
+
+def _find_name(claims: Claims) -> str | None:
+    parts = (_find_text(claims, "given_name"), _find_text(claims, "family_name"))
+    return _find_text(claims, "name") or " ".join(filter(None, parts)) or None
+
+
+def _find_text(claims: Claims, name: str) -> str:
+    """A text that people read, in one line; empty if there is none. Nothing depends on it."""
+    found = claims.get(name)
+    if not isinstance(found, str) or _VARIABLE.fullmatch(found.strip()):
+        return ""
+    return " ".join("".join(c if c.isprintable() else " " for c in found).split())[:TEXT_LENGTH]
+
+
+def _find_url(claims: Claims, name: str) -> str | None:
+    found = claims.get(name)
+    return found if isinstance(found, str) and find_origin(found) else None
+
+
+def _get_text(claims: Claims, name: str, clause: str, length: int = ID_LENGTH) -> str:
+    found = claims.get(name)
+    if found is None or found == "":
+        raise ClaimMissing(f"The id_token lacks the claim {_short(name)}.", clause=clause)
+    if not isinstance(found, str) or len(found) > length or not found.isprintable():
+        raise TokenInvalid(
+            f"The claim {_short(name)} is not a text of 1 to {length} characters.", clause=clause
+        )
+    return found
+
+
+def _get_time(claims: Claims, name: str, clause: str) -> float:
+    found = claims.get(name)
+    if found is None:
+        raise ClaimMissing(f"The id_token lacks the claim {name}.", clause=clause)
+    is_number = isinstance(found, (int, float)) and not isinstance(found, bool)
+    # NaN and the infinities fail the comparison too.
+    if not is_number or not 0 <= found < LATEST:
+        raise TokenInvalid(f"The claim {name} is not a time in seconds.", clause=clause)
+    return float(found)
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.0f} s"
+
+
+def _short(name: str) -> str:
+    return name.rpartition("/")[2]

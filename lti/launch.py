@@ -1,0 +1,107 @@
+"""Launch: the last step, which turns what the platform posted into a Launch, once.
+
+The order is the point: signature, claims, then the ticket, so that nothing a stranger sends
+uses up anything. Source: LTI Security Framework 1.0, section 5.1.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pylti1p3.exception import LtiException
+from pylti1p3.message_validators.resource_message import ResourceMessageValidator
+
+from mentorai.core.clock import now
+from mentorai.core.errors import (
+    LaunchRejected,
+    PlatformDeclined,
+    StateMismatch,
+    TokenInvalid,
+    UnknownDeployment,
+)
+from mentorai.core.values import Launch
+from mentorai.lti.claims import (
+    CORE,
+    DEEP_LINKING,
+    Claims,
+    check_times,
+    read_audience,
+    read_issuer,
+    read_launch,
+    read_nonce,
+)
+from mentorai.lti.deep_linking import DeepLinkingSettings, read_settings
+from mentorai.lti.signed_tokens import check_signature, read_token
+from mentorai.lti.tickets import CLAUSE
+from mentorai.lti.tool import Tool
+
+STATE_LENGTH = 255
+DECLINED = {
+    "login_required": "You are not signed in to the LMS any more; sign in and open it again.",
+    "interaction_required": "The LMS needs you to do something first; open the course again.",
+    "consent_required": "The LMS needs your consent first; open the course again.",
+    "access_denied": "The LMS did not allow this launch for you.",
+    "unauthorized_client": "The LMS does not know this tool under the client id it has here.",
+    "invalid_request": "The LMS did not accept the login request of this tool.",
+    "invalid_scope": "The LMS did not accept the login request of this tool.",
+    "server_error": "The LMS had trouble of its own; try again in a minute.",
+    "temporarily_unavailable": "The LMS is not ready just now; try again in a minute.",
+}
+_SECOND_OPINION = ResourceMessageValidator()
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedLaunch:
+    """A message that passed every check.
+
+    bound: whether the browser showed that it began this launch; if not, nobody may be let in
+    before the person says so in a tab of their own.
+    deep_linking: what is to be picked, when the message asks for that.
+    """
+
+    launch: Launch
+    bound: bool
+    deep_linking: DeepLinkingSettings | None = None
+
+
+def finish_launch(tool: Tool, form: Mapping[str, str], binding: str | None) -> FinishedLaunch:
+    """Check what the platform posted, and take its ticket.
+
+    form: state and id_token, or error. binding: what the browser showed, None if nothing.
+    Raises LaunchRejected of every kind, and nothing else.
+    """
+    if form.get("error"):
+        raise _explain_decline(form["error"])
+    state = form.get("state")
+    if not state or len(state) > STATE_LENGTH:
+        raise StateMismatch(clause=CLAUSE)
+    token = read_token(form.get("id_token"))
+    claims = token.claims
+    registration = tool.registrations.check(read_issuer(claims), read_audience(claims))
+    check_signature(token, tool.keysets, registration.keyset_url)
+    check_times(claims, now())
+    nonce = read_nonce(claims)
+    launch = read_launch(claims, registration, tool.settings.public_url)
+    settings = read_settings(claims) if launch.message_type == DEEP_LINKING else None
+    if settings is None:
+        _ask_library(claims, launch)
+    ticket = tool.tickets.take(state, nonce=nonce, registration_id=registration.id, binding=binding)
+    if ticket.deployment_id not in (None, launch.deployment_id):
+        sentence = "The launch ends in another deployment than it began in (lti_deployment_id)."
+        raise UnknownDeployment(sentence, clause=f"{CORE}4.1.2 (lti_deployment_id)")
+    return FinishedLaunch(launch, ticket.bound, settings)
+
+
+def _ask_library(claims: Claims, launch: Launch) -> None:
+    """pylti1p3's own opinion of a resource link message, after ours."""
+    known = {**claims, "sub": launch.subject or "anonymous"}
+    try:
+        _SECOND_OPINION.validate(known)
+    except LtiException as error:
+        raise TokenInvalid("The id_token is not a resource link message.") from error
+
+
+def _explain_decline(error: str) -> LaunchRejected:
+    sentence = DECLINED.get(error)
+    if sentence is None and error.isascii() and error.replace("_", "").isalpha():
+        sentence = f"The LMS stopped the launch itself ({error[:60]})."
+    return PlatformDeclined(sentence or "", clause="OpenID Connect Core 1.0, section 3.1.2.6")

@@ -1,0 +1,72 @@
+"""Addresses of platforms: which are acceptable, and what their origin is."""
+
+import ipaddress
+from urllib.parse import SplitResult, urlsplit
+
+URL_LENGTH = 2000
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def find_url_fault(url: object, *, allow_loopback: bool) -> str | None:
+    """Say in one sentence what is wrong with a platform's address, or None.
+
+    https and a public host are asked for; allow_loopback also lets http and private hosts
+    pass. A host name is looked up only when it is called (PlatformHttp), since names move.
+    """
+    parts = _split(url)
+    if parts is None or not isinstance(url, str) or len(url) > URL_LENGTH:
+        return "This must be a full address such as https://lms.example.edu/path."
+    if parts.username is not None or parts.password is not None or parts.fragment:
+        return "This address must not hold a name, a password or a #fragment."
+    if allow_loopback:
+        return None
+    if parts.scheme != "https":
+        return "This address must begin with https://."
+    if not is_public_host(parts.hostname or ""):
+        return "This address is not reachable from the public internet."
+    return None
+
+
+def find_origin(url: object) -> str | None:
+    """The origin of a full http or https address: scheme, host and a port that is not the usual.
+
+    None if it has none: relative, of another scheme, or broken.
+    """
+    parts = _split(url)
+    if parts is None:
+        return None
+    host = (parts.hostname or "").lower()
+    host = f"[{host}]" if ":" in host else host
+    usual = parts.port in (None, DEFAULT_PORTS[parts.scheme])
+    return f"{parts.scheme}://{host}" + ("" if usual else f":{parts.port}")
+
+
+def is_public_host(host: str) -> bool:
+    """Whether a host is not plainly a private one: a private literal address or localhost."""
+    host = host.lower().rstrip(".")
+    if host == "localhost" or host.endswith((".localhost", ".internal", ".local")):
+        return False
+    try:
+        return is_public_address(host)
+    except ValueError:
+        return "." in host
+
+
+def is_public_address(address: str) -> bool:
+    """Whether an IP address belongs to the public internet. Raises ValueError if it is none."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    mapped = getattr(found, "ipv4_mapped", None)
+    return is_public_address(str(mapped)) if mapped else found.is_global and not found.is_multicast
+
+
+def _split(url: object) -> SplitResult | None:
+    if not isinstance(url, str) or not url.isascii() or not url.isprintable():
+        return None
+    if " " in url or "\\" in url:
+        return None
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in DEFAULT_PORTS and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return None
+    return parts if usable else None

@@ -1,0 +1,156 @@
+"""Launch tickets: what a login began, kept until the launch that ends it takes it, once.
+
+A ticket ties a state to its nonce, its registration and the browser that began. Only hashes
+are kept, so that a copied database opens nothing.
+"""
+
+import hashlib
+import secrets
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import (
+    Column,
+    String,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
+
+from mentorai.core.clock import now
+from mentorai.core.database import Database, Instant, metadata
+from mentorai.core.errors import NonceReused, StateMismatch
+
+LIFETIME = timedelta(minutes=10)
+SWEEP_SECONDS = 60.0
+CLAUSE = "LTI Security Framework 1.0, section 5.1.1; OpenID Connect Core 1.0, section 3.2.2.11"
+
+tickets = Table(
+    "launch_tickets",
+    metadata,
+    Column("state_hash", String(64), primary_key=True),
+    Column("nonce_hash", String(64), nullable=False),
+    Column("registration_id", String(36), nullable=False),
+    Column("binding_hash", String(64), nullable=False),
+    Column("deployment_id", String(255)),
+    Column("expires_at", Instant, nullable=False, index=True),
+    Column("taken_at", Instant),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A fresh ticket: the two secrets that go to the platform."""
+
+    state: str
+    nonce: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakenTicket:
+    """What a login knew. deployment_id: the one that the platform named then, if it did.
+
+    bound: whether the browser that ends the launch showed that it began it.
+    """
+
+    deployment_id: str | None
+    bound: bool
+
+
+_MOMENT = bindparam("moment", type_=Instant)
+_TAKE = (
+    update(tickets)
+    .where(
+        tickets.c.state_hash == bindparam("state"),
+        tickets.c.nonce_hash == bindparam("nonce"),
+        tickets.c.registration_id == bindparam("registration"),
+        tickets.c.taken_at.is_(None),
+        tickets.c.expires_at > _MOMENT,
+    )
+    .values(taken_at=_MOMENT)
+    .returning(tickets.c.deployment_id)
+)
+_TAKE_BOUND = _TAKE.where(tickets.c.binding_hash == bindparam("binding"))
+
+
+class Tickets:
+    """The launches that have begun and not yet ended."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sweep_lock = threading.Lock()
+        self._swept = time.monotonic()
+
+    def issue(self, registration_id: str, binding: str, deployment_id: str | None) -> Ticket:
+        """A new ticket of LIFETIME for the browser that shows `binding`."""
+        ticket = Ticket(state="state-" + secrets.token_urlsafe(32), nonce=secrets.token_urlsafe(32))
+        moment = now()
+        with self._database.write() as connection:
+            if self._is_time_to_sweep():
+                connection.execute(delete(tickets).where(tickets.c.expires_at < moment))
+            connection.execute(
+                insert(tickets),
+                {
+                    "state_hash": _hash(ticket.state),
+                    "nonce_hash": _hash(ticket.nonce),
+                    "registration_id": registration_id,
+                    "binding_hash": _hash(binding),
+                    "deployment_id": deployment_id,
+                    "expires_at": moment + LIFETIME,
+                },
+            )
+        return ticket
+
+    def take(
+        self, state: str, *, nonce: str, registration_id: str, binding: str | None
+    ) -> TakenTicket:
+        """Take the ticket, once: of any number of attempts at the same time one succeeds.
+
+        binding: what the browser showed; None if it showed nothing at all, which leaves the
+        launch unbound. A ticket that is refused is not used up.
+        Raises NonceReused if it was taken; StateMismatch if state, nonce, registration and
+        browser do not belong together, or it began too long ago.
+        """
+        moment = now()
+        facts = {
+            "state": _hash(state),
+            "nonce": _hash(nonce),
+            "registration": registration_id,
+            "moment": moment,
+        }
+        take = _TAKE
+        if binding:
+            take, facts = _TAKE_BOUND, facts | {"binding": _hash(binding)}
+        with self._database.write() as connection:
+            row = connection.execute(take, facts).first()
+            if row is None:
+                kept = connection.execute(
+                    select(tickets).where(tickets.c.state_hash == facts["state"])
+                ).first()
+        if row is not None:
+            return TakenTicket(row.deployment_id, bound=bool(binding))
+        if kept is not None and kept.taken_at is not None:
+            raise NonceReused(clause=CLAUSE)
+        raise StateMismatch(_explain(kept.expires_at if kept else None, moment), clause=CLAUSE)
+
+    def _is_time_to_sweep(self) -> bool:
+        with self._sweep_lock:
+            due = time.monotonic() - self._swept > SWEEP_SECONDS
+            if due:
+                self._swept = time.monotonic()
+            return due
+
+
+def _explain(expires_at: datetime | None, moment: datetime) -> str:
+    if expires_at is not None and expires_at <= moment:
+        return "This launch took longer than ten minutes; open the activity again."
+    return ""
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,175 @@
+"""Access tokens: what lets us call a platform's services, asked for seldom and in small.
+
+One per registration and set of scopes, kept sealed in the database for all processes and open
+in the memory of this one, and renewed MARGIN before it expires.
+Source: LTI Security Framework 1.0, section 4 (client credentials with a signed assertion).
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from sqlalchemy import Column, ForeignKey, String, Table, Text, delete, insert, select
+
+from mentorai.core.clock import now
+from mentorai.core.database import Database, Instant, metadata
+from mentorai.core.errors import ConfigurationError, PlatformRefused, PlatformReplyInvalid
+from mentorai.core.identifiers import new_id
+from mentorai.core.settings import Settings
+from mentorai.lti.origins import find_origin
+from mentorai.lti.platform_http import PlatformHttp, Reply, check_reply
+from mentorai.lti.registrations import Registration
+from mentorai.lti.sealing import Seal
+from mentorai.lti.tool_keys import ToolKeys
+
+MARGIN = timedelta(seconds=60)
+ASSERTION_SECONDS = 240
+# Some platforms refuse an assertion from what their clock takes for the future.
+BACKDATE_SECONDS = 5
+DEFAULT_LIFE_SECONDS = 300.0
+LONGEST_LIFE_SECONDS = 86_400.0
+TOKEN_LENGTH = 10_000
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+access_tokens = Table(
+    "access_tokens",
+    metadata,
+    Column("registration_id", ForeignKey("registrations.id", ondelete="CASCADE"), primary_key=True),
+    Column("scopes", String(1000), primary_key=True),
+    Column("sealed_token", Text, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    token: str
+    expires_at: datetime
+
+    def is_good(self, moment: datetime) -> bool:
+        return self.expires_at - MARGIN > moment
+
+
+class Tokens:
+    """The access tokens of every registration."""
+
+    def __init__(
+        self, database: Database, settings: Settings, http: PlatformHttp, tool_keys: ToolKeys
+    ) -> None:
+        self._database = database
+        self._seal = Seal(settings)
+        self._http = http
+        self._tool_keys = tool_keys
+        self._kept: dict[tuple[str, str], _Kept] = {}
+        self._locks: dict[tuple[str, str], threading.Lock] = {}
+
+    def get(self, registration: Registration, scopes: Sequence[str], refused: str = "") -> str:
+        """A bearer token for these scopes.
+
+        refused: the token that the platform has just answered 401 to; another one is given.
+        Raises PlatformError of every kind.
+        """
+        name = (registration.id, " ".join(sorted(set(scopes))))
+        kept = self._kept.get(name)
+        if kept and kept.is_good(now()) and kept.token != refused:
+            return kept.token
+        with self._locks.setdefault(name, threading.Lock()):
+            kept = self._kept.get(name)
+            if not (kept and kept.is_good(now()) and kept.token != refused):
+                kept = self._find_shared(name, refused) or self._fetch(registration, name)
+                self._kept[name] = kept
+            return kept.token
+
+    def _find_shared(self, name: tuple[str, str], refused: str) -> _Kept | None:
+        query = select(access_tokens).where(
+            access_tokens.c.registration_id == name[0], access_tokens.c.scopes == name[1]
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            return None
+        try:
+            kept = _Kept(self._seal.open(row.sealed_token), row.expires_at)
+        except ConfigurationError:
+            return None
+        return kept if kept.is_good(now()) and kept.token != refused else None
+
+    def _fetch(self, registration: Registration, name: tuple[str, str]) -> _Kept:
+        moment = now()
+        form = {
+            "grant_type": "client_credentials",
+            "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": self._sign_assertion(registration, moment),
+            "scope": name[1],
+        }
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Accept": "application/json",
+        }
+        reply = self._http.post(registration.token_url, headers=headers, body=urlencode(form))
+        kept = _read_token(reply, moment)
+        where = (access_tokens.c.registration_id == name[0], access_tokens.c.scopes == name[1])
+        with self._database.write() as connection:
+            connection.execute(delete(access_tokens).where(*where))
+            connection.execute(
+                insert(access_tokens).values(
+                    registration_id=name[0],
+                    scopes=name[1],
+                    sealed_token=self._seal.close(kept.token),
+                    expires_at=kept.expires_at,
+                )
+            )
+        return kept
+
+    def _sign_assertion(self, registration: Registration, moment: datetime) -> str:
+        present = int(moment.timestamp())
+        return self._tool_keys.sign(
+            {
+                "iss": registration.client_id,
+                "sub": registration.client_id,
+                "aud": registration.token_audience or registration.token_url,
+                "iat": present - BACKDATE_SECONDS,
+                "exp": present + ASSERTION_SECONDS,
+                "jti": new_id(),
+            }
+        )
+
+
+def _read_token(reply: Reply, moment: datetime) -> _Kept:
+    if reply.status in (400, 401, 403):
+        raise PlatformRefused(
+            f"{find_origin(reply.url)} gave no access token{_read_reason(reply)}."
+        )
+    check_reply(reply, "a request for an access token")
+    answer = reply.read_json()
+    token = answer.get("access_token") if isinstance(answer, dict) else None
+    if not isinstance(token, str) or not 0 < len(token) <= TOKEN_LENGTH or not _is_header(token):
+        raise PlatformReplyInvalid("The LMS answered a token request without a token.")
+    life = _read_seconds(answer.get("expires_in"))
+    return _Kept(token, moment + timedelta(seconds=life))
+
+
+def _read_reason(reply: Reply) -> str:
+    """The OAuth error code in brackets, if the body holds a well-formed one."""
+    try:
+        answer: Any = reply.read_json()
+    except PlatformReplyInvalid:
+        return ""
+    code = answer.get("error") if isinstance(answer, dict) else None
+    is_code = isinstance(code, str) and code.isascii() and code.replace("_", "").isalpha()
+    return f" ({str(code)[:40]})" if is_code else ""
+
+
+def _read_seconds(given: object) -> float:
+    try:
+        seconds = float(given) if isinstance(given, (int, float, str)) else DEFAULT_LIFE_SECONDS
+    except (ValueError, OverflowError):
+        seconds = DEFAULT_LIFE_SECONDS
+    return min(seconds, LONGEST_LIFE_SECONDS) if seconds > 0 else DEFAULT_LIFE_SECONDS
+
+
+def _is_header(token: str) -> bool:
+    return token.isascii() and token.isprintable()

@@ -1,0 +1,44 @@
+"""What this installation is to every platform: one object that holds the rooms of lti/."""
+
+from typing import TYPE_CHECKING
+
+from mentorai.lti.deep_linking import DeepLinkingRequests
+from mentorai.lti.keysets import Keysets
+from mentorai.lti.platform_http import PlatformHttp
+from mentorai.lti.registrations import Registrations
+from mentorai.lti.tickets import Tickets
+from mentorai.lti.tokens import Tokens
+from mentorai.lti.tool_keys import ToolKeys
+
+if TYPE_CHECKING:
+    from mentorai.core.engine import Engine
+
+
+class Tool:
+    """The tool's side of LTI. Made once: `engine.room(Tool)`."""
+
+    def __init__(self, engine: "Engine") -> None:
+        database, settings = engine.database, engine.settings
+        self.settings = settings
+        self.http = PlatformHttp(settings)
+        self.registrations = Registrations(database, settings)
+        self.tool_keys = ToolKeys(database, settings)
+        self.tickets = Tickets(database)
+        self.deep_linking_requests = DeepLinkingRequests(database)
+        self.keysets = Keysets(database, self.http)
+        self.tokens = Tokens(database, settings, self.http, self.tool_keys)
+
+    @property
+    def login_url(self) -> str:
+        """Where a platform begins a launch (OIDC login initiation)."""
+        return f"{self.settings.public_url}/lti/login"
+
+    @property
+    def launch_url(self) -> str:
+        """The one redirect URI, and where every launch ends."""
+        return f"{self.settings.public_url}/lti/launch"
+
+    @property
+    def keyset_url(self) -> str:
+        """Where a platform reads our public keys."""
+        return f"{self.settings.public_url}/lti/jwks.json"
