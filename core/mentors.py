@@ -1,5 +1,6 @@
 """Mentors, the versions of their prompts, and the places they answer in."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +33,8 @@ from mentorai.core.values import Launch, MentorRef
 
 NAME_LENGTH = 100
 PROMPT_LENGTH = 20_000
+# Half a surrogate pair is no character; PostgreSQL keeps no NUL; nobody types the others.
+UNKEEPABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 DEFAULT_PROMPT = (
     "You are a patient tutor for this course. Answer from the course's own material, "
     "cite it, and say so when it does not hold the answer."
@@ -125,6 +128,8 @@ class Mentors:
         author = given.pop("author", "")
         slug = given.pop("slug", "") or to_slug(display_name)
         checked = _check(given)
+        if slug != to_slug(slug):
+            raise InputRejected({"slug": ["Lower-case letters, digits and hyphens, please."]})
         prompt = checked.pop("system_prompt")
         moment, mentor_id = now(), new_id()
         defaults = {"description": "", "proactive_prompt": "", "suggested_prompts": []}
@@ -319,11 +324,16 @@ def _check(given: dict[str, Any]) -> dict[str, Any]:
     if name is not None and not (0 < len(name.strip()) <= NAME_LENGTH and name.isprintable()):
         errors["display_name"] = [f"1 to {NAME_LENGTH} printable characters, please."]
     for field in ("system_prompt", "proactive_prompt", "description"):
-        if len(given.get(field) or "") > PROMPT_LENGTH:
+        text = given.get(field) or ""
+        if len(text) > PROMPT_LENGTH:
             errors[field] = [f"At most {PROMPT_LENGTH} characters, please."]
+        if UNKEEPABLE.search(text):
+            errors[field] = ["No control characters, please."]
     prompts = given.get("suggested_prompts", ())
     if len(prompts) > 8 or any(not 0 < len(prompt.strip()) <= 200 for prompt in prompts):
         errors["suggested_prompts"] = ["At most 8, each of 1 to 200 characters, please."]
+    if any(UNKEEPABLE.search(prompt) for prompt in prompts):
+        errors["suggested_prompts"] = ["No control characters, please."]
     unknown = given.keys() - {
         "display_name",
         "description",
