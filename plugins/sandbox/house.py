@@ -1,0 +1,29 @@
+"""The rooms of one sandbox, put together."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from mentorai.plugins.sandbox.deep_links import DeepLinks
+from mentorai.plugins.sandbox.grades import Gradebook
+from mentorai.plugins.sandbox.oidc import Launches
+from mentorai.plugins.sandbox.platform import Options, SandboxPlatform
+from mentorai.plugins.sandbox.tokens import Tokens
+
+
+@dataclass(frozen=True)
+class House:
+    """The rooms of one sandbox."""
+
+    platform: SandboxPlatform
+    launches: Launches
+    tokens: Tokens
+    gradebook: Gradebook
+    deep_links: DeepLinks
+
+    @classmethod
+    def build(cls, options: Options) -> Self:
+        """The rooms of a sandbox with these options."""
+        platform = SandboxPlatform(options)
+        launches, tokens = Launches(platform), Tokens(platform)
+        links = DeepLinks(platform, launches, tokens.tool_keys)
+        return cls(platform, launches, tokens, Gradebook(platform), links)

@@ -1,0 +1,67 @@
+"""The roster of a course. Source: LTI Names and Role Provisioning Services 2.0, section 2."""
+
+from typing import Any
+
+from mentorai.plugins.sandbox.grades import cut_page, get_course
+from mentorai.plugins.sandbox.oidc import CLAIM
+from mentorai.plugins.sandbox.platform import SandboxPlatform, people_of
+from mentorai.plugins.sandbox.school import MEMBERSHIP, ROLES, Course, Item, Person
+from mentorai.plugins.sandbox.wire import Call, Refused, Reply
+
+MEMBERS_TYPE = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
+
+
+def list_members(platform: SandboxPlatform, call: Call, course_id: str) -> Reply:
+    """GET on the members of a course: `role`, `rlid` and `limit` narrow it; Link leads on.
+
+    People who left the course are Inactive. With `rlid` each member carries the message that the
+    resource link would send for them.
+    """
+    call.check_accepts(MEMBERS_TYPE)
+    course = get_course(course_id)
+    item = _find_link(platform, course, call.query.get("rlid"))
+    wanted = call.query.get("role")
+    found = [
+        _show(person, course, item)
+        for person in people_of(course, former=True)
+        if not wanted or wanted in _names_of_roles(person)
+    ]
+    shown, headers = cut_page(platform, call, found)
+    body = {
+        "id": f"{platform.options.base_url}/lti/courses/{course.id}/members",
+        "context": {"id": course.context_id, "label": course.label, "title": course.title},
+        "members": list(shown),
+    }
+    return Reply.of(body, MEMBERS_TYPE, headers=headers)
+
+
+def _show(person: Person, course: Course, item: Item | None) -> dict[str, Any]:
+    member: dict[str, Any] = {
+        "status": "Inactive" if person.id in course.former else "Active",
+        "user_id": person.sub,
+        "roles": [role for role in ROLES[person.kind] if role.startswith(MEMBERSHIP)],
+        **person.shared(),
+    }
+    if item is not None:
+        message = {
+            f"{CLAIM}/message_type": "LtiResourceLinkRequest",
+            f"{CLAIM}/resource_link": {"id": item.resource_link_id, "title": item.title},
+            f"{CLAIM}/custom": dict(item.custom),
+        }
+        member["message"] = [message]
+    return member
+
+
+def _find_link(platform: SandboxPlatform, course: Course, link_id: str | None) -> Item | None:
+    if not link_id:
+        return None
+    for item in platform.items(course):
+        if item.resource_link_id == link_id:
+            return item
+    raise Refused(404, "rlid names no link of this course.")
+
+
+def _names_of_roles(person: Person) -> set[str]:
+    """The roles in full, and as the short names that a context role also has."""
+    full = [role for role in ROLES[person.kind] if role.startswith(MEMBERSHIP)]
+    return {*full, *(role.partition("#")[2] for role in full)}

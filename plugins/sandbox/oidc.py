@@ -1,0 +1,239 @@
+"""Launches: begun here, authenticated by the tool's request, answered with a signed id_token.
+
+Sources: 1EdTech Security Framework 1.0, section 5.1; LTI 1.3 core, sections 5 and appendix C.
+"""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from threading import Lock
+from typing import Any
+
+from mentorai.plugins.sandbox.faults import Fault
+from mentorai.plugins.sandbox.platform import SandboxPlatform
+from mentorai.plugins.sandbox.school import COLLEGE, FAMILY, ROLES, Course, Item, Person
+from mentorai.plugins.sandbox.wire import Refused
+
+CLAIM = "https://purl.imsglobal.org/spec/lti/claim"
+AGS = "https://purl.imsglobal.org/spec/lti-ags"
+NRPS = "https://purl.imsglobal.org/spec/lti-nrps"
+DEEP_LINK = "https://purl.imsglobal.org/spec/lti-dl/claim"
+LAUNCH_LIFETIME = timedelta(minutes=5)
+
+LINE_ITEM = f"{AGS}/scope/lineitem"
+LINE_ITEM_READ = f"{AGS}/scope/lineitem.readonly"
+RESULT_READ = f"{AGS}/scope/result.readonly"
+SCORE = f"{AGS}/scope/score"
+MEMBERS_READ = f"{NRPS}/scope/contextmembership.readonly"
+GRADE_SCOPES = (LINE_ITEM, LINE_ITEM_READ, RESULT_READ, SCORE)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A launch that a person began: of an item, or, without one, of the content picker."""
+
+    hint: str
+    person: Person
+    course: Course
+    item: Item | None
+    at: datetime
+    return_url: str
+    data: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form that the browser sends on by itself."""
+
+    url: str
+    fields: Mapping[str, str]
+    method: str = "post"
+    whole_window: bool = False
+
+
+class Launches:
+    """The launches of one platform that are under way; each is answered once."""
+
+    def __init__(self, platform: SandboxPlatform) -> None:
+        self._platform = platform
+        self._lock = Lock()
+        self._begun: dict[str, Begun] = {}
+
+    def begin(
+        self, person: Person, course: Course, item: Item | None, return_url: str, data: str = ""
+    ) -> Form:
+        """The login initiation that the browser is to bring to the tool.
+
+        item: None begins the content picker, whose items come back to `return_url` with `data`.
+        """
+        platform = self._platform
+        # Real hints hold quotes and braces, and must come back byte for byte.
+        hint = json.dumps({"launch": secrets.token_urlsafe(18)}, separators=(",", ":"))
+        begun = Begun(hint, person, course, item, platform.now(), return_url, data)
+        with self._lock:
+            self._forget_old()
+            self._begun[hint] = begun
+        options = platform.options
+        fields = {
+            "iss": options.base_url,
+            "target_link_uri": _target(platform, item),
+            "login_hint": person.sub,
+            "lti_message_hint": hint,
+            "client_id": options.client_id,
+            "lti_deployment_id": options.deployment_id,
+        }
+        return Form(options.tool_login_url, fields, platform.behaviour.login_by)
+
+    def authenticate(self, asked: Mapping[str, str], fault: Fault | None = None) -> Form:
+        """Answer an authentication request with what the browser is to post to the tool.
+
+        Raises Refused (400) when it is not safe to answer there: an unknown client, or an address
+        that is not registered.
+        """
+        platform = self._platform
+        redirect_url = platform.options.tool_redirect_url
+        if asked.get("client_id") != platform.options.client_id:
+            raise Refused(400, "No tool with this client_id is registered here.")
+        if asked.get("redirect_uri") != redirect_url:
+            raise Refused(400, "This redirect_uri is not registered for the tool.")
+        error = (fault.error, "The sandbox was told to.") if fault else _find_error(asked)
+        begun = None if error else self._take(asked)
+        if error is None and begun is None:
+            error = ("invalid_request", "lti_message_hint is unknown, used, or too old.")
+        elif begun is not None and asked.get("login_hint") != begun.person.sub:
+            error = ("access_denied", "login_hint names another person.")
+        state = {"state": asked["state"]} if "state" in asked else {}
+        if error or begun is None:
+            code, description = error or ("server_error", "")
+            fields = {"error": code, "error_description": description}
+            return Form(redirect_url, fields | state)
+        token = {"id_token": self._sign(begun, asked["nonce"])}
+        return Form(redirect_url, token | state, whole_window=platform.behaviour.lose_cookies)
+
+    def _take(self, asked: Mapping[str, str]) -> Begun | None:
+        with self._lock:
+            self._forget_old()
+            return self._begun.pop(asked.get("lti_message_hint", ""), None)
+
+    def _forget_old(self) -> None:
+        oldest = self._platform.now() - LAUNCH_LIFETIME
+        # A clock that was set back must not keep launches for ever, nor one set forth end them.
+        for hint in [h for h, begun in self._begun.items() if begun.at < oldest]:
+            del self._begun[hint]
+
+    def _sign(self, begun: Begun, nonce: str) -> str:
+        claims = read_claims(self._platform, begun) | {"nonce": nonce}
+        if self._platform.alter_claims:
+            claims = self._platform.alter_claims(claims)
+        return self._platform.keys.sign(claims)
+
+
+def read_claims(platform: SandboxPlatform, begun: Begun) -> dict[str, Any]:
+    """The claims of one launch, without its nonce (LTI 1.3 core, section 5.3)."""
+    options, issued_at = platform.options, int(platform.now().timestamp())
+    course, item = begun.course, begun.item
+    claims: dict[str, Any] = {
+        "iss": options.base_url,
+        "aud": options.client_id,
+        "sub": begun.person.sub,
+        "iat": issued_at,
+        "exp": issued_at + options.id_token_seconds,
+        **begun.person.shared(),
+        "locale": "en",
+        f"{CLAIM}/version": "1.3.0",
+        f"{CLAIM}/deployment_id": options.deployment_id,
+        f"{CLAIM}/roles": list(ROLES[begun.person.kind]),
+        f"{CLAIM}/context": {
+            "id": course.context_id,
+            "label": course.label,
+            "title": course.title,
+            "type": ["http://purl.imsglobal.org/vocab/lis/v2/course#CourseSection"],
+        },
+        f"{CLAIM}/tool_platform": {
+            "guid": options.base_url,
+            "name": COLLEGE,
+            "product_family_code": FAMILY,
+            "version": "1",
+        },
+        f"{CLAIM}/launch_presentation": {
+            "document_target": "iframe",
+            "locale": "en",
+            "return_url": begun.return_url,
+        },
+        f"{NRPS}/claim/namesroleservice": {
+            "context_memberships_url": f"{options.base_url}/lti/courses/{course.id}/members",
+            "service_versions": ["2.0"],
+        },
+    }
+    return claims | (_item_claims(platform, course, item) if item else _picker_claims(begun))
+
+
+def _item_claims(platform: SandboxPlatform, course: Course, item: Item) -> dict[str, Any]:
+    return {
+        f"{CLAIM}/message_type": "LtiResourceLinkRequest",
+        f"{CLAIM}/target_link_uri": _target(platform, item),
+        f"{CLAIM}/resource_link": {
+            "id": item.resource_link_id,
+            "title": item.title,
+            "description": item.about,
+        },
+        f"{CLAIM}/custom": dict(item.custom),
+        f"{AGS}/claim/endpoint": _grade_claim(platform, course, item),
+    }
+
+
+def _picker_claims(begun: Begun) -> dict[str, Any]:
+    return {
+        f"{CLAIM}/message_type": "LtiDeepLinkingRequest",
+        f"{DEEP_LINK}/deep_linking_settings": {
+            "deep_link_return_url": begun.return_url,
+            "accept_types": ["ltiResourceLink"],
+            "accept_presentation_document_targets": ["iframe", "window"],
+            "accept_media_types": "application/vnd.ims.lti.v1.ltilink",
+            "accept_multiple": True,
+            "accept_lineitem": True,
+            "auto_create": True,
+            "title": begun.course.title,
+            "text": "",
+            "data": begun.data,
+        },
+    }
+
+
+def _grade_claim(platform: SandboxPlatform, course: Course, item: Item) -> dict[str, Any]:
+    from mentorai.plugins.sandbox.grades import column_url, columns_url
+
+    claim: dict[str, Any] = {
+        "scope": list(GRADE_SCOPES),
+        "lineitems": columns_url(platform, course.id),
+    }
+    tied = [
+        record
+        for record in platform.shelf.list("line_item")
+        if record["course"] == course.id and record.get("resourceLinkId") == item.resource_link_id
+    ]
+    # More than one column of a link: the platform cannot say which (AGS 2.0, section 3.2.2).
+    if len(tied) == 1:
+        claim["lineitem"] = column_url(platform, tied[0])
+    return claim
+
+
+def _target(platform: SandboxPlatform, item: Item | None) -> str:
+    return (item.url if item else "") or platform.options.tool_redirect_url
+
+
+def _find_error(asked: Mapping[str, str]) -> tuple[str, str] | None:
+    """What is wrong with an authentication request, as an OAuth error and a sentence."""
+    if asked.get("response_type") != "id_token":
+        return "unsupported_response_type", "response_type must be id_token."
+    if asked.get("scope") != "openid":
+        return "invalid_scope", "scope must be openid."
+    required = {"response_mode": "form_post", "prompt": "none"}
+    for name, value in required.items():
+        if asked.get(name) != value:
+            return "invalid_request", f"{name} must be {value}."
+    if not asked.get("nonce"):
+        return "invalid_request", "nonce is missing."
+    return None

@@ -1,0 +1,284 @@
+"""One sandbox LMS: its options, what it keeps, and what it was told to do wrong."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from mentorai.core.clock import now
+from mentorai.core.errors import InputRejected
+from mentorai.plugins.sandbox.faults import Faults
+from mentorai.plugins.sandbox.keys import SigningKeys
+from mentorai.plugins.sandbox.school import (
+    COLLEGE,
+    COURSES,
+    PEOPLE,
+    Course,
+    Item,
+    Person,
+    fixed_id,
+    read_mentors,
+)
+from mentorai.plugins.sandbox.shelf import Record, Shelf
+
+KEPT_REQUESTS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a sandbox is set up; addresses are origins without a slash at the end.
+
+    state_path: where to keep what must outlive the process; None: in memory.
+    id_token_seconds: from issue to expiry; some LMSs give no more than a minute.
+    """
+
+    base_url: str = "http://127.0.0.1:8001"
+    tool_url: str = "http://localhost:8000"
+    client_id: str = "mentorai-in-the-sandbox"
+    deployment_id: str = "1"
+    state_path: Path | None = None
+    id_token_seconds: int = 60
+    login_url: str = ""
+    redirect_url: str = ""
+    keyset_url: str = ""
+
+    @property
+    def tool_login_url(self) -> str:
+        """Where launches begin at the tool."""
+        return self.login_url or f"{self.tool_url}/lti/login"
+
+    @property
+    def tool_redirect_url(self) -> str:
+        """The only address that id_tokens are posted to."""
+        return self.redirect_url or f"{self.tool_url}/lti/launch"
+
+    @property
+    def tool_keyset_url(self) -> str:
+        """Where the tool publishes its keys."""
+        return self.keyset_url or f"{self.tool_url}/lti/jwks.json"
+
+    @property
+    def tool_origin(self) -> str:
+        """What the browser compares messages with."""
+        parts = urlsplit(self.tool_url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def auth_url(self) -> str:
+        """The OIDC authentication endpoint."""
+        return f"{self.base_url}/lti/auth"
+
+    @property
+    def token_url(self) -> str:
+        """The OAuth token endpoint."""
+        return f"{self.base_url}/lti/token"
+
+    @property
+    def platform_keyset_url(self) -> str:
+        """The platform's JWKS."""
+        return f"{self.base_url}/lti/jwks.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """Lasting habits, each seen in some real LMS or some real trouble.
+
+    clock_offset_seconds: the platform's clock against the true one.
+    line_item_query: line item addresses carry a query, as Moodle's do.
+    login_by: how the browser brings the login initiation.
+    score_times: whether a new score's time is compared with the last one's own time (as the
+        specification means it) or with the instant that the last one was received (as Moodle does).
+    lose_cookies: the launch begins in the frame and ends in the whole window, so that a cookie
+        kept for the frame does not come back.
+    page_size: the most line items, results or members on one page.
+    """
+
+    clock_offset_seconds: float = 0.0
+    line_item_query: bool = False
+    login_by: Literal["post", "get"] = "post"
+    score_times: Literal["sent", "received"] = "sent"
+    lose_cookies: bool = False
+    page_size: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One request to an endpoint and the status of the answer (0: none was given)."""
+
+    at: datetime
+    endpoint: str
+    method: str
+    url: str
+    status: int
+
+
+@dataclass
+class SandboxPlatform:
+    """Everything one sandbox knows.
+
+    requests: what reached the LTI endpoints, oldest first. scores: every score taken, in order.
+    alter_claims: for tests: changes an id_token's claims just before they are signed.
+    """
+
+    options: Options = field(default_factory=Options)
+    behaviour: Behaviour = field(default_factory=Behaviour)
+    alter_claims: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+
+    def __post_init__(self) -> None:
+        self.shelf = Shelf(self.options.state_path)
+        self.keys = SigningKeys(self.shelf)
+        self.faults = Faults()
+        self.requests: deque[Received] = deque(maxlen=KEPT_REQUESTS)
+        _seed(self.shelf)
+
+    @property
+    def scores(self) -> list[Record]:
+        """Every score taken, in order: line_item, user_id, and the body as it was sent."""
+        return self.shelf.list("score")
+
+    def now(self) -> datetime:
+        """What the platform's clock shows."""
+        return now() + timedelta(seconds=self.behaviour.clock_offset_seconds)
+
+    def behave(self, changes: dict[str, Any]) -> Behaviour:
+        """Change habits. Raises InputRejected naming each that is unknown or out of range."""
+        rules: dict[str, Callable[[Any], bool]] = {
+            "clock_offset_seconds": lambda v: _number(v) and abs(v) <= 10 * 365 * 86_400,
+            "line_item_query": lambda v: isinstance(v, bool),
+            "login_by": lambda v: v in ("post", "get"),
+            "score_times": lambda v: v in ("sent", "received"),
+            "lose_cookies": lambda v: isinstance(v, bool),
+            "page_size": lambda v: _number(v) and isinstance(v, int) and 1 <= v <= 200,
+        }
+        errors = {
+            name: ["The sandbox cannot do that."]
+            for name, value in changes.items()
+            if name not in rules or not rules[name](value)
+        }
+        if errors:
+            raise InputRejected(errors)
+        self.behaviour = replace(self.behaviour, **changes)
+        return self.behaviour
+
+    def items(self, course: Course) -> list[Item]:
+        """The items of a course: those it came with, then those that were added."""
+        added = [r["item"] for r in self.shelf.list("item") if r["course"] == course.id]
+        return [*course.items, *(Item(**facts) for facts in added)]
+
+    def find_item(self, course: Course, item_id: str) -> Item | None:
+        """The item of this course with this id."""
+        return next((item for item in self.items(course) if item.id == item_id), None)
+
+    def add_item(self, course: Course, item: Item) -> None:
+        """Put a new item at the end of a course."""
+        self.shelf.put("item", item.id, {"course": course.id, "item": asdict(item)})
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.shelf.close()
+
+
+def describe_platform(options: Options) -> dict[str, Any]:
+    """All that a tool needs to be registered here and seeded, as JSON.
+
+    platform: name, issuer, client_id, auth_url, token_url, keyset_url, deployment_ids,
+        frame_origins. tool: the addresses this platform knows it by.
+    mentors: see school.read_mentors. courses: id, context_id, label, title, mentor, items.
+    people: id, sub, name, kind, about, url (where this person is signed in). items[].url: the
+        path of the item's page after a person's url.
+    """
+    return {
+        "platform": {
+            "name": f"{COLLEGE} (sandbox LMS)",
+            "issuer": options.base_url,
+            "client_id": options.client_id,
+            "auth_url": options.auth_url,
+            "token_url": options.token_url,
+            "keyset_url": options.platform_keyset_url,
+            "deployment_ids": [options.deployment_id],
+            "frame_origins": [options.base_url],
+        },
+        "tool": {
+            "login_url": options.tool_login_url,
+            "redirect_url": options.tool_redirect_url,
+            "keyset_url": options.tool_keyset_url,
+        },
+        "mentors": read_mentors(),
+        "courses": [_describe_course(course) for course in COURSES],
+        "people": [_describe_person(options.base_url, person) for person in PEOPLE],
+        "home_url": f"{options.base_url}/",
+        "health_url": f"{options.base_url}/healthz",
+        "control_url": f"{options.base_url}/control/",
+    }
+
+
+def _describe_course(course: Course) -> dict[str, Any]:
+    return {
+        "id": course.id,
+        "context_id": course.context_id,
+        "label": course.label,
+        "title": course.title,
+        "mentor": course.mentor,
+        "url": f"courses/{course.id}/",
+        "items": [
+            {
+                "id": item.id,
+                "resource_link_id": item.resource_link_id,
+                "title": item.title,
+                "custom": dict(item.custom),
+                "points": item.points,
+                "url": f"courses/{course.id}/items/{item.id}/",
+            }
+            for item in course.items
+        ],
+    }
+
+
+def _seed(shelf: Shelf) -> None:
+    """Make the gradebook columns that the courses come with, once."""
+    if shelf.find("meta", "seeded"):
+        return
+    for course in COURSES:
+        for item in course.items:
+            if item.points is not None:
+                put_column(shelf, course, item, fixed_id(f"column/{item.id}"))
+    shelf.put("meta", "seeded", {"at": now().isoformat()})
+
+
+def put_column(shelf: Shelf, course: Course, item: Item, column_id: str) -> None:
+    """Make the gradebook column of an item that was declared with points."""
+    record = {
+        "id": column_id,
+        "course": course.id,
+        "label": item.title,
+        "scoreMaximum": item.points,
+        "resourceLinkId": item.resource_link_id,
+    }
+    record |= {"resourceId": item.resource_id} if item.resource_id else {}
+    record |= {"tag": item.tag} if item.tag else {}
+    shelf.put("line_item", column_id, record)
+
+
+def people_of(course: Course, *, former: bool = False) -> Sequence[Person]:
+    """The members of a course, in the course's order."""
+    members = (*course.members, *(course.former if former else ()))
+    known = {person.id: person for person in PEOPLE}
+    return [known[member] for member in members]
+
+
+def _describe_person(base_url: str, person: Person) -> dict[str, str]:
+    return {
+        "id": person.id,
+        "sub": person.sub,
+        "name": person.name,
+        "kind": person.kind,
+        "about": person.about,
+        "url": f"{base_url}/as/{person.id}/",
+    }
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,56 @@
+"""The sandbox LMS as a Flask application."""
+
+from urllib.parse import urlsplit
+
+from flask import Flask, Response
+
+from mentorai.plugins.sandbox import routes_control, routes_lti, routes_pages
+from mentorai.plugins.sandbox.house import House
+from mentorai.plugins.sandbox.platform import Options
+from mentorai.plugins.sandbox.school import COLLEGE
+from mentorai.plugins.sandbox.wire import Refused
+
+LARGEST_BODY_BYTES = 2_000_000
+
+
+def create_platform(options: Options | None = None) -> Flask:
+    """A sandbox LMS of its own; its state is `app.extensions["sandbox"].platform`."""
+    house = House.build(options or Options())
+    app = Flask("mentorai-sandbox", root_path=__file__.rpartition("/")[0])
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES
+    app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_BODY_BYTES
+    # A page elsewhere must not reach this one under a name of its own.
+    hosts = {urlsplit(house.platform.options.base_url).hostname or "", "localhost", "127.0.0.1"}
+    app.config["TRUSTED_HOSTS"] = sorted(hosts)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.extensions["sandbox"] = house
+    for part in (routes_lti, routes_pages, routes_control):
+        app.register_blueprint(part.routes)
+    app.register_error_handler(Refused, routes_pages.show_refusal)
+    app.context_processor(lambda: {"college": COLLEGE, "options": house.platform.options})
+
+    @app.get("/healthz")
+    def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.after_request
+    def guard(response: Response) -> Response:
+        return _guard(response, house.platform.options)
+
+    return app
+
+
+def _guard(response: Response, options: Options) -> Response:
+    tool = options.tool_origin
+    response.headers.setdefault(
+        "Content-Security-Policy",
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
+        f"connect-src 'self'; frame-src 'self' {tool}; form-action 'self' {tool}; "
+        "base-uri 'none'; frame-ancestors 'self'",
+    )
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    # The tool is told which site the launch comes from, and no more than that.
+    response.headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
+    if response.mimetype == "text/html":
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response

@@ -1,0 +1,199 @@
+"""What the tool calls, and what the browser brings from the tool."""
+
+import socket
+import time
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, ParamSpec
+
+from flask import Blueprint, Response, g, make_response, render_template, request
+
+from mentorai.core.clock import now
+from mentorai.plugins.sandbox.faults import Fault
+from mentorai.plugins.sandbox.members import list_members
+from mentorai.plugins.sandbox.oidc import (
+    LINE_ITEM,
+    LINE_ITEM_READ,
+    MEMBERS_READ,
+    RESULT_READ,
+    SCORE,
+)
+from mentorai.plugins.sandbox.platform import Received
+from mentorai.plugins.sandbox.routes_pages import here, show_refusal
+from mentorai.plugins.sandbox.wire import Call, Refused, Reply
+
+IN_A_BROWSER = ("auth", "deep_link")
+P = ParamSpec("P")
+routes = Blueprint("lti", __name__, url_prefix="/lti")
+
+
+def endpoint(name: str) -> Callable[[Callable[P, Reply | str]], Callable[P, Response]]:
+    """Make a view misbehave when it was told to, and note down what it was asked."""
+
+    def wrap(view: Callable[P, Reply | str]) -> Callable[P, Response]:
+        @wraps(view)
+        def answer(*args: P.args, **kwargs: P.kwargs) -> Response:
+            return _answer(name, lambda: view(*args, **kwargs))
+
+        return answer
+
+    return wrap
+
+
+@routes.get("/jwks.json")
+@endpoint("jwks")
+def jwks() -> Reply:
+    """The platform's public keys."""
+    return Reply.of(here().platform.keys.published(), headers={"Cache-Control": "max-age=300"})
+
+
+@routes.route("/auth", methods=["GET", "POST"])
+@endpoint("auth")
+def auth() -> str:
+    """The OIDC authentication request of a launch under way."""
+    asked = (request.form if request.method == "POST" else request.args).to_dict()
+    fault = next((fault for fault in g.faults if fault.kind == "error"), None)
+    form = here().launches.authenticate(asked, fault)
+    return render_template("sandbox/forward.html", form=form)
+
+
+@routes.post("/token")
+@endpoint("token")
+def token() -> Reply:
+    """An access token for the tool."""
+    return here().tokens.issue(request.form.to_dict())
+
+
+@routes.get("/courses/<course>/line_items")
+@endpoint("line_items")
+def list_columns(course: str) -> Reply:
+    """The line items of a course."""
+    here().tokens.check(_call(), LINE_ITEM, LINE_ITEM_READ)
+    return here().gradebook.list_columns(_call(), course)
+
+
+@routes.post("/courses/<course>/line_items")
+@endpoint("line_items")
+def add_column(course: str) -> Reply:
+    """A new line item."""
+    here().tokens.check(_call(), LINE_ITEM)
+    return here().gradebook.add_column(_call(), course)
+
+
+@routes.get("/courses/<course>/line_items/<column>")
+@endpoint("line_item")
+def read_column(course: str, column: str) -> Reply:
+    """One line item."""
+    here().tokens.check(_call(), LINE_ITEM, LINE_ITEM_READ)
+    return here().gradebook.read_column(_call(), course, column)
+
+
+@routes.put("/courses/<course>/line_items/<column>")
+@endpoint("line_item")
+def change_column(course: str, column: str) -> Reply:
+    """One line item, replaced."""
+    here().tokens.check(_call(), LINE_ITEM)
+    return here().gradebook.change_column(_call(), course, column)
+
+
+@routes.delete("/courses/<course>/line_items/<column>")
+@endpoint("line_item")
+def remove_column(course: str, column: str) -> Reply:
+    """One line item, gone."""
+    here().tokens.check(_call(), LINE_ITEM)
+    return here().gradebook.remove_column(course, column)
+
+
+@routes.post("/courses/<course>/line_items/<column>/scores")
+@endpoint("scores")
+def take_score(course: str, column: str) -> Reply:
+    """A score."""
+    here().tokens.check(_call(), SCORE)
+    return here().gradebook.take_score(_call(), course, column)
+
+
+@routes.get("/courses/<course>/line_items/<column>/results")
+@endpoint("results")
+def list_results(course: str, column: str) -> Reply:
+    """What a line item holds."""
+    here().tokens.check(_call(), RESULT_READ)
+    return here().gradebook.list_results(_call(), course, column)
+
+
+@routes.get("/courses/<course>/members")
+@endpoint("members")
+def members(course: str) -> Reply:
+    """The roster of a course."""
+    here().tokens.check(_call(), MEMBERS_READ)
+    return list_members(here().platform, _call(), course)
+
+
+@routes.post("/deep-links/<ticket>")
+@endpoint("deep_link")
+def deep_link(ticket: str) -> str:
+    """The tool's answer to a content selection."""
+    selected = here().deep_links.finish(ticket, request.form.get("JWT", ""))
+    return render_template("sandbox/added.html", selected=selected)
+
+
+def _call() -> Call:
+    return Call(
+        method=request.method,
+        url=f"{here().platform.options.base_url}{request.path}",
+        query=request.args.to_dict(),
+        headers={name.lower(): value for name, value in request.headers.items()},
+        body=request.get_data(),
+    )
+
+
+def _answer(name: str, view: Callable[[], Reply | str]) -> Response:
+    platform = here().platform
+    faults = g.faults = platform.faults.take(name)
+    for fault in faults:
+        if fault.kind == "slow":
+            time.sleep(fault.seconds)
+    response = _break(faults, after=False)
+    if response is None:
+        response = _run(name, view)
+        response = _break(faults, after=True) or response
+    if any(fault.kind == "media_type" for fault in faults):
+        response.content_type = "text/html; charset=utf-8"
+    status = 0 if any(fault.kind == "drop" for fault in faults) else response.status_code
+    platform.requests.append(Received(now(), name, request.method, request.path, status))
+    return response
+
+
+def _run(name: str, view: Callable[[], Reply | str]) -> Response:
+    try:
+        answer = view()
+    except Refused as refusal:
+        if name in IN_A_BROWSER:
+            return make_response(show_refusal(refusal))
+        body = {"status": refusal.status, "reason": refusal.message}
+        answer = Reply.of(body, status=refusal.status, headers=refusal.headers)
+    if isinstance(answer, str):
+        return make_response(answer)
+    headers: dict[str, Any] = dict(answer.headers)
+    return Response(answer.body, answer.status, headers, content_type=answer.media_type)
+
+
+def _break(faults: Sequence[Fault], *, after: bool) -> Response | None:
+    """The wrong answer that was ordered, if one was."""
+    for fault in faults:
+        if fault.after is not after:
+            continue
+        if fault.kind == "drop":
+            return _drop()
+        if fault.kind == "garbage":
+            return Response("<!doctype html><title>Portal</title><p>Please log in.</p>")
+        if fault.kind == "status":
+            headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
+            return Response("[]", fault.status, headers, content_type="application/json")
+    return None
+
+
+def _drop() -> Response:
+    connection = request.environ.get("werkzeug.socket")
+    if isinstance(connection, socket.socket):
+        connection.shutdown(socket.SHUT_RDWR)
+    return Response(status=502)

@@ -1,0 +1,62 @@
+"""The sandbox on a port of its own, served by threads of this process."""
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from mentorai.plugins.sandbox.platform import Options
+from mentorai.plugins.sandbox.routes import create_platform
+
+LOOK_SECONDS = 1.0
+
+
+class QuietHandler(WSGIRequestHandler):
+    """Requests are noted down by the sandbox itself."""
+
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002
+        """Say nothing."""
+
+
+def open_server(options: Options, host: str, port: int) -> BaseWSGIServer:
+    """A sandbox that listens already. Raises OSError if the port cannot be had."""
+    # werkzeug would end the whole process when the port is taken; a socket of ours says so.
+    listener = socket.create_server((host, port), backlog=128)
+    with listener:
+        return make_server(
+            host,
+            port,
+            create_platform(options),
+            threaded=True,
+            request_handler=QuietHandler,
+            fd=listener.fileno(),
+        )
+
+
+def run(options: Options, host: str, port: int, *, parent_pid: int | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, or until `parent_pid` is no longer the parent."""
+    server = open_server(options, host, port)
+
+    def stop(_number: int = 0, _frame: FrameType | None = None) -> None:
+        # shutdown waits for the loop, which a signal handler has interrupted.
+        threading.Thread(target=server.shutdown, daemon=True).start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    if parent_pid is not None:
+        threading.Thread(target=_watch, args=(parent_pid, stop), daemon=True).start()
+    try:
+        server.serve_forever(poll_interval=0.1)
+    finally:
+        server.server_close()
+
+
+def _watch(parent_pid: int, stop: Callable[[], None]) -> None:
+    while os.getppid() == parent_pid:
+        time.sleep(LOOK_SECONDS)
+    stop()
