@@ -3,21 +3,69 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import fsum
 from typing import TYPE_CHECKING, Any, Literal
 
-from mentorai.core.attempts import Attempt, MarkedAttempt, Standing
-from mentorai.core.database import Database
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Integer,
+    Row,
+    String,
+    Table,
+    Text,
+    and_,
+    delete,
+    insert,
+    select,
+    update,
+)
+
+from mentorai.core import attempts as attempts_of
+from mentorai.core.attempts import Attempt, MarkedAttempt, Standing, marked_questions
+from mentorai.core.clock import now
+from mentorai.core.database import Database, Instant, metadata
+from mentorai.core.errors import Conflict, NotFound
+from mentorai.core.grades import Grade, Grades
+from mentorai.core.identifiers import new_id
+from mentorai.core.mentors import mentors
+from mentorai.core.questions import QuizDraft, freeze, read_draft
 from mentorai.core.values import Role
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
 
+quizzes = Table(
+    "quizzes",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("mentor_id", ForeignKey("mentors.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("title", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("attempts_allowed", Integer, nullable=False),
+    Column("keep", String(8), nullable=False),
+    Column("published", Boolean, nullable=False),
+    Column("questions", JSON, nullable=False),
+    Column("maximum", Float, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Quiz:
-    """A quiz as it is now. questions: QuizDraft's shape, each with an `id`."""
+    """A quiz as it is now, right answers and all: for those who teach.
+
+    attempts_allowed: 0 sets no limit. questions: as in QuizDraft, each with an `id`.
+    maximum: the sum of the questions' points.
+    """
 
     id: str
+    organization_id: str
     mentor_id: str
     title: str
     description: str
@@ -40,25 +88,73 @@ class Quizzes:
         self,
         organization_id: str,
         mentor_id: str,
-        quiz: Mapping[str, Any],
+        quiz: QuizDraft | Mapping[str, Any],
         quiz_id: str | None = None,
     ) -> Quiz:
-        """Make a quiz, or replace the one called quiz_id."""
-        raise NotImplementedError
+        """Make a quiz, or replace the one called quiz_id; attempts that are open stay as they are.
+
+        Raises InputRejected; NotFound for a mentor or a quiz of others.
+        """
+        draft = quiz if isinstance(quiz, QuizDraft) else read_draft(quiz)
+        moment = now()
+        facts = {
+            "title": draft.title,
+            "description": draft.description,
+            "attempts_allowed": draft.attempts_allowed,
+            "keep": draft.keep,
+            "published": draft.published,
+            "questions": freeze(draft.questions),
+            "maximum": round(fsum(question.points for question in draft.questions), 5),
+            "updated_at": moment,
+        }
+        with self._database.write() as connection:
+            if quiz_id is None:
+                known = select(mentors.c.id).where(
+                    mentors.c.organization_id == organization_id, mentors.c.id == mentor_id
+                )
+                if connection.execute(known).first() is None:
+                    raise NotFound("There is no such mentor.")
+                quiz_id = new_id()
+                owner = {"organization_id": organization_id, "mentor_id": mentor_id}
+                made = {"id": quiz_id, "created_at": moment}
+                connection.execute(insert(quizzes).values(**made, **owner, **facts))
+            else:
+                mine = _one(organization_id, mentor_id, quiz_id)
+                if connection.execute(update(quizzes).where(mine).values(**facts)).rowcount == 0:
+                    raise NotFound("There is no such quiz.")
+        return self.get(organization_id, mentor_id, quiz_id)
 
     def get(self, organization_id: str, mentor_id: str, quiz_id: str) -> Quiz:
         """One quiz. Raises NotFound."""
-        raise NotImplementedError
+        query = select(quizzes).where(_one(organization_id, mentor_id, quiz_id))
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            raise NotFound("There is no such quiz.")
+        return _quiz(row)
 
     def list(
         self, organization_id: str, mentor_id: str, *, published_only: bool = False
     ) -> Sequence[Quiz]:
         """A mentor's quizzes by title."""
-        raise NotImplementedError
+        query = select(quizzes).where(
+            quizzes.c.organization_id == organization_id, quizzes.c.mentor_id == mentor_id
+        )
+        if published_only:
+            query = query.where(quizzes.c.published.is_(True))
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(quizzes.c.title, quizzes.c.id)).all()
+        return [_quiz(row) for row in rows]
 
     def delete(self, organization_id: str, mentor_id: str, quiz_id: str) -> None:
-        """Remove a quiz; its attempts and grades stay. Raises NotFound."""
-        raise NotImplementedError
+        """Remove a quiz; its attempts and grades stay, and an open attempt can be submitted.
+
+        Raises NotFound.
+        """
+        with self._database.write() as connection:
+            mine = _one(organization_id, mentor_id, quiz_id)
+            if connection.execute(delete(quizzes).where(mine)).rowcount == 0:
+                raise NotFound("There is no such quiz.")
 
     def standing(
         self,
@@ -67,9 +163,12 @@ class Quizzes:
         quiz_id: str,
         person_id: str,
         resource_link_id: str | None = None,
+        *,
+        role: Role = Role.LEARNER,
     ) -> Standing:
-        """What a person did of a quiz and may still do."""
-        raise NotImplementedError
+        """What a person did of a quiz in a place and may still do there. Raises NotFound."""
+        quiz = self._get_for(role, organization_id, mentor_id, quiz_id)
+        return self._standing(quiz, person_id, resource_link_id, role.is_staff)
 
     def start_attempt(
         self,
@@ -81,14 +180,36 @@ class Quizzes:
         *,
         role: Role = Role.LEARNER,
     ) -> Attempt:
-        """The person's open attempt, or a new one. Raises NotFound; Conflict when none is left."""
-        raise NotImplementedError
+        """The person's open attempt, or a new one with its questions frozen.
+
+        role: those who teach may try an unpublished quiz, as often as they like, and their
+        scores go nowhere.
+        Raises NotFound; Conflict when no attempt is left or there is no question yet.
+        """
+        quiz = self._get_for(role, organization_id, mentor_id, quiz_id)
+        if not quiz.questions:
+            raise Conflict("This quiz has no questions yet.")
+        return attempts_of.start(self._database, quiz, person_id, resource_link_id, role.is_staff)
 
     def get_attempt(
         self, organization_id: str, mentor_id: str, attempt_id: str, person_id: str
     ) -> Attempt:
         """One attempt of this person. Raises NotFound."""
-        raise NotImplementedError
+        mine = {
+            "organization_id": organization_id,
+            "mentor_id": mentor_id,
+            "id": attempt_id,
+            "person_id": person_id,
+        }
+        return attempts_of.get(self._database, mine)
+
+    def list_attempts(
+        self, organization_id: str, mentor_id: str, quiz_id: str, *, person_id: str | None = None
+    ) -> Sequence[Attempt]:
+        """The attempts at a quiz, which may be deleted by now, in the order of their numbers."""
+        mine = {"organization_id": organization_id, "mentor_id": mentor_id, "quiz_id": quiz_id}
+        person = {} if person_id is None else {"person_id": person_id}
+        return attempts_of.find(self._database, mine | person)
 
     def save_answers(
         self,
@@ -98,8 +219,13 @@ class Quizzes:
         person_id: str,
         answers: Mapping[str, Any],
     ) -> Attempt:
-        """Keep answers of an open attempt. Raises NotFound, Conflict, InputRejected."""
-        raise NotImplementedError
+        """Keep answers of an open attempt: question id -> place (choice), list of places
+        (choices), bool (true_false), text (number, text); None or "" takes one back.
+
+        Raises NotFound, InputRejected; Conflict when it was submitted already.
+        """
+        attempt = self.get_attempt(organization_id, mentor_id, attempt_id, person_id)
+        return attempts_of.save(self._database, attempt, answers)
 
     def submit(
         self,
@@ -108,7 +234,94 @@ class Quizzes:
         mentor_id: str,
         attempt_id: str,
         person_id: str,
-        answers: Mapping[str, Any],
+        answers: Mapping[str, Any] | None = None,
     ) -> MarkedAttempt:
-        """Mark an attempt, once. Raises NotFound, InputRejected."""
-        raise NotImplementedError
+        """Mark an attempt, once: a second call gives what the first gave.
+
+        answers: as in save_answers; what was saved before counts unless named here.
+        The grade and its way to the gradebook begin in the same transaction.
+        Raises NotFound; InputRejected, and then nothing is kept.
+        """
+        attempt = self.get_attempt(organization_id, mentor_id, attempt_id, person_id)
+        return self._result(attempts_of.submit(engine, attempt, answers or {}))
+
+    def get_result(
+        self, organization_id: str, mentor_id: str, attempt_id: str, person_id: str
+    ) -> MarkedAttempt:
+        """A submitted attempt with its marks. Raises NotFound; Conflict while it is open."""
+        attempt = self.get_attempt(organization_id, mentor_id, attempt_id, person_id)
+        if attempt.status == "open":
+            raise Conflict("This attempt was not submitted yet.")
+        return self._result(attempt)
+
+    def _get_for(self, role: Role, organization_id: str, mentor_id: str, quiz_id: str) -> Quiz:
+        quiz = self.get(organization_id, mentor_id, quiz_id)
+        if not quiz.published and not role.is_staff:
+            raise NotFound("There is no such quiz.")
+        return quiz
+
+    def _result(self, attempt: Attempt) -> MarkedAttempt:
+        left: int | None = 0
+        try:
+            quiz = self.get(attempt.organization_id, attempt.mentor_id, attempt.quiz_id)
+            link = attempt.resource_link_id
+            left = self._standing(quiz, attempt.person_id, link, attempt.staff).left
+        except NotFound:
+            pass  # The quiz was deleted meanwhile.
+        return MarkedAttempt(
+            attempt=attempt,
+            questions=marked_questions(attempt),
+            given=attempt.given or 0.0,
+            maximum=attempt.maximum,
+            grade=self._find_grade(attempt),
+            attempts_left=left,
+        )
+
+    def _find_grade(self, attempt: Attempt) -> Grade | None:
+        return Grades(self._database).find(
+            attempt.organization_id,
+            attempt.mentor_id,
+            attempt.person_id,
+            attempt.quiz_id,
+            attempt.resource_link_id,
+        )
+
+    def _standing(
+        self, quiz: Quiz, person_id: str, resource_link_id: str | None, staff: bool
+    ) -> Standing:
+        place = {"quiz_id": quiz.id, "person_id": person_id, "place": resource_link_id or ""}
+        made = attempts_of.find(self._database, place)
+        is_limited = quiz.attempts_allowed and not staff
+        return Standing(
+            open=next((one for one in made if one.status == "open"), None),
+            submitted=[one for one in made if one.status == "submitted"],
+            left=max(0, quiz.attempts_allowed - len(made)) if is_limited else None,
+            grade=Grades(self._database).find(
+                quiz.organization_id, quiz.mentor_id, person_id, quiz.id, resource_link_id
+            ),
+        )
+
+
+def _one(organization_id: str, mentor_id: str, quiz_id: str) -> Any:
+    return and_(
+        quizzes.c.organization_id == organization_id,
+        quizzes.c.mentor_id == mentor_id,
+        quizzes.c.id == quiz_id,
+    )
+
+
+def _quiz(row: Row[Any]) -> Quiz:
+    return Quiz(
+        id=row.id,
+        organization_id=row.organization_id,
+        mentor_id=row.mentor_id,
+        title=row.title,
+        description=row.description,
+        attempts_allowed=row.attempts_allowed,
+        keep=row.keep,
+        published=row.published,
+        questions=tuple(row.questions),
+        maximum=row.maximum,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

@@ -1,0 +1,91 @@
+"""Where a score goes: the resource link's platform, and what the platform calls the person."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from mentorai.core.errors import NoLineItem, NotGradable
+from mentorai.core.people import enrolments, identities, resource_links
+from mentorai.core.quizzes import quizzes
+from mentorai.core.values import GradePlace, GradeService, Platform, Role
+
+OUTSIDE_A_COURSE = "This was not opened from a course page, so it belongs to no gradebook."
+IS_STAFF = "Those who teach a course have no place in its gradebook."
+IS_UNKNOWN = "The LMS did not say who this person is, so it cannot keep a grade for them."
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A place in a platform's gradebook. subject: the platform's id of the person."""
+
+    place: GradePlace
+    subject: str
+
+
+def find_destination(
+    connection: Connection,
+    *,
+    person_id: str,
+    resource_link_id: str | None,
+    quiz_id: str | None,
+    maximum: float,
+) -> Destination:
+    """Where a person's score for a quiz (or none) in a resource link goes.
+
+    Raises NoLineItem or NotGradable, with a sentence for the person, if it goes nowhere.
+    """
+    link = connection.execute(
+        select(resource_links).where(resource_links.c.id == resource_link_id)
+    ).one_or_none()
+    if link is None:
+        raise NoLineItem(OUTSIDE_A_COURSE)
+    if _is_staff(connection, link.context_id, person_id):
+        raise NotGradable(IS_STAFF)
+    subject = connection.execute(
+        select(identities.c.subject)
+        .where(
+            identities.c.person_id == person_id,
+            identities.c.authority == f"lti:{link.registration_id}",
+        )
+        .order_by(identities.c.id)
+    ).scalar()
+    if subject is None:
+        raise NotGradable(IS_UNKNOWN)
+    place = GradePlace(
+        platform=Platform(
+            registration_id=link.registration_id,
+            organization_id=link.organization_id,
+            family=link.family,
+            issuer=link.issuer,
+            client_id=link.client_id,
+        ),
+        resource_link_id=link.id,
+        lms_resource_link_id=link.lms_resource_link_id,
+        title=_find_title(connection, quiz_id) or link.title,
+        service=GradeService(
+            line_item_url=link.line_item_url,
+            line_items_url=link.line_items_url,
+            scopes=frozenset(link.grade_scopes.split()),
+        ),
+        activity_id=quiz_id,
+        score_maximum=maximum,
+    )
+    return Destination(place, subject)
+
+
+def _is_staff(connection: Connection, context_id: str | None, person_id: str) -> bool:
+    role: str | None = connection.execute(
+        select(enrolments.c.role).where(
+            enrolments.c.context_id == context_id, enrolments.c.person_id == person_id
+        )
+    ).scalar_one_or_none()
+    return role is not None and Role(role).is_staff
+
+
+def _find_title(connection: Connection, quiz_id: str | None) -> str | None:
+    if quiz_id is None:
+        return None
+    title: str | None = connection.execute(
+        select(quizzes.c.title).where(quizzes.c.id == quiz_id)
+    ).scalar_one_or_none()
+    return title

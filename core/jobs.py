@@ -1,0 +1,169 @@
+"""The worker: huey hands out rows of the outbox, a sweep finds those it lost.
+
+The queue (jobs.sqlite3 in the data directory) carries ids of rows and nothing else; the truth
+is in the outbox. huey forgets a task that was taken when its process was killed, and its
+periodic tasks run once a minute at most, so the worker itself looks for due and lapsed rows
+every second: one indexed read. Any number of workers may run, on one machine or, with
+PostgreSQL, on several; each has its own queue and all have the same outbox.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+if TYPE_CHECKING:
+    from mentorai.core.engine import Engine
+
+THREADS = 4
+SWEEP_SECONDS = 1.0
+HEALTH_SECONDS = 10.0
+# How often an idle thread looks into the queue: a score waits half of it on average.
+POLL_SECONDS = 0.2
+# A worker that was told to stop finishes the rows in hand, but not for ever.
+STOP_SECONDS = 30
+log = structlog.get_logger(__name__)
+
+
+class Jobs:
+    """The queue of one installation, as seen from one process."""
+
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
+        self._lock = threading.RLock()
+        self._stays_open = False
+        self._queue: Any = None
+        self._deliver: Any = None
+
+    def hand(self, row_ids: Iterable[str]) -> None:
+        """Put rows of the outbox into the queue. Never raises: the sweep finds them otherwise."""
+        try:
+            with self._lock:
+                queue = self.open()
+                for row_id in row_ids:
+                    self._deliver(row_id)
+                # No connection is kept, so that a process may fork after it handed something.
+                if not self._stays_open:
+                    queue.storage.close()
+        except Exception as error:
+            log.warning("jobs_not_handed", reason=type(error).__name__)
+
+    def open(self, *, stays_open: bool = False) -> Any:
+        """The huey instance, made at its first use. stays_open: keep its connection (a worker)."""
+        with self._lock:
+            self._stays_open |= stays_open
+            if self._queue is None:
+                from huey import SqliteHuey
+
+                folder = self._engine.settings.data_dir
+                folder.mkdir(parents=True, exist_ok=True)
+                queue = SqliteHuey(
+                    "mentorai", filename=str(folder / "jobs.sqlite3"), fsync=True, results=False
+                )
+                self._deliver = queue.task(name="deliver")(self._engine.outbox.deliver)
+                self._queue = queue
+        return self._queue
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """Something to do again and again. It may run in several workers at once."""
+
+    name: str
+    every_seconds: float
+    do: Callable[[], object]
+
+
+class Chores:
+    """What the worker does besides scores: `engine.room(Chores).add(...)`, at engine_started."""
+
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
+        self._chores: list[tuple[Chore, float]] = []
+
+    def add(self, name: str, every_seconds: float, do: Callable[[], object]) -> None:
+        """Have the worker call `do` every so many seconds; keep it short."""
+        self._chores.append((Chore(name, every_seconds, do), 0.0))
+
+    def run_due(self) -> None:
+        """Do what is due; what one raises is logged and does not stop the others."""
+        moment = time.monotonic()
+        for n, (chore, due) in enumerate(self._chores):
+            if moment < due:
+                continue
+            self._chores[n] = (chore, moment + chore.every_seconds)
+            try:
+                chore.do()
+            except Exception:
+                log.exception("chore_failed", chore=chore.name)
+
+
+def run_worker(
+    engine: "Engine",
+    *,
+    parent_pid: int | None = None,
+    threads: int = THREADS,
+    stop: threading.Event | None = None,
+) -> None:
+    """Deliver scores until SIGTERM, SIGINT or SIGHUP; then finish the rows in hand and return.
+
+    parent_pid: return too when the process that started this one is gone.
+    stop: another way to end it, for a caller outside the main thread, where no signal arrives.
+    """
+    stop = stop or threading.Event()
+    consumer = _consumer(engine, threads)
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
+            signal.signal(number, lambda *_: stop.set())
+    consumer.start()
+    log.info("worker_started", threads=threads)
+    try:
+        _watch(engine, consumer, stop, parent_pid)
+    finally:
+        consumer.stop(graceful=True)
+        engine.room(Jobs).open().storage.close()
+        log.info("worker_stopped")
+
+
+def _watch(engine: "Engine", consumer: Any, stop: threading.Event, parent_pid: int | None) -> None:
+    chores = engine.room(Chores)
+    health_due = time.monotonic() + HEALTH_SECONDS
+    while True:
+        if parent_pid is not None and os.getppid() != parent_pid:
+            log.info("worker_orphaned")
+            return
+        try:
+            engine.outbox.hand_out()
+        except Exception:
+            # The database may be away for a while; the next sweep will see.
+            log.exception("sweep_failed")
+        chores.run_due()
+        if time.monotonic() >= health_due:
+            health_due = time.monotonic() + HEALTH_SECONDS
+            consumer.check_worker_health()
+        if stop.wait(SWEEP_SECONDS):
+            return
+
+
+def _consumer(engine: "Engine", threads: int) -> Any:
+    from huey.consumer import Consumer
+
+    class QuietConsumer(Consumer):  # type: ignore[misc]
+        """huey's consumer without its signals: run_worker has its own, SIGINT as gentle."""
+
+        def _set_signal_handlers(self) -> None:
+            pass
+
+    return QuietConsumer(
+        engine.room(Jobs).open(stays_open=True),
+        workers=threads,
+        periodic=False,
+        initial_delay=POLL_SECONDS / 4,
+        max_delay=POLL_SECONDS,
+        shutdown_timeout=STOP_SECONDS,
+    )

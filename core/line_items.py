@@ -1,0 +1,237 @@
+"""The gradebook columns we found, and the last second that each person's score there was given.
+
+A column is found or made once per resource link and quiz: whoever takes the row's lease first
+does it, so that two workers never make two columns.
+"""
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Float,
+    ForeignKey,
+    Row,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    and_,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from mentorai.core.clock import now
+from mentorai.core.database import Database, Instant, metadata
+from mentorai.core.errors import NoLineItem
+from mentorai.core.identifiers import new_id
+from mentorai.core.values import GradePlace, LineItem
+
+if TYPE_CHECKING:
+    from mentorai.core.engine import Engine
+
+# Longer than a platform may take to list its columns and make one.
+FINDING = timedelta(seconds=60)
+SECOND = timedelta(seconds=1)
+# A clock this far behind what we sent was set back; waiting for it could take hours.
+LONGEST_WAIT = timedelta(seconds=3)
+
+# activity_id: the quiz, or "". url is NULL until the column was found.
+line_items = Table(
+    "line_items",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("resource_link_id", ForeignKey("resource_links.id", ondelete="CASCADE"), nullable=False),
+    Column("activity_id", String(36), nullable=False),
+    Column("url", Text),
+    Column("label", Text, nullable=False),
+    Column("score_maximum", Float),
+    Column("resource_id", Text),
+    Column("tag", Text),
+    Column("lms_resource_link_id", Text),
+    Column("finder", String(36)),
+    Column("finder_until", Instant),
+    Column("found_at", Instant),
+    UniqueConstraint("resource_link_id", "activity_id"),
+)
+
+# column: a hash of the line item's URL, which has no bound.
+score_clocks = Table(
+    "score_clocks",
+    metadata,
+    Column("column", String(64), primary_key=True),
+    Column("person_id", ForeignKey("people.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("last_at", Instant, nullable=False),
+)
+
+
+class LineItems:
+    """The columns of every platform that scores go to."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find_or_ask(self, engine: "Engine", place: GradePlace) -> LineItem | None:
+        """The column of a place: the one remembered, or else what the plugins find or make.
+
+        None while another worker is asking: come back in a moment.
+        Raises NoLineItem when nobody serves this platform, and what the plugin raises.
+        """
+        finder = new_id()
+        with self._database.write() as connection:
+            row = self._put_row(connection, place)
+            if row.url:
+                return _line_item(row)
+            if not _take(connection, row.id, finder):
+                return None
+        try:
+            found: LineItem | None = engine.plugins.ask_first(
+                "find_line_item", engine=engine, place=place
+            )
+        except BaseException:
+            self._let_go(finder)
+            raise
+        if found is None:
+            self._let_go(finder)
+            raise NoLineItem("No plugin here serves the gradebook of this LMS.")
+        return found if self._keep(finder, found) else None
+
+    def forget(self, place: GradePlace) -> None:
+        """Forget a column that the platform no longer has."""
+        with self._database.write() as connection:
+            connection.execute(delete(line_items).where(_at(place), line_items.c.url.is_not(None)))
+
+    def _put_row(self, connection: Connection, place: GradePlace) -> Row[Any]:
+        query = select(line_items).where(_at(place))
+        row = connection.execute(query).one_or_none()
+        if row is None:
+            made = {
+                "id": new_id(),
+                "organization_id": place.platform.organization_id,
+                "resource_link_id": place.resource_link_id,
+                "activity_id": place.activity_id or "",
+                "label": "",
+            }
+            try:
+                with connection.begin_nested():
+                    connection.execute(insert(line_items).values(made))
+            except IntegrityError:
+                pass  # Another worker made it at this moment.
+            row = connection.execute(query).one()
+        return row
+
+    def _keep(self, finder: str, found: LineItem) -> bool:
+        with self._database.write() as connection:
+            kept = connection.execute(
+                update(line_items)
+                .where(line_items.c.finder == finder, line_items.c.url.is_(None))
+                .values(
+                    url=found.url,
+                    label=found.label,
+                    score_maximum=found.score_maximum,
+                    resource_id=found.resource_id,
+                    tag=found.tag,
+                    lms_resource_link_id=found.resource_link_id,
+                    finder=None,
+                    finder_until=None,
+                    found_at=now(),
+                )
+            )
+        return kept.rowcount == 1
+
+    def _let_go(self, finder: str) -> None:
+        with self._database.write() as connection:
+            connection.execute(
+                update(line_items)
+                .where(line_items.c.finder == finder)
+                .values(finder=None, finder_until=None)
+            )
+
+
+class ScoreClocks:
+    """Seconds to stamp scores with: whole, and later each time for one column and person."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def take(self, line_item: LineItem, person_id: str) -> datetime | timedelta:
+        """The second to send, kept before it is given; or how long to wait for the next one.
+
+        A score may not bear the second in which the platform took the last one, nor one far
+        ahead. Only when our clock was set back do we go ahead of it.
+        """
+        key = {"column": _column(line_item), "person_id": person_id}
+        mine = and_(*(score_clocks.c[name] == value for name, value in key.items()))
+        query = select(score_clocks.c.last_at).where(mine).with_for_update()
+        with self._database.write() as connection:
+            last: datetime | None = connection.execute(query).scalar_one_or_none()
+            moment = now()
+            second = moment.replace(microsecond=0)
+            if last is None:
+                connection.execute(insert(score_clocks).values(**key, last_at=second))
+                return second
+            if last >= second:
+                wait = last + SECOND - moment
+                if wait <= LONGEST_WAIT:
+                    return wait
+                second = last + SECOND
+            connection.execute(update(score_clocks).where(mine).values(last_at=second))
+        return second
+
+    def note(self, line_item: LineItem, person_id: str, received_at: datetime) -> None:
+        """Remember when the platform took a score; the next one must be later than that."""
+        second = received_at.replace(microsecond=0)
+        with self._database.write() as connection:
+            connection.execute(
+                update(score_clocks)
+                .where(
+                    score_clocks.c.column == _column(line_item),
+                    score_clocks.c.person_id == person_id,
+                    score_clocks.c.last_at < second,
+                )
+                .values(last_at=second)
+            )
+
+
+def _take(connection: Connection, row_id: str, finder: str) -> bool:
+    moment = now()
+    taken = connection.execute(
+        update(line_items)
+        .where(
+            line_items.c.id == row_id,
+            line_items.c.url.is_(None),
+            or_(line_items.c.finder_until.is_(None), line_items.c.finder_until <= moment),
+        )
+        .values(finder=finder, finder_until=moment + FINDING)
+    )
+    return taken.rowcount == 1
+
+
+def _at(place: GradePlace) -> ColumnElement[bool]:
+    return and_(
+        line_items.c.resource_link_id == place.resource_link_id,
+        line_items.c.activity_id == (place.activity_id or ""),
+    )
+
+
+def _column(line_item: LineItem) -> str:
+    return hashlib.sha256(line_item.url.encode()).hexdigest()
+
+
+def _line_item(row: Row[Any]) -> LineItem:
+    return LineItem(
+        url=row.url,
+        label=row.label,
+        score_maximum=row.score_maximum,
+        resource_id=row.resource_id,
+        tag=row.tag,
+        resource_link_id=row.lms_resource_link_id,
+    )
