@@ -294,7 +294,7 @@ def _close(
         given=given,
         maximum=maximum,
     )
-    return engine.outbox.put(connection, grade, staff=attempt.staff)
+    return engine.outbox.put(connection, grade)
 
 
 def _counts(connection: Connection, attempt: Attempt, share: float) -> bool:

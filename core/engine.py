@@ -159,13 +159,13 @@ class Engine:
     def report_score(self, **facts: Any) -> Grade:
         """Take a score and its outbox row in one transaction (see Grades.put), and wake the worker.
 
-        Raises ScoreOutOfRange, NotFound.
+        Raises ScoreOutOfRange, InputRejected, NotFound.
         """
         with self.database.write() as connection:
             grade = self.grades.put(connection, **facts)
-            self.outbox.put(connection, grade)
-        self.outbox.wake()
-        return grade
+            row_id = self.outbox.put(connection, grade)
+        self.outbox.wake(row_id)
+        return self.grades.get(grade.organization_id, grade.mentor_id, grade.id)
 
     def check_key(self, text: str | None, *, scope: str | None, address: str) -> CheckedKey:
         """The key behind `text`, if it is alive and has `scope`; plugins are told either way.

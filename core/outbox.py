@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import Connection, Row, and_, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from mentorai.core.attempts import attempts
 from mentorai.core.clock import now
 from mentorai.core.destinations import IS_STAFF, Destination, find_destination
 from mentorai.core.errors import MentorAIError, NoLineItem, NotGradable, ScoreStale
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 LEASE_SECONDS = 90.0
 # A row handed to the queue is not handed again before this, or a backlog would grow by itself.
 HANDED_SECONDS = 15.0
+# A new row is handed by `wake`; if its process died before that, the sweep finds it after this.
+WAKE_SECONDS = 3.0
 COLUMN_WAIT = timedelta(seconds=3)
 log = structlog.get_logger(__name__)
 
@@ -45,14 +48,14 @@ class Outbox:
         self._clocks = ScoreClocks(engine.database)
         self.lease_seconds = LEASE_SECONDS
 
-    def put(self, connection: Connection, grade: "Grade", *, staff: bool = False) -> str:
+    def put(self, connection: Connection, grade: "Grade") -> str:
         """Queue a grade in the transaction that took it; give the row to `wake` after the commit.
 
         Older values that wait are superseded. A score that can go nowhere is settled at once
-        as not_linked, with the reason. staff: it is of someone who teaches.
+        as not_linked, with the reason.
         """
         moment = now()
-        reason = _find_obstacle(connection, grade, staff)
+        reason = _find_obstacle(connection, grade)
         row = {
             "id": new_id(),
             "organization_id": grade.organization_id,
@@ -68,7 +71,7 @@ class Outbox:
             "attempts": 0,
             "stale_attempts": 0,
             "due_at": moment,
-            "handed_until": moment + timedelta(seconds=HANDED_SECONDS),
+            "handed_until": moment + timedelta(seconds=WAKE_SECONDS),
             "last_error_code": reason.code if reason else "",
             "last_error_message": reason.message if reason else "",
             "created_at": moment,
@@ -264,7 +267,7 @@ class _Unexpected(MentorAIError):
     retryable = True
 
 
-def _find_obstacle(connection: Connection, grade: "Grade", staff: bool) -> MentorAIError | None:
+def _find_obstacle(connection: Connection, grade: "Grade") -> MentorAIError | None:
     try:
         find_destination(
             connection,
@@ -275,7 +278,8 @@ def _find_obstacle(connection: Connection, grade: "Grade", staff: bool) -> Mento
         )
     except (NoLineItem, NotGradable) as error:
         return error
-    return NotGradable(IS_STAFF) if staff else None
+    by_staff = select(attempts.c.staff).where(attempts.c.id == grade.attempt_id)
+    return NotGradable(IS_STAFF) if connection.execute(by_staff).scalar() else None
 
 
 def _find_registration(connection: Connection, resource_link_id: str | None) -> str | None:
