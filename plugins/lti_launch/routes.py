@@ -1,0 +1,199 @@
+"""The addresses under /lti/: login, launch, our public keys, and the way on without cookies."""
+
+import secrets
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import structlog
+from flask import Blueprint, Response, g, jsonify, redirect, render_template, request
+from flask import session as browser
+from werkzeug.wrappers import Response as AnyResponse
+
+from mentorai.core.engine import Engine
+from mentorai.core.errors import LaunchDenied, LaunchRejected, UnknownRegistration
+from mentorai.core.values import Launch, Session
+from mentorai.lti.deep_linking import DeepLinkingSettings, sign_answer
+from mentorai.lti.launch import FinishedLaunch, finish_launch
+from mentorai.lti.login import begin_login
+from mentorai.lti.origins import find_origin
+from mentorai.lti.tool import Tool
+from mentorai.plugins.lti_launch.picker import list_offers, read_choice
+
+Answer = str | Response | AnyResponse
+KEYSET_SECONDS = 300
+log = structlog.get_logger(__name__)
+
+
+def make_routes(engine: Engine) -> Blueprint:
+    """The blueprint of this plugin for one engine."""
+    routes = Blueprint(
+        "lti_launch",
+        __name__,
+        template_folder="templates",
+        static_folder="static",
+        static_url_path="/lti/static",
+    )
+    pages = LaunchPages(engine)
+    picker = PickerPages(engine)
+    # These two are posted by another site, which has no token of ours; the ticket guards them.
+    _from_platform(routes, "/lti/login", pages.login, ["GET", "POST"])
+    _from_platform(routes, "/lti/launch", pages.launch, ["GET", "POST"])
+    routes.add_url_rule("/lti/jwks.json", "keyset", pages.keyset)
+    routes.add_url_rule("/lti/continue", "continue", _logged(pages.go_on))
+    routes.add_url_rule(
+        "/lti/deep-linking/<request_id>", "picker", _logged(picker.show), methods=["GET"]
+    )
+    routes.add_url_rule(
+        "/lti/deep-linking/<request_id>", "pick", _logged(picker.answer), methods=["POST"]
+    )
+    return routes
+
+
+class LaunchPages:
+    """Login and launch, and what a launch can lead to."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._tool = engine.room(Tool)
+
+    def login(self) -> Answer:
+        """Send the browser on to the platform that began this launch."""
+        params = request.form if request.method == "POST" else request.args
+        url = begin_login(self._tool, params.to_dict(), read_binding(make=True))
+        return redirect(url, 303)
+
+    def launch(self) -> Answer:
+        """Let the person in, or offer the way on if the browser kept no cookie in the frame."""
+        if request.method != "POST":
+            # Platforms look at a link without launching it when a teacher saves it.
+            return render_template("lti_launch/closed.html")
+        binding = read_binding()
+        finished = finish_launch(self._tool, request.form.to_dict(), binding or None)
+        if finished.deep_linking is not None:
+            return self._pick(finished, finished.deep_linking, binding)
+        session = self._engine.admit(
+            finished.launch,
+            way="cookie" if finished.bound else "new_tab",
+            binding=binding if finished.bound else "",
+        )
+        if finished.bound:
+            return redirect(find_start(session), 303)
+        code = self._engine.sessions.issue_handoff(session.id)
+        return _offer_tab(finished.launch, code)
+
+    def keyset(self) -> Answer:
+        """Our public keys, for platforms."""
+        answer = jsonify(self._tool.tool_keys.read_keyset())
+        answer.headers["Cache-Control"] = f"public, max-age={KEYSET_SECONDS}"
+        return answer
+
+    def go_on(self) -> Answer:
+        """Take the session over into this tab, once."""
+        if request.method == "HEAD":
+            # Whoever only looks does not use up the code.
+            return Response(status=204)
+        code, binding = request.args.get("code", ""), read_binding(make=True)
+        picking = self._tool.deep_linking_requests.take_handoff(code, binding)
+        if picking is not None:
+            return redirect(f"/lti/deep-linking/{picking}", 303)
+        session = self._engine.sessions.take_handoff(code)
+        self._engine.sessions.bind(session.id, binding, "new_tab")
+        return redirect(find_start(session), 303)
+
+    def _pick(
+        self, finished: FinishedLaunch, settings: DeepLinkingSettings, binding: str
+    ) -> Answer:
+        launch = self._engine.refine(finished.launch)
+        denial = self._engine.plugins.judge("judge_launch", launch=launch)
+        if denial:
+            raise LaunchDenied(denial.reason)
+        kept = self._tool.deep_linking_requests
+        held_by = binding if finished.bound else secrets.token_hex(32)
+        request_id = kept.put(launch, settings, held_by)
+        if finished.bound:
+            return redirect(f"/lti/deep-linking/{request_id}", 303)
+        return _offer_tab(launch, kept.issue_handoff(request_id))
+
+
+class PickerPages:
+    """Deep linking: staff pick a mentor or a quiz, and the platform gets a signed answer."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._tool = engine.room(Tool)
+
+    def show(self, request_id: str) -> Answer:
+        """The mentors of the organization and their published quizzes."""
+        asked = self._tool.deep_linking_requests.check(request_id, read_binding())
+        return render_template(
+            "lti_launch/picker.html",
+            offers=list_offers(self._engine, asked.organization_id),
+            several=asked.settings.accept_multiple,
+        )
+
+    def answer(self, request_id: str) -> Answer:
+        """The signed answer, in a form that the browser brings to the platform."""
+        kept = self._tool.deep_linking_requests
+        asked = kept.check(request_id, read_binding())
+        registration = self._tool.registrations.get(asked.organization_id, asked.registration_id)
+        if not registration.is_active:
+            raise UnknownRegistration("Launches from this LMS are switched off here.")
+        offers = list_offers(self._engine, asked.organization_id)
+        items = read_choice(offers, request.form.getlist("choice"), self._tool.launch_url)
+        jwt = sign_answer(self._tool.tool_keys, registration, asked, items)
+        kept.close(request_id)
+        g.form_targets = [find_origin(asked.settings.return_url)]
+        return render_template(
+            "lti_launch/answer.html", return_url=asked.settings.return_url, jwt=jwt
+        )
+
+
+def read_binding(*, make: bool = False) -> str:
+    """What this browser shows to be known again: kept in its cookie, empty if it has none.
+
+    make: give it one if it has none.
+    """
+    if make and not browser.get("browser"):
+        browser["browser"] = secrets.token_hex(32)
+    return str(browser.get("browser") or "")
+
+
+def find_start(session: Session) -> str:
+    """Where a person lands: staff in the mentor's admin, others in the quiz or the mentor."""
+    if session.role.is_staff:
+        return f"/s/{session.id}/admin/"
+    return f"/s/{session.id}/quiz/" if session.quiz_id else f"/s/{session.id}/"
+
+
+def _offer_tab(launch: Launch, code: str) -> str:
+    return render_template(
+        "lti_launch/new_tab.html",
+        code=code,
+        name=launch.name,
+        course=(launch.context.title or launch.context.label) if launch.context else "",
+    )
+
+
+def _from_platform(
+    routes: Blueprint, rule: str, view: Callable[[], Answer], methods: list[str]
+) -> None:
+    view = _logged(view)
+    view.csrf_exempt = True  # type: ignore[attr-defined]
+    routes.add_url_rule(rule, view.__name__, view, methods=methods)
+
+
+def _logged(view: Callable[..., Answer]) -> Callable[..., Answer]:
+    """Note each refusal for campus IT: its code and clause, nothing of what was sent."""
+
+    @wraps(view)
+    def noted(**parts: Any) -> Answer:
+        try:
+            return view(**parts)
+        except LaunchRejected as error:
+            log.warning(
+                "launch_rejected", code=error.code, reason=error.message, clause=error.clause
+            )
+            raise
+
+    return noted

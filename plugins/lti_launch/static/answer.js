@@ -1,0 +1,2 @@
+// Brings the answer to the platform; without scripts the button does.
+document.getElementById("answer").submit();
