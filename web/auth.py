@@ -50,9 +50,14 @@ def find_caller() -> CheckedKey | None:
     return key
 
 
-def mentor_id() -> str:
-    """The mentor that this request's key is bound to."""
-    bound = caller().mentor_id
-    if bound is None:
+def bound_mentor() -> tuple[str, str]:
+    """The organization and the mentor that this request's key is bound to. Raises NotFound."""
+    key = caller()
+    if key.mentor_id is None:
         raise NotFound("This key belongs to no mentor.")
-    return bound
+    return key.organization_id, key.mentor_id
+
+
+def author() -> str:
+    """How this request's key signs what it changes."""
+    return f"API key {caller().name}"

@@ -13,6 +13,7 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from mentorai.core.errors import InputRejected
 
 JSON_BYTES = 1_000_000
+MARGIN_BYTES = 100_000
 NOT_A_VALUE = re.compile(r"\\u0000|\\u[dD][89a-fA-F]")
 
 # Only these sentences of pydantic's would repeat the input or read badly.

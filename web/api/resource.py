@@ -5,10 +5,13 @@ from typing import Any
 
 from flask import Response, current_app, request
 from flask_openapi.blueprint import APIBlueprint
+from flask_openapi.models.media_type import MediaType
 from flask_openapi.models.tag import Tag
+from flask_openapi.utils import parse_rule
 from pydantic import BaseModel
 
 from mentorai.web.api.bodies import check_address, read_object
+from mentorai.web.api.repeats import keep_answer, recall_answer
 from mentorai.web.auth import admit_key, find_caller
 
 PREFIX = "/api/v1"
@@ -25,9 +28,11 @@ PROBLEMS = {
     413: "Larger than what is taken here.",
     415: "This kind of content is not taken here.",
     422: "Some of what was sent is not right; see `errors`.",
+    500: "Something went wrong here; it was noted.",
+    502: "The language model did not answer as it should.",
     503: "Busy; try again after Retry-After seconds.",
 }
-ALWAYS = (400, 401, 403, 404, 422)
+ALWAYS = (400, 401, 403, 404, 422, 500)
 WITH_BODY = (409, 412, 413, 415)
 
 
@@ -43,6 +48,7 @@ class Resource(APIBlueprint):
         )
         self.before_request(_admit)
         self.after_request(_tell_expiry)
+        self.after_request(keep_answer)
 
     def operation(
         self,
@@ -57,13 +63,15 @@ class Resource(APIBlueprint):
         reads_json: bool = True,
         request_body: dict[str, Any] | None = None,
         also: dict[int, Any] | None = None,
+        also_as: dict[str, str] | None = None,
     ) -> Callable[[View], View]:
         """Make a view the answer to `method` (lower case) on `rule`.
 
         scope: what the key needs; None: any living key. returns: the shape of the answer with
         `status`, None for 204. problems: statuses that can happen besides the usual ones.
         reads_json: whether the body is a JSON object; False: the view reads what was sent.
-        also: other good answers by status.
+        also: other good answers by status. also_as: examples of the answer by media type, for
+        the types it can have besides JSON.
         """
         takes_body = method in ("post", "put", "patch")
         failing = sorted({*ALWAYS, *(WITH_BODY if takes_body else ()), *problems})
@@ -83,6 +91,11 @@ class Resource(APIBlueprint):
                 responses=responses,
                 **options,
             )(view)
+            operation = getattr(self.paths[parse_rule(rule, PREFIX)], method)
+            for media_type, example in (also_as or {}).items():
+                operation.responses[str(status)].content[media_type] = MediaType.model_validate(
+                    {"schema": {"type": "string"}, "example": example}
+                )
             return made
 
         return decorate
@@ -99,14 +112,15 @@ def _describe(view: View, scope: str | None) -> str:
     return f"{text} Needs the scope `{scope}`." if scope else text
 
 
-def _admit() -> None:
+def _admit() -> Response | None:
     view: Any = current_app.view_functions[request.endpoint or ""]
     if request.method == "OPTIONS":
-        return
+        return None
     admit_key(view.scope)
     check_address()
     if view.reads_json:
         read_object()
+    return recall_answer()
 
 
 def _tell_expiry(response: Response) -> Response:

@@ -56,3 +56,15 @@ class Page(BaseModel):
     count: int = Field(description="How many there are on all pages.")
     next: str | None = Field(description="The address of the next page.")
     previous: str | None = Field(description="The address of the page before.")
+
+
+LATEST = "latest"
+Id = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=100,
+        description="An id, or `latest` for the newest.",
+        examples=[LATEST],
+    ),
+]

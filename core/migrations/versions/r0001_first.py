@@ -17,6 +17,7 @@ ROOMS = [
     "core.admins",
     "core.audit",
     "core.keys",
+    "core.idempotency",
     "core.datasets",
     "core.retrieval",
     "core.conversations",
@@ -28,6 +29,7 @@ ROOMS = [
     "lti.tool_keys",
     "lti.keysets",
     "lti.tokens",
+    "lti.deep_linking",
 ]
 
 

@@ -1,0 +1,265 @@
+"""/datasets: the course material."""
+
+import io
+from datetime import datetime
+from typing import Any, BinaryIO
+
+from flask import Response, request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from werkzeug.exceptions import UnsupportedMediaType
+
+from mentorai.core.datasets import Dataset
+from mentorai.core.errors import InputRejected, NotFound
+from mentorai.web.api.bodies import MARGIN_BYTES, read_object, reject
+from mentorai.web.api.replies import cut_page, no_content, reply, reply_page
+from mentorai.web.api.resource import Resource
+from mentorai.web.api.shapes import LATEST, Id, Page, PageQuery, Shape
+from mentorai.web.api.sources import PassageFacts, describe_passage
+from mentorai.web.auth import author, bound_mentor, get_engine
+
+api = Resource("datasets", "The course material that the mentor answers from.")
+
+MULTIPART = "multipart/form-data"
+EXAMPLE: dict[str, Any] = {
+    "name": "Tides.md",
+    "text": "# Tides\n\nAt spring tide the water falls lowest, and most of the shore lies bare.\n",
+    "media_type": "text/markdown",
+}
+
+
+class DatasetFacts(BaseModel):
+    """One document."""
+
+    id: str
+    name: str
+    media_type: str
+    size: int = Field(description="Bytes.")
+    training_status: str = Field(description="pending, training, trained or failed")
+    error: str = Field(description="Why it failed, if it did.")
+    passages: int = Field(description="How many pieces it was cut into.")
+    access: str
+    created_at: datetime
+    trained_at: datetime | None
+    unchanged: bool = Field(description="Whether just this document was there already.")
+
+
+class NewText(Shape):
+    """A document to add, sent as text."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    name: str = Field(min_length=1, max_length=300)
+    text: str = Field(min_length=1)
+    media_type: str = Field(
+        default="text/markdown", max_length=100, description="text/markdown, text/plain, text/html"
+    )
+
+
+class DatasetChanges(Shape):
+    """What to change of a document."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "A better name.md"}]})
+
+    name: str = Field(min_length=1, max_length=300)
+
+
+class DatasetPath(Shape):
+    """Which document."""
+
+    dataset_id: Id
+
+
+class PassagePath(DatasetPath):
+    """Which passage of which document."""
+
+    passage_id: int = Field(ge=1, le=2**53, examples=[1])
+
+
+class DatasetPage(Page):
+    """Documents, by name."""
+
+    results: list[DatasetFacts]
+
+
+class PassagePage(Page):
+    """Passages, in the document's order."""
+
+    results: list[PassageFacts]
+
+
+BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/json": {"schema": NewText.model_json_schema(), "example": EXAMPLE},
+        MULTIPART: {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {
+                    "file": {"type": "string", "format": "binary"},
+                    "name": {"type": "string", "description": "Instead of the file's own name."},
+                },
+            }
+        },
+    },
+}
+
+
+@api.operation(
+    "get", "/datasets", scope="datasets:read", summary="See the datasets", returns=DatasetPage
+)
+def list_datasets(query: PageQuery) -> Response:
+    """Every document of the mentor, by name."""
+    everything = get_engine().datasets.list(*bound_mentor())
+    page = [_describe(one) for one in cut_page(everything, query.page, query.page_size)]
+    return reply_page(DatasetPage, page, len(everything), query.page, query.page_size)
+
+
+@api.operation(
+    "post",
+    "/datasets",
+    scope="datasets:write",
+    summary="Add a dataset",
+    returns=DatasetFacts,
+    status=201,
+    reads_json=False,
+    request_body=BODY,
+    also={200: DatasetFacts},
+)
+def add_dataset() -> Response:
+    """Takes a file (multipart) or text (JSON).
+
+    A document of the same name is replaced; the same document again changes nothing (200).
+    """
+    if request.mimetype == MULTIPART:
+        name, media_type, stream = _read_file()
+    elif request.is_json:
+        name, media_type, stream = _read_text()
+    else:
+        raise UnsupportedMediaType
+    datasets = get_engine().datasets
+    taken = datasets.add(*bound_mentor(), name, media_type, stream, author=author())
+    return reply(_describe(taken), 200 if taken.unchanged else 201)
+
+
+@api.operation(
+    "get",
+    "/datasets/<dataset_id>",
+    scope="datasets:read",
+    summary="See a dataset",
+    returns=DatasetFacts,
+)
+def get_dataset(path: DatasetPath) -> Response:
+    """One document, without its text."""
+    return reply(_describe(_get(path.dataset_id)))
+
+
+@api.operation(
+    "patch",
+    "/datasets/<dataset_id>",
+    scope="datasets:write",
+    summary="Rename a dataset",
+    returns=DatasetFacts,
+)
+def change_dataset(path: DatasetPath, body: DatasetChanges) -> Response:
+    """Gives a document another name."""
+    found = _get(path.dataset_id)
+    return reply(_describe(get_engine().datasets.rename(*bound_mentor(), found.id, body.name)))
+
+
+@api.operation(
+    "delete",
+    "/datasets/<dataset_id>",
+    scope="datasets:write",
+    summary="Remove a dataset",
+    returns=None,
+    status=204,
+)
+def delete_dataset(path: DatasetPath) -> Response:
+    """Removes a document and its passages; answers no longer come from it."""
+    get_engine().datasets.delete(*bound_mentor(), _get(path.dataset_id).id)
+    return no_content()
+
+
+@api.operation(
+    "get",
+    "/datasets/<dataset_id>/passages",
+    scope="datasets:read",
+    summary="Read a dataset",
+    returns=PassagePage,
+)
+def list_passages(path: DatasetPath, query: PageQuery) -> Response:
+    """The pieces that a document was cut into, in order."""
+    found, page, size = _get(path.dataset_id), query.page, query.page_size
+    passages = get_engine().datasets.list_passages(
+        *bound_mentor(), found.id, page=page, page_size=size
+    )
+    results = [describe_passage(passage) for passage in passages]
+    return reply_page(PassagePage, results, found.passages, page, size)
+
+
+@api.operation(
+    "get",
+    "/datasets/<dataset_id>/passages/<int:passage_id>",
+    scope="datasets:read",
+    summary="Read a passage",
+    returns=PassageFacts,
+)
+def get_passage(path: PassagePath) -> Response:
+    """One passage, as an answer cites it."""
+    passage = get_engine().datasets.get_passage(*bound_mentor(), path.passage_id)
+    if passage.document_id != _get(path.dataset_id).id:
+        raise NotFound
+    return reply(describe_passage(passage))
+
+
+def _read_file() -> tuple[str, str, BinaryIO]:
+    file = request.files.get("file")
+    if file is None or not (request.form.get("name") or file.filename):
+        raise InputRejected({"file": ["A file with a name, please."]})
+    name = request.form.get("name") or file.filename or ""
+    return name, _media_type(name, file.mimetype), file.stream  # type: ignore[return-value]
+
+
+def _read_text() -> tuple[str, str, BinaryIO]:
+    settings = get_engine().settings
+    try:
+        body = NewText.model_validate(read_object(settings.upload_bytes + MARGIN_BYTES))
+    except ValidationError as error:
+        reject(error)
+    return body.name, body.media_type, io.BytesIO(body.text.encode())
+
+
+def _media_type(name: str, given: str) -> str:
+    # Few senders know Markdown; what they say of it is "some bytes".
+    if given not in ("", "application/octet-stream"):
+        return given
+    endings = {"md": "text/markdown", "markdown": "text/markdown", "txt": "text/plain"}
+    endings |= {"html": "text/html", "htm": "text/html"}
+    return endings.get(name.rpartition(".")[2].lower(), given)
+
+
+def _get(dataset_id: str) -> Dataset:
+    datasets, where = get_engine().datasets, bound_mentor()
+    if dataset_id != LATEST:
+        return datasets.get(*where, dataset_id)
+    everything = datasets.list(*where)
+    if not everything:
+        raise NotFound
+    return max(everything, key=lambda one: (one.created_at, one.id))
+
+
+def _describe(dataset: Dataset) -> DatasetFacts:
+    return DatasetFacts(
+        id=dataset.id,
+        name=dataset.name,
+        media_type=dataset.media_type,
+        size=dataset.size,
+        training_status=dataset.training_status,
+        error=dataset.error,
+        passages=dataset.passages,
+        access=dataset.access,
+        created_at=dataset.created_at,
+        trained_at=dataset.trained_at,
+        unchanged=dataset.unchanged,
+    )

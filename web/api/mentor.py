@@ -1,0 +1,156 @@
+"""/mentor: the key's mentor, its settings and the versions of its prompt."""
+
+from datetime import datetime
+
+from flask import Response
+from pydantic import BaseModel, ConfigDict, Field
+from werkzeug.exceptions import PreconditionFailed
+
+from mentorai.core.errors import Conflict
+from mentorai.core.mentors import Mentor, PromptVersion
+from mentorai.web.api.replies import (
+    check_if_match,
+    cut_page,
+    make_etag,
+    reply_page,
+    reply_tagged,
+)
+from mentorai.web.api.resource import Resource
+from mentorai.web.api.shapes import Page, PageQuery, Shape
+from mentorai.web.auth import author, bound_mentor, get_engine
+
+api = Resource("mentor", "The mentor that the key is bound to.")
+
+
+class MentorFacts(BaseModel):
+    """A mentor's settings."""
+
+    unique_id: str
+    slug: str = Field(description="Its short name.")
+    display_name: str
+    description: str
+    system_prompt: str
+    proactive_prompt: str = Field(description="What it says first.")
+    suggested_prompts: list[str]
+    prompt_version: int = Field(description="The version of the system prompt in force.")
+    created_at: datetime
+    updated_at: datetime
+
+
+class MentorChanges(Shape):
+    """What to change; what is left out stays."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"suggested_prompts": ["Explain the main idea in simple words."]}]
+        }
+    )
+
+    display_name: str | None = Field(default=None, min_length=1, max_length=100)
+    description: str | None = None
+    system_prompt: str | None = Field(
+        default=None, description="A changed one becomes a new version."
+    )
+    proactive_prompt: str | None = None
+    suggested_prompts: list[str] | None = Field(default=None, max_length=8)
+
+
+class PromptFacts(BaseModel):
+    """What the system prompt once was."""
+
+    version: int
+    system_prompt: str
+    author: str
+    created_at: datetime
+
+
+class PromptPage(Page):
+    """Versions of the system prompt, newest first."""
+
+    results: list[PromptFacts]
+
+
+class VersionPath(Shape):
+    """Which version."""
+
+    version: int = Field(ge=1, le=1_000_000, examples=[1])
+
+
+@api.operation("get", "/mentor", scope="mentor:read", summary="See the mentor", returns=MentorFacts)
+def get_mentor() -> Response:
+    """The mentor's settings. ETag names their state; send it back as If-Match to change them."""
+    return _reply(get_engine().mentors.get(*bound_mentor()))
+
+
+@api.operation(
+    "patch", "/mentor", scope="mentor:write", summary="Change the mentor", returns=MentorFacts
+)
+def change_mentor(body: MentorChanges) -> Response:
+    """Changes only what the body names. With If-Match, only if nobody changed it since."""
+    mentors = get_engine().mentors
+    seen = mentors.get(*bound_mentor())
+    is_named = check_if_match(_etag(seen))
+    changes = body.model_dump(exclude_none=True)
+    seen_at = seen.updated_at if is_named else None
+    try:
+        changed = mentors.change(*bound_mentor(), changes, author=author(), seen_at=seen_at)
+    except Conflict as error:
+        raise PreconditionFailed from error
+    return _reply(changed)
+
+
+@api.operation(
+    "get",
+    "/mentor/prompts",
+    scope="mentor:read",
+    summary="See the versions of the system prompt",
+    returns=PromptPage,
+)
+def list_prompts(query: PageQuery) -> Response:
+    """Every version of the system prompt, newest first."""
+    kept = get_engine().mentors.list_prompts(*bound_mentor())
+    page = [_describe(version) for version in cut_page(kept, query.page, query.page_size)]
+    return reply_page(PromptPage, page, len(kept), query.page, query.page_size)
+
+
+@api.operation(
+    "post",
+    "/mentor/prompts/<int:version>/restore",
+    scope="mentor:write",
+    summary="Restore a system prompt",
+    returns=MentorFacts,
+    reads_json=False,
+)
+def restore_prompt(path: VersionPath) -> Response:
+    """Puts an old system prompt back in force, as a new version."""
+    mentors = get_engine().mentors
+    return _reply(mentors.restore_prompt(*bound_mentor(), path.version, author=author()))
+
+
+def _reply(mentor: Mentor) -> Response:
+    facts = MentorFacts(
+        unique_id=mentor.id,
+        slug=mentor.slug,
+        display_name=mentor.display_name,
+        description=mentor.description,
+        system_prompt=mentor.system_prompt,
+        proactive_prompt=mentor.proactive_prompt,
+        suggested_prompts=list(mentor.suggested_prompts),
+        prompt_version=mentor.prompt_version,
+        created_at=mentor.created_at,
+        updated_at=mentor.updated_at,
+    )
+    return reply_tagged(facts, _etag(mentor))
+
+
+def _etag(mentor: Mentor) -> str:
+    return make_etag(mentor.id, mentor.prompt_version, mentor.updated_at)
+
+
+def _describe(version: PromptVersion) -> PromptFacts:
+    return PromptFacts(
+        version=version.version,
+        system_prompt=version.system_prompt,
+        author=version.author,
+        created_at=version.created_at,
+    )

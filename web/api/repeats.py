@@ -1,0 +1,73 @@
+"""Idempotency-Key: a POST sent again is answered as the first time, and happens once."""
+
+import hashlib
+import re
+
+from flask import Response, g, request
+from werkzeug.datastructures import FileStorage
+
+from mentorai.core.errors import InputRejected
+from mentorai.core.idempotency import KeptAnswer, RepeatableCalls
+from mentorai.web.auth import caller, get_engine
+
+HEADER = "Idempotency-Key"
+NAME = re.compile(r"[\x21-\x7e]{1,255}")
+STREAM = "text/event-stream"
+
+
+def recall_answer() -> Response | None:
+    """The answer this POST had before; None if it is the first, or was given no name.
+
+    Raises Conflict (409) while the first is being answered, InputRejected (422) if the name
+    belongs to another call.
+    """
+    name = request.headers.get(HEADER)
+    if name is None or request.method != "POST":
+        return None
+    if not NAME.fullmatch(name):
+        raise InputRejected({HEADER: ["1 to 255 visible ASCII characters, please."]})
+    if STREAM in request.headers.get("Accept", ""):
+        raise InputRejected({HEADER: ["A stream cannot be repeated; ask for JSON."]})
+    kept = _calls().begin(caller().id, name, _fingerprint())
+    if kept is None:
+        g.repeatable_name = name
+        return None
+    answer = Response(kept.body, kept.status, mimetype=kept.media_type)
+    answer.headers["Idempotency-Replayed"] = "true"
+    return answer
+
+
+def keep_answer(response: Response) -> Response:
+    """Keep a good answer of a named call; forget the call if it failed."""
+    name = g.pop("repeatable_name", None)
+    if name is None:
+        return response
+    if response.status_code < 300 and not response.is_streamed:
+        answer = KeptAnswer(response.status_code, response.mimetype or "", response.get_data())
+        _calls().finish(caller().id, name, answer)
+    else:
+        _calls().forget(caller().id, name)
+    return response
+
+
+def _calls() -> RepeatableCalls:
+    return RepeatableCalls(get_engine().database)
+
+
+def _fingerprint() -> str:
+    digest = hashlib.sha256(f"{request.method} {request.full_path}\n".encode())
+    if request.mimetype != "multipart/form-data":
+        digest.update(request.get_data())
+        return digest.hexdigest()
+    # The border between the parts differs each time; what they hold does not.
+    for field, value in sorted(request.form.items(multi=True)):
+        digest.update(f"{field}={value}\n".encode())
+    for field, file in sorted(request.files.items(multi=True), key=lambda item: item[0]):
+        digest.update(f"{field}={file.filename}\n".encode() + _hash(file))
+    return digest.hexdigest()
+
+
+def _hash(file: FileStorage) -> bytes:
+    digest = hashlib.file_digest(file.stream, "sha256")  # type: ignore[arg-type]
+    file.stream.seek(0)
+    return digest.digest()
