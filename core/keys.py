@@ -79,7 +79,7 @@ class Keys:
             "last_four": text[-4:],
             "scopes": " ".join(asked.scopes),
             "author": author,
-            "once": once,
+            "once": once or None,
             "created_at": now(),
             "expires_at": asked.expires_at,
         }
@@ -194,11 +194,11 @@ class Keys:
             raise NotFound("There is no such mentor.")
 
     def _explain_clash(self, row: Mapping[str, Any]) -> MentorAIError:
-        query = select(api_keys.c.id).where(
-            api_keys.c.bound_to == row["bound_to"], api_keys.c.once == row["once"]
+        same_form = select(api_keys.c.id).where(
+            api_keys.c.bound_to == row["bound_to"], api_keys.c.once == (row["once"] or "")
         )
         with self._database.read() as connection:
-            is_repeated = connection.execute(query).first() is not None
+            is_repeated = connection.execute(same_form).first() is not None
         if is_repeated:
             return Conflict("This form was sent already; the key it made is in the list.")
         return InputRejected({"name": ["There is a key with this name already."]})
