@@ -10,6 +10,7 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
+    Connection,
     Float,
     ForeignKey,
     Integer,
@@ -90,10 +91,14 @@ class Quizzes:
         mentor_id: str,
         quiz: QuizDraft | Mapping[str, Any],
         quiz_id: str | None = None,
+        *,
+        may_make: bool = False,
     ) -> Quiz:
         """Make a quiz, or replace the one called quiz_id; attempts that are open stay as they are.
 
-        Raises InputRejected; NotFound for a mentor or a quiz of others.
+        may_make: quiz_id may be of none yet: course material that is moved here keeps its links.
+        Raises InputRejected; NotFound for a mentor or a quiz of others; Conflict if quiz_id is
+        taken elsewhere.
         """
         draft = quiz if isinstance(quiz, QuizDraft) else read_draft(quiz)
         moment = now()
@@ -108,21 +113,15 @@ class Quizzes:
             "updated_at": moment,
         }
         with self._database.write() as connection:
-            if quiz_id is None:
-                known = select(mentors.c.id).where(
-                    mentors.c.organization_id == organization_id, mentors.c.id == mentor_id
-                )
-                if connection.execute(known).first() is None:
-                    raise NotFound("There is no such mentor.")
-                quiz_id = new_id()
-                owner = {"organization_id": organization_id, "mentor_id": mentor_id}
-                made = {"id": quiz_id, "created_at": moment}
-                connection.execute(insert(quizzes).values(**made, **owner, **facts))
-            else:
-                mine = _one(organization_id, mentor_id, quiz_id)
-                if connection.execute(update(quizzes).where(mine).values(**facts)).rowcount == 0:
-                    raise NotFound("There is no such quiz.")
-        return self.get(organization_id, mentor_id, quiz_id)
+            name = quiz_id or new_id()
+            mine = _one(organization_id, mentor_id, name)
+            replaced = connection.execute(update(quizzes).where(mine).values(**facts)).rowcount
+            if not replaced and quiz_id is not None and not may_make:
+                raise NotFound("There is no such quiz.")
+            if not replaced:
+                facts |= {"id": name, "created_at": moment}
+                _insert(connection, organization_id, mentor_id, facts)
+        return self.get(organization_id, mentor_id, name)
 
     def get(self, organization_id: str, mentor_id: str, quiz_id: str) -> Quiz:
         """One quiz. Raises NotFound."""
@@ -300,6 +299,20 @@ class Quizzes:
                 quiz.organization_id, quiz.mentor_id, person_id, quiz.id, resource_link_id
             ),
         )
+
+
+def _insert(
+    connection: Connection, organization_id: str, mentor_id: str, facts: dict[str, Any]
+) -> None:
+    known = select(mentors.c.id).where(
+        mentors.c.organization_id == organization_id, mentors.c.id == mentor_id
+    )
+    if connection.execute(known).first() is None:
+        raise NotFound("There is no such mentor.")
+    if connection.execute(select(quizzes.c.id).where(quizzes.c.id == facts["id"])).first():
+        raise Conflict("Another mentor has a quiz with this id.")
+    owner = {"organization_id": organization_id, "mentor_id": mentor_id}
+    connection.execute(insert(quizzes).values(**owner, **facts))
 
 
 def _one(organization_id: str, mentor_id: str, quiz_id: str) -> Any:

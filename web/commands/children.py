@@ -8,6 +8,8 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
 
 PAUSE_SECONDS = (1.0, 2.0, 5.0, 15.0, 30.0)
 STEADY_SECONDS = 60.0
@@ -35,25 +37,41 @@ class Child:
     """One `mentorai` process of ours.
 
     arguments: as on the command line. environment: added to this process's own.
+    log: a file that takes what it prints; None: it prints where this process does.
     """
 
-    def __init__(self, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        log: Path | None = None,
+    ) -> None:
         self.name = arguments[0]
         self._arguments = arguments
         self._environment = dict(environment or {})
+        self._log = log
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         self._crashes = 0
         self._start_at: float | None = None
 
     def start(self) -> None:
-        """Start the process."""
+        """Start the process.
+
+        It has a process group of its own, so that Ctrl-C reaches this process alone, which then
+        ends its children one after another.
+        """
         own = [sys.executable, "-m", "mentorai.web.commands", "--parent", str(os.getpid())]
-        self._process = subprocess.Popen(  # noqa: S603  our own program, no shell
-            [*own, *self._arguments],
-            env=os.environ | self._environment,
-            stdin=subprocess.DEVNULL,
-        )
+        with ExitStack() as stack:
+            output = stack.enter_context(self._log.open("ab")) if self._log else None
+            self._process = subprocess.Popen(  # noqa: S603  our own program, no shell
+                [*own, *self._arguments],
+                env=os.environ | self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                process_group=0 if sys.platform != "win32" else None,
+            )
         self._started_at = time.monotonic()
         self._start_at = None
 

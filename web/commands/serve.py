@@ -16,7 +16,8 @@ from mentorai.core.settings import Settings
 @click.option(
     "--worker/--no-worker", default=None, help="Whether to deliver scores in here as well."
 )
-def command(host: str | None, port: int | None, worker: bool | None) -> None:
+@click.option("--quiet", is_flag=True, help="Print no setup link.")
+def command(host: str | None, port: int | None, worker: bool | None, quiet: bool) -> None:
     """Serve the pages and the API, and deliver scores.
 
     Ctrl-C or SIGTERM ends it; answers that are being written get ten seconds to finish.
@@ -25,7 +26,7 @@ def command(host: str | None, port: int | None, worker: bool | None) -> None:
     if settings.worker_class == "gevent":
         _wait_by_gevent()
     refuse_taken_port(settings.host, settings.port, "--port or MENTORAI_PORT")
-    _make_ready()
+    _make_ready(quiet)
     _serve(settings)
 
 
@@ -72,13 +73,13 @@ def refuse_taken_port(host: str, port: int, choice: str) -> None:
             ) from error
 
 
-def _make_ready() -> None:
+def _make_ready(quiet: bool) -> None:
     """Bring the database up to date, and say once where IT sets up the admin."""
     from mentorai.web.commands.init import print_setup_link
     from mentorai.web.commands.opening import opened
 
     with opened() as engine:
-        if not engine.admins.any():
+        if not quiet and not engine.admins.any():
             print_setup_link(engine)
 
 

@@ -1,0 +1,177 @@
+"""What the demo puts into the toolkit, as the sandbox LMS describes itself, and the screen."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mentorai.core.errors import ConfigurationError, KeyRejected, NotFound
+
+if TYPE_CHECKING:
+    from mentorai.core.engine import Engine
+    from mentorai.core.mentors import Mentor
+
+Json = Mapping[str, Any]
+AUTHOR = "demo"
+KEY_NAME = "Demo key"
+QUESTION = "Why do barnacles close up at low tide?"
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """Where everything is. setup_url: None once IT has set up the admin."""
+
+    folder: Path
+    tool_url: str
+    description: Json
+    setup_url: str | None
+
+    @property
+    def health_url(self) -> str:
+        """What answers when the sandbox LMS is up."""
+        return str(self.description["health_url"])
+
+    def page(self, kind: str) -> str:
+        """Where the first person of a kind finds the first item of the first course."""
+        person = next(p for p in self.description["people"] if p["kind"] == kind)
+        return f"{person['url']}{self.description['courses'][0]['items'][0]['url']}"
+
+    def screen(self) -> str:
+        """All that one needs to know, for a terminal."""
+        course = self.description["courses"][0]
+        if self.setup_url:
+            it = f"{self.setup_url}\n                   (once, within 24 hours)"
+        else:
+            it = f"{self.tool_url}/admin/"
+        return SCREEN.format(
+            course=course["title"],
+            home=self.description["home_url"],
+            student=self.page("student"),
+            instructor=self.page("instructor"),
+            it=it,
+            docs=f"{self.tool_url}/api/v1/docs",
+            chat=f"{self.tool_url}/api/v1/chat",
+            key=self.folder / "api-key",
+            question=QUESTION,
+            control=self.description["control_url"],
+            folder=self.folder,
+        )
+
+
+SCREEN = """
+mentorAI runs beside a sandbox LMS whose course is "{course}".
+
+  Open as
+    a student      {student}
+    an instructor  {instructor}
+    campus IT      {it}
+    anyone else    {home}
+
+  Try
+    - as the student: ask "{question}" and open a citation;
+      take Quiz 1, then look at Grades in the LMS
+    - as the instructor: the mentor's name in the header, then API, then Create New
+    - with the key made for this demo:
+        curl -N {chat} \\
+          -H "Authorization: Api-Token $(cat {key})" \\
+          -H "Accept: text/event-stream" -H "Content-Type: application/json" \\
+          -d '{{"prompt": "{question}"}}'
+      every endpoint: {docs}
+    - make the LMS misbehave: {control}
+
+  Data and log are in {folder}. Ctrl-C stops everything.
+"""
+
+
+def prepare(folder: Path, port: int, sandbox_port: int) -> Demo:
+    """Register the sandbox, make its mentors, and leave what is there already as it is."""
+    from mentorai.web.commands.opening import opened
+
+    tool_url = f"http://localhost:{port}"
+    description = _describe(tool_url, sandbox_port)
+    with opened() as engine:
+        _register(engine, description["platform"])
+        for each in description["mentors"]:
+            _seed(engine, each)
+        _keep_key(engine, description["mentors"][0]["slug"], folder / "api-key")
+        setup_url = None
+        if not engine.admins.any():
+            setup_url = f"{tool_url}/admin/setup?code={engine.admins.issue_setup_code()}"
+    return Demo(folder, tool_url, description, setup_url)
+
+
+def _describe(tool_url: str, sandbox_port: int) -> dict[str, Any]:
+    # Asked like anyone asks: this layer knows no plugin.
+    asked = ["sandbox", "describe", "--port", str(sandbox_port), "--tool-url", tool_url]
+    done = subprocess.run(  # noqa: S603  our own program, no shell
+        [sys.executable, "-m", "mentorai.web.commands", *asked],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise ConfigurationError(f"The sandbox LMS does not describe itself: {done.stderr.strip()}")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def _register(engine: "Engine", platform: Json) -> None:
+    """Make the one registration of the sandbox that fits its present port."""
+    from mentorai.lti.tool import Tool
+
+    registrations = engine.room(Tool).registrations
+    if registrations.find(platform["issuer"], platform["client_id"]) is None:
+        registrations.add(engine.organizations.get().id, **platform)
+
+
+def _seed(engine: "Engine", wanted: Json) -> None:
+    mentor = _get_mentor(engine, wanted)
+    place = (mentor.organization_id, mentor.id)
+    known = {dataset.name for dataset in engine.datasets.list(*place)}
+    for document in wanted["documents"]:
+        if document["name"] not in known:
+            with Path(document["path"]).open("rb") as stream:
+                engine.datasets.add(
+                    *place, document["name"], document["media_type"], stream, author=AUTHOR
+                )
+    present = {quiz.id for quiz in engine.quizzes.list(*place)}
+    for each in wanted["quizzes"]:
+        if each["id"] not in present:
+            engine.quizzes.put(*place, each["quiz"], each["id"], may_make=True)
+
+
+def _get_mentor(engine: "Engine", wanted: Json) -> "Mentor":
+    organization_id = engine.organizations.get().id
+    try:
+        return engine.mentors.get(organization_id, wanted["slug"])
+    except NotFound:
+        facts = {k: v for k, v in wanted.items() if k not in ("documents", "quizzes")}
+        name = facts.pop("display_name")
+        return engine.mentors.add(organization_id, name, author=AUTHOR, **facts)
+
+
+def _keep_key(engine: "Engine", mentor: str, path: Path) -> None:
+    """A key for the curl line, in a file for its owner alone; a new one when the old is dead."""
+    place = engine.organizations.get().id
+    mentor_id = engine.mentors.get(place, mentor).id
+    try:
+        engine.keys.check(path.read_text("ascii"), scope="chat:write", address="127.0.0.1")
+    except (OSError, ValueError, KeyRejected):
+        for key in engine.keys.list(place, mentor_id):
+            if key.name == KEY_NAME:
+                engine.keys.delete(place, mentor_id, key.id, AUTHOR)
+        issued = engine.keys.issue(
+            place,
+            mentor_id,
+            name=KEY_NAME,
+            scopes=("mentor:read", "chat:write", "datasets:read", "grades:read"),
+            expires_at=None,
+            author=AUTHOR,
+        )
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(issued.text)
