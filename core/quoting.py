@@ -2,7 +2,8 @@
 
 A sentence is worth the share of the question's weight that it holds, a little for what only
 its neighbours or its heading hold, a share of its passage's own score, and a little for
-holding the kind of thing the question asks for (a number, a date, a name or place).
+holding the kind of thing the question asks for (a number, a date, a name or place, a meaning);
+it is worth less if it asks something itself.
 Where the material comes from is not trusted: what is quoted is escaped, so that nothing in it
 becomes markup when the reply is shown.
 """
@@ -22,12 +23,13 @@ from mentorai.core.values import (
     TokenEvent,
     TurnRequest,
 )
-from mentorai.core.words import detect_language, read_question, read_words
+from mentorai.core.words import detect_language, read_question, read_words, widen_question
 
 MOST_QUOTES = 3
 NEARBY_WEIGHT = 0.3
 PASSAGE_WEIGHT = 0.35
 KIND_WEIGHT = 0.12
+TASK_WEIGHT = -0.3
 # A second or third sentence must be worth at least this share of the best one.
 WORTH_BESIDE_BEST = 0.5
 TOKEN_WORDS = 4
@@ -47,6 +49,23 @@ _DATE_ASKED = re.compile(
 )
 _NAME_ASKED = re.compile(
     r"\b(?:who|whom|whose|where)\b|quién|dónde|\bwer\b|\bwo\b|\bqui\b|où|من هو|أين|谁|哪里",
+    re.IGNORECASE,
+)
+_MEANING_ASKED = re.compile(
+    r"^\W*(?:what(?:’s|'s| is| are| does)|define|explain|qué (?:es|son)|was (?:ist|sind)"
+    r"|qu['’]est-ce|qu’est|ما (?:هو|هي)|什么是)|\bmeans?\b|是什么",
+    re.IGNORECASE,
+)
+_MEANING = re.compile(
+    r"\b(?:is|are|was|were) (?:an?|the|called|known|defined|termed|one|any)\b|\brefers? to\b"
+    r"|\bmeans?\b|\b(?:called|known as|defined as|in which)\b|\b(?:ist|sind|es|son|est|sont) "
+    r"(?:ein|eine|der|die|das|un|una|el|la|le|les|une)\b|是",
+    re.IGNORECASE,
+)
+# Exercises and headings in the form of tasks ask for an answer; they hold none.
+_TASK = re.compile(
+    r"[?؟？]\W*$|^\W*(?:explain|describe|compare|contrast|identify|list|discuss|define|summari[sz]e"
+    r"|outline|name|give|state|differentiate|distinguish|predict|calculate|recall|why|what|how)\b",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|hundred|half)\b")
@@ -90,7 +109,8 @@ def quote(request: TurnRequest) -> Iterator[Event]:
 
 def write_reply(request: TurnRequest) -> tuple[str, tuple[Citation, ...]]:
     """The whole reply, Markdown, and what its numbered marks cite."""
-    quotes = find_quotes(request.message, request.passages)
+    before = [exchange.message for exchange in request.earlier]
+    quotes = find_quotes(request.message, request.passages, before)
     if not quotes:
         return NOTHING, ()
     lead = LEAD
@@ -102,11 +122,17 @@ def write_reply(request: TurnRequest) -> tuple[str, tuple[Citation, ...]]:
     return "\n\n".join(blocks), citations
 
 
-def find_quotes(question: str, passages: Sequence[Passage]) -> list[Quote]:
-    """The sentences that answer best, at most three, best first."""
+def find_quotes(
+    message: str, passages: Sequence[Passage], earlier: Sequence[str] = ()
+) -> list[Quote]:
+    """The sentences that answer best, at most three, best first.
+
+    earlier: messages before this one, which a follow-up leans on.
+    """
     if not passages:
         return []
     language = detect_language(" ".join(passage.text for passage in passages))
+    question = widen_question(message, earlier, language)
     wanted = read_question(question, language)
     sentences = [s for passage in passages for s in _read_sentences(passage, language)]
     weights = _weigh(wanted, sentences)
@@ -120,6 +146,7 @@ def find_quotes(question: str, passages: Sequence[Passage]) -> list[Quote]:
         worth = (held + NEARBY_WEIGHT * near) / whole
         worth += PASSAGE_WEIGHT * sentence.passage.score / best
         worth += KIND_WEIGHT * any(kind.search(sentence.text) for kind in kinds)
+        worth += TASK_WEIGHT * bool(_TASK.search(sentence.text))
         quotes.append(Quote(sentence.passage, sentence.text, worth))
     return _choose(quotes)
 
@@ -150,7 +177,12 @@ def _weigh(wanted: Sequence[str], sentences: Sequence[_Sentence]) -> dict[str, f
 
 
 def _asked_kinds(question: str) -> list[re.Pattern[str]]:
-    asked = ((_NUMBER_ASKED, _NUMBER), (_DATE_ASKED, _YEAR), (_NAME_ASKED, _NAME))
+    asked = (
+        (_NUMBER_ASKED, _NUMBER),
+        (_DATE_ASKED, _YEAR),
+        (_NAME_ASKED, _NAME),
+        (_MEANING_ASKED, _MEANING),
+    )
     return [kind for sign, kind in asked if sign.search(question)]
 
 

@@ -7,7 +7,7 @@ and neither needs to know a language.
 import re
 import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +15,8 @@ from mentorai.core.stop_words import ASKING_PAIRS, STOP_WORDS
 
 DEFAULT_LANGUAGE = "english"
 LONGEST_WORD = 40
+# A message with fewer words that mean something goes on with the question before it.
+FOLLOW_UP_BELOW = 2
 # Scripts written without spaces: Thai to Myanmar, Khmer, kana, Han, Hangul (stems by pairs too).
 _UNSPACED = (
     "\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
@@ -49,6 +51,19 @@ def count_content(text: str, language: str) -> int:
     """How many words of `text` are no stop words."""
     stop = STOP_WORDS.get(language, frozenset())
     return sum(word not in stop and word not in ASKING_PAIRS for word in _read_tokens(text))
+
+
+def widen_question(message: str, earlier: Sequence[str], language: str) -> str:
+    """The question that a message asks: a follow-up like "why?" takes up what came before.
+
+    earlier: the conversation's messages so far, oldest first.
+    """
+    question = message
+    for before in reversed(earlier):
+        if count_content(question, language) >= FOLLOW_UP_BELOW:
+            break
+        question = f"{question}\n{before}"
+    return question
 
 
 def detect_language(text: str) -> str:
