@@ -33,4 +33,5 @@ def visitor() -> Session:
 
 def find_visitor() -> Session | None:
     """The session of this request, or None outside /s/<session_id>/ or when it was refused."""
-    return g.get("session")
+    found: Session | None = g.get("session")
+    return found

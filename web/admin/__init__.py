@@ -1,10 +1,60 @@
 """The admin: an instructor's, inside the course, and campus IT's, at /admin."""
 
-from flask import Blueprint
+from typing import Any
+
+from flask import Blueprint, g
 
 from mentorai.core.engine import Engine
+from mentorai.web.admin.accounts import AccountPages
+from mentorai.web.admin.datasets import DatasetPages
+from mentorai.web.admin.desk import guard
+from mentorai.web.admin.grades import GradePages
+from mentorai.web.admin.keys import KeyPages
+from mentorai.web.admin.mentors import MentorPages
+from mentorai.web.admin.platforms import PlatformPages
+from mentorai.web.admin.prompt import PromptPages
+from mentorai.web.admin.questions import QuestionPages
+from mentorai.web.admin.quizzes import QuizPages
+
+PAGES = (
+    AccountPages,
+    MentorPages,
+    KeyPages,
+    DatasetPages,
+    PromptPages,
+    QuizPages,
+    QuestionPages,
+    GradePages,
+    PlatformPages,
+)
+TABS = (
+    ("Overview", "overview"),
+    ("API", "keys"),
+    ("Datasets", "datasets"),
+    ("Prompt", "prompt"),
+    ("Quizzes", "quizzes"),
+    ("Grades", "grades"),
+)
 
 
 def make_admin(engine: Engine) -> Blueprint:
-    """The admin's pages; mount them at /s/<session_id>/admin and at /admin."""
-    return Blueprint("admin", __name__)
+    """The admin's pages; mount them at /s/<session_id>/admin and at /admin.
+
+    Inside a course they know one mentor, the session's; at /admin all of the organization's.
+    """
+    admin = Blueprint("admin", __name__)
+    guard(engine, admin)
+    for pages in PAGES:
+        pages(engine).route(admin)
+
+    @admin.context_processor
+    def give_frame() -> dict[str, Any]:
+        more = [tab for tabs in engine.plugins.ask_all("admin_tabs") for tab in tabs]
+        return {
+            "desk": g.get("desk"),
+            "mentor": g.get("desk_mentor"),
+            "tabs": TABS,
+            "more_tabs": more,
+        }
+
+    return admin

@@ -1,0 +1,75 @@
+// A quiz works without this: it keeps answers while they are given, and looks where the score is.
+
+import { showTimes } from "./times.js";
+
+showTimes();
+document.getElementById("missing")?.focus();
+
+// --- answers are kept while they are given ---------------------------------------------------
+
+const form = document.getElementById("quiz");
+const saved = document.getElementById("saved");
+let timer = 0;
+let sends = false;
+
+async function save() {
+  const body = new URLSearchParams(new FormData(form));
+  body.set("act", "save");
+  try {
+    const response = await fetch(form.action, {
+      method: "POST",
+      body,
+      headers: { "X-Quiet": "1", Accept: "application/json" },
+    });
+    if (!sends) saved.textContent = response.ok ? "Answers saved." : "Not saved yet.";
+  } catch {
+    saved.textContent = navigator.onLine ? "Not saved yet." : "You are offline: not saved yet.";
+  }
+}
+
+function saveSoon() {
+  clearTimeout(timer);
+  timer = setTimeout(save, 700);
+}
+
+form?.addEventListener("change", saveSoon);
+form?.addEventListener("submit", () => {
+  sends = true;
+  clearTimeout(timer);
+});
+
+// --- where the score is ----------------------------------------------------------------------
+
+const sync = document.getElementById("sync");
+
+async function look() {
+  try {
+    const response = await fetch(sync.dataset.url, { headers: { Accept: "text/html" } });
+    if (!response.ok) return;
+    const holder = document.createElement("template");
+    holder.innerHTML = await response.text(); // Made and escaped by the server.
+    const before = sync.querySelector(".sync")?.outerHTML;
+    const now = holder.content.querySelector(".sync");
+    showTimes(holder.content);
+    if (now && now.outerHTML !== before) sync.replaceChildren(now);
+  } catch {
+    // The next look may get through.
+  }
+}
+
+async function watch() {
+  let pause = 1500;
+  while (sync.querySelector(".sync")?.dataset.status === "waiting") {
+    await new Promise((resume) => setTimeout(resume, pause));
+    if (!document.hidden) await look();
+    pause = Math.min(pause * 1.3, 20000);
+  }
+}
+
+sync?.addEventListener("click", (event) => {
+  if (!event.target.closest("[data-refresh]")) return;
+  event.preventDefault();
+  look();
+});
+
+if (sync) watch();
