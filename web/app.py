@@ -126,11 +126,8 @@ def _register_health(app: Flask, engine: Engine) -> None:
 
 
 def _register_pages(app: Flask, engine: Engine) -> None:
-    try:
-        from mentorai.web.admin import make_admin
-        from mentorai.web.embed import make_embed
-    except ImportError:
-        return
+    from mentorai.web.admin import make_admin
+    from mentorai.web.embed import make_embed
 
     app.register_blueprint(make_embed(engine), url_prefix="/s/<session_id>")
     admin: Blueprint = make_admin(engine)
