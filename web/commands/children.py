@@ -85,8 +85,10 @@ class Child:
         return self._process is not None and self._process.poll() is None
 
     def tend(self) -> None:
-        """Start the process again when it has died: after a pause that grows with each crash."""
+        """Start the process, and again when it has died: after a pause that grows each time."""
         moment = time.monotonic()
+        if self._process is None:
+            self.start()
         if self.is_running():
             return
         if self._start_at is None:
