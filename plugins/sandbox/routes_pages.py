@@ -78,9 +78,8 @@ def show_item(person: str, course: str, item: str) -> str:
 def launch(person: str, course: str, item: str) -> str:
     """What the frame loads: the login initiation, sent on by the browser."""
     who, where = _enter(person, course)
-    back = here().platform.options.base_url + url_for(
-        "pages.course", person=who.id, course=where.id
-    )
+    path = url_for("pages.show_course", person=who.id, course=where.id)
+    back = f"{here().platform.options.base_url}{path}"
     form = here().launches.begin(who, where, _item(where, item), back)
     return render_template("sandbox/forward.html", form=form)
 

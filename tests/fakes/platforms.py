@@ -1,0 +1,84 @@
+"""The sandbox LMS, and any WSGI application, on real loopback ports for the length of a test.
+
+with running_sandbox("http://localhost:8000") as sandbox:
+    sandbox.faults.add("scores", "status", status=503, times=2)
+    ...
+    sandbox.platform.scores
+
+The tool and the sandbox must be two sites: give the tool a `localhost` address and leave the
+sandbox on 127.0.0.1.
+"""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from mentorai.plugins.sandbox.faults import Faults
+from mentorai.plugins.sandbox.house import House
+from mentorai.plugins.sandbox.platform import Options, SandboxPlatform, describe_platform
+from mentorai.plugins.sandbox.server import QuietHandler, open_server
+
+
+@dataclass(frozen=True)
+class RunningSandbox:
+    """A sandbox that answers at `url`. description: what `mentorai sandbox describe` prints."""
+
+    url: str
+    house: House
+    description: dict[str, Any]
+
+    @property
+    def platform(self) -> SandboxPlatform:
+        return self.house.platform
+
+    @property
+    def faults(self) -> Faults:
+        return self.house.platform.faults
+
+
+def free_port() -> int:
+    """A port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@contextmanager
+def running_sandbox(
+    tool_url: str = "http://localhost:8000", *, port: int = 0, **options: Any
+) -> Iterator[RunningSandbox]:
+    """A sandbox LMS for the tool at `tool_url`. options: the other fields of Options."""
+    port = port or free_port()
+    chosen = Options(f"http://127.0.0.1:{port}", tool_url, **options)
+    server = open_server(chosen, "127.0.0.1", port)
+    house: House = server.app.extensions["sandbox"]
+    with _serving(server):
+        yield RunningSandbox(chosen.base_url, house, describe_platform(chosen))
+    house.platform.close()
+
+
+@contextmanager
+def running_app(app: Any, *, port: int = 0) -> Iterator[str]:
+    """A WSGI application at http://localhost:<port>; gives that address."""
+    port = port or free_port()
+    server = make_server("127.0.0.1", port, app, threaded=True, request_handler=QuietHandler)
+    with _serving(server):
+        yield f"http://localhost:{port}"
+
+
+@contextmanager
+def _serving(server: BaseWSGIServer) -> Iterator[None]:
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
