@@ -19,6 +19,7 @@ from typing import Any
 import structlog
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
+from joserfc.util import base64_to_int
 from sqlalchemy import Column, String, Table, Text, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -166,9 +167,10 @@ def _read_key(jwk: dict[str, Any]) -> PlatformKey | None:
         return None
     try:
         if jwk.get("kty") == "RSA":
-            rsa = RSAKey.import_key({name: jwk[name] for name in ("kty", "n", "e")})
-            if rsa.public_key.key_size < SMALLEST_RSA_BITS:
+            # Before the import, which warns of what is left out here anyway.
+            if base64_to_int(jwk["n"]).bit_length() < SMALLEST_RSA_BITS:
                 return None
+            rsa = RSAKey.import_key({name: jwk[name] for name in ("kty", "n", "e")})
             return _with_algorithms(rsa, RSA_ALGORITHMS, jwk.get("alg"))
         if jwk.get("kty") == "EC":
             ec = ECKey.import_key({name: jwk[name] for name in ("kty", "crv", "x", "y")})
