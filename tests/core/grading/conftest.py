@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
+import hypothesis
 import pytest
 
 from mentorai.core import hookimpl
@@ -27,6 +28,10 @@ from mentorai.core.values import (
 )
 
 Arrive = Callable[..., Session]
+
+# How long one example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 class Gradebook:
