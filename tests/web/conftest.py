@@ -1,14 +1,19 @@
 """What tests of the web begin with: the application, a browser's client, a key."""
 
+import io
 from collections.abc import Callable
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from mentorai.core.datasets import Dataset
 from mentorai.core.engine import Engine
+from mentorai.core.grades import Grade
 from mentorai.core.mentors import Mentor
+from mentorai.core.quizzes import Quiz
 from mentorai.core.scopes import SCOPES
+from mentorai.core.values import Context, Launch, ResourceLink, Role, Session
 from mentorai.web.app import create_app
 
 MakeKey = Callable[..., str]
@@ -55,3 +60,73 @@ def api(app: Flask, key: str) -> FlaskClient:
     client = app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Api-Token {key}"
     return client
+
+
+TIDES = """# Tides
+
+At spring tide the water falls lowest, and most of the shore lies bare for two hours.
+
+# Limpets
+
+A limpet returns to its own scar in the rock before the water leaves. The scar fits its shell.
+"""
+
+
+@pytest.fixture
+def dataset(engine: Engine, mentor: Mentor) -> Dataset:
+    """The `mentor`'s one document."""
+    stream = io.BytesIO(TIDES.encode())
+    return engine.datasets.add(
+        mentor.organization_id, mentor.id, "Tides.md", "text/markdown", stream
+    )
+
+
+QUIZ = {
+    "title": "Low tide",
+    "published": True,
+    "questions": [
+        {"kind": "true_false", "prompt": "A limpet is a plant.", "answer": False, "points": 2}
+    ],
+}
+
+
+@pytest.fixture
+def quiz(engine: Engine, mentor: Mentor) -> Quiz:
+    """The `mentor`'s one quiz, of one question worth two points."""
+    return engine.quizzes.put(mentor.organization_id, mentor.id, QUIZ)
+
+
+@pytest.fixture
+def session(engine: Engine, mentor: Mentor) -> Session:
+    """A learner's session, as a launch from a course opens it."""
+    return engine.admit(
+        Launch(
+            organization_id=mentor.organization_id,
+            registration_id="registration",
+            deployment_id="1",
+            issuer="https://lms.example.edu",
+            client_id="client",
+            family_code="",
+            message_type="LtiResourceLinkRequest",
+            subject="sub-1",
+            role=Role.LEARNER,
+            target="/",
+            name="Ada Lovelace",
+            context=Context("course-1"),
+            resource_link=ResourceLink("link-1"),
+            custom={"mentor": mentor.id},
+        )
+    )
+
+
+@pytest.fixture
+def grade(engine: Engine, quiz: Quiz, session: Session) -> Grade:
+    """What the learner got for the quiz: both points."""
+    who = (session.organization_id, session.mentor_id)
+    attempt = engine.quizzes.start_attempt(
+        *who, quiz.id, session.person_id, session.resource_link_id
+    )
+    answers = {question["id"]: False for question in quiz.questions}
+    marked = engine.quizzes.submit(engine, *who, attempt.id, session.person_id, answers)
+    assert marked.grade is not None
+    return marked.grade

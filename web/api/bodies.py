@@ -49,7 +49,7 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def _check_text(value: Any) -> None:
-    text = json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False).replace("\\\\", "")
     text.encode("utf-8")
     if "\\u0000" in text:
         raise ValueError("NUL is not text")

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mentorai.web.api.replies import reply
 from mentorai.web.api.resource import Resource
 from mentorai.web.api.shapes import Shape
-from mentorai.web.api.sources import Source, locate
+from mentorai.web.api.sources import Source, make_locate
 from mentorai.web.auth import bound_mentor, caller, get_engine
 from mentorai.web.errors import make_problem
 from mentorai.web.streams import collect_events, stream_events
@@ -87,6 +87,7 @@ def ask(body: Question) -> Response:
         key_id=caller().id,
         document_ids=body.document_filter,
     )
+    locate = make_locate()
     if request.accept_mimetypes.best_match(["application/json", STREAM]) == STREAM:
         return stream_events(events, locate)
     turn = collect_events(events, locate)

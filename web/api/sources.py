@@ -1,12 +1,13 @@
 """Passages and citations as they travel in JSON."""
 
+from collections.abc import Callable
 from typing import Any
 
-from flask import url_for
 from pydantic import BaseModel, Field
 
 from mentorai.core.values import Citation, Passage
 from mentorai.web.api.replies import public_url
+from mentorai.web.api.resource import PREFIX
 
 
 class Source(BaseModel):
@@ -39,9 +40,14 @@ class FoundPassage(PassageFacts):
     matched: float = Field(description="How much of the question's weight it covers, 0 to 1.")
 
 
-def locate(citation: Citation) -> str:
-    """Where the API gives a cited passage."""
-    return _address(citation.document_id, citation.passage_id)
+def make_locate() -> Callable[[Citation], str]:
+    """What says where the API gives a cited passage; it works after the request has ended too."""
+    base = public_url(PREFIX)
+
+    def locate(citation: Citation) -> str:
+        return f"{base}/datasets/{citation.document_id}/passages/{citation.passage_id}"
+
+    return locate
 
 
 def describe_passage(passage: Passage) -> PassageFacts:
@@ -56,6 +62,7 @@ def describe_found(passage: Passage) -> FoundPassage:
 
 def describe_sources(citations: tuple[Citation, ...]) -> list[Source]:
     """The citations of a reply."""
+    locate = make_locate()
     return [
         Source(
             n=one.n,
@@ -78,11 +85,5 @@ def _facts(passage: Passage) -> dict[str, Any]:
         "heading": passage.heading,
         "page": passage.page,
         "text": passage.text,
-        "url": _address(passage.document_id, passage.id),
+        "url": public_url(f"{PREFIX}/datasets/{passage.document_id}/passages/{passage.id}"),
     }
-
-
-def _address(dataset_id: str, passage_id: int) -> str:
-    return public_url(
-        url_for("api_datasets.get_passage", dataset_id=dataset_id, passage_id=passage_id)
-    )
