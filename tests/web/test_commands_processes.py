@@ -1,0 +1,268 @@
+"""Servers and workers as processes: what starts, what it says, and that nothing is left behind."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="processes are counted in /proc"
+)
+
+START_SECONDS = 60
+STOP_SECONDS = 25
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    own = {k: v for k, v in os.environ.items() if not k.startswith("MENTORAI_")}
+    return own | {"MENTORAI_DATA_DIR": str(tmp_path / "data")}
+
+
+@pytest.fixture
+def start(environment: dict[str, str]) -> Iterator[Start]:
+    """Start `mentorai`; whatever a test leaves running is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str, **settings: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mentorai.web.commands", *arguments],
+            env=environment | settings,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        for pid in [*_descendants(process.pid), process.pid]:
+            _kill(pid)
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
+
+
+@pytest.fixture
+def port() -> int:
+    return _free_port()
+
+
+def _free_port() -> int:
+    """A port whose next one is free as well."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _descendants(pid: int) -> list[int]:
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # The name before the last parenthesis may hold anything.
+            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+    found, waiting = [], [pid]
+    while waiting:
+        parent = waiting.pop()
+        children = [child for child, of in parents.items() if of == parent]
+        found += children
+        waiting += children
+    return found
+
+
+def _command(pid: int) -> str:
+    try:
+        text = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    return "" if state == "Z" else text
+
+
+def _wait_until(condition: Callable[[], object], seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited {seconds} s for {what}")
+        time.sleep(0.1)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _wait_for_server(port: int) -> None:
+    _wait_until(lambda: _answers(f"http://127.0.0.1:{port}/readyz"), START_SECONDS, "the server")
+
+
+def _find_worker(process: subprocess.Popen[str]) -> int | None:
+    return next(
+        (pid for pid in _descendants(process.pid) if _command(pid).endswith(" worker ")), None
+    )
+
+
+def _wait_for_worker(process: subprocess.Popen[str]) -> int:
+    _wait_until(lambda: _find_worker(process), START_SECONDS, "the worker")
+    worker = _find_worker(process)
+    assert worker is not None
+    return worker
+
+
+def _all_gone(pids: list[int]) -> bool:
+    return not any(_command(pid) for pid in pids)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_serve_says_where_it_is_and_ends_with_its_worker(
+    start: Start, port: int, number: signal.Signals
+) -> None:
+    process = start("serve", "--port", str(port))
+    _wait_for_server(port)
+    worker = _wait_for_worker(process)
+
+    process.send_signal(number)
+
+    output, _ = process.communicate(timeout=STOP_SECONDS)
+    assert process.returncode == 0
+    assert f"listens on http://127.0.0.1:{port}" in output
+    assert f"http://localhost:{port}/admin/setup?code=" in output
+    assert _all_gone([worker])
+
+
+def test_nothing_is_left_when_serve_is_killed(start: Start, port: int) -> None:
+    process = start("serve", "--port", str(port))
+    _wait_for_server(port)
+    _wait_for_worker(process)
+    children = _descendants(process.pid)
+
+    process.kill()
+
+    _wait_until(lambda: _all_gone(children), STOP_SECONDS, "the children to end")
+
+
+def test_worker_that_was_killed_is_started_again(start: Start, port: int) -> None:
+    process = start("serve", "--port", str(port))
+    _wait_for_server(port)
+    first = _wait_for_worker(process)
+
+    os.kill(first, signal.SIGKILL)
+
+    _wait_until(lambda: _find_worker(process) not in (None, first), START_SECONDS, "a new worker")
+    assert _answers(f"http://127.0.0.1:{port}/readyz")
+
+
+def test_serve_without_worker_starts_none(start: Start, port: int) -> None:
+    process = start("serve", "--port", str(port), MENTORAI_WORKER_INSIDE="false")
+    _wait_for_server(port)
+    time.sleep(1.5)
+
+    assert _find_worker(process) is None
+
+
+def test_serve_by_gevent_answers(start: Start, port: int) -> None:
+    pytest.importorskip("gevent", reason="the extra gevent is not installed")
+    process = start("serve", "--port", str(port), MENTORAI_WORKER_CLASS="gevent")
+
+    _wait_for_server(port)
+
+    process.terminate()
+    output, _ = process.communicate(timeout=STOP_SECONDS)
+    assert process.returncode == 0
+    assert "Warning" not in output
+
+
+def test_taken_port_is_named_with_a_way_out(start: Start, port: int) -> None:
+    with socket.create_server(("127.0.0.1", port)):
+        process = start("serve", "--port", str(port))
+        output, _ = process.communicate(timeout=START_SECONDS)
+
+    assert process.returncode == 1
+    assert f"Port {port} of 127.0.0.1 cannot be used" in output
+    assert "--port" in output
+    assert "Traceback" not in output
+
+
+def test_worker_alone_ends_on_sigterm(start: Start) -> None:
+    process = start("worker")
+    assert process.stdout is not None
+    assert "worker_started" in process.stdout.readline()
+
+    process.terminate()
+
+    process.communicate(timeout=STOP_SECONDS)
+    assert process.returncode == 0
+
+
+def test_demo_shows_one_screen_and_leaves_nothing(start: Start, port: int, tmp_path: Path) -> None:
+    process = start("demo", "--port", str(port), "--folder", str(tmp_path / "demo"))
+    assert process.stdout is not None
+    screen = ""
+    while "Ctrl-C" not in screen:
+        line = process.stdout.readline()
+        assert line, screen
+        screen += line
+    children = _descendants(process.pid)
+
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=STOP_SECONDS)
+
+    assert process.returncode == 0
+    for wanted in (
+        f"http://127.0.0.1:{port + 1}/as/maya/courses/tidal-pools/",
+        f"http://127.0.0.1:{port + 1}/as/ruth/courses/tidal-pools/",
+        f"http://localhost:{port}/admin/setup?code=",
+        f"http://localhost:{port}/api/v1/docs",
+        f"curl -N http://localhost:{port}/api/v1/chat",
+    ):
+        assert wanted in screen
+    assert len(children) >= 4
+    assert _all_gone(children)
+
+
+def test_nothing_is_left_when_the_demo_is_killed(start: Start, port: int, tmp_path: Path) -> None:
+    process = start("demo", "--port", str(port), "--folder", str(tmp_path / "demo"))
+    _wait_for_server(port)
+    _wait_until(lambda: len(_descendants(process.pid)) >= 4, START_SECONDS, "every process")
+    children = _descendants(process.pid)
+
+    process.kill()
+
+    _wait_until(lambda: _all_gone(children), STOP_SECONDS, "the children to end")
+
+
+@pytest.mark.parametrize("offset", [0, 1])
+def test_demo_names_the_port_that_is_taken(
+    start: Start, port: int, offset: int, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", port + offset)):
+        process = start("demo", "--port", str(port), "--folder", str(tmp_path / "demo"))
+        output, _ = process.communicate(timeout=START_SECONDS)
+
+    assert process.returncode == 1
+    assert f"Port {port + offset} of 127.0.0.1 cannot be used" in output
+    assert ("SANDBOX_PORT=" if offset else "PORT=") in output
