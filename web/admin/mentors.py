@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 from mentorai.core.engine import Engine
 from mentorai.core.errors import Conflict, InputRejected
 from mentorai.web.admin.desk import desk, mentor
+from mentorai.web.markdown import to_html
 
 
 class MentorPages:
@@ -59,7 +60,8 @@ class MentorPages:
 
     def overview(self) -> str:
         """What the mentor has, and what it still needs."""
-        return render_template("admin/overview.html", facts=self._read_facts())
+        greeting = to_html(mentor().proactive_prompt)
+        return render_template("admin/overview.html", facts=self._read_facts(), greeting=greeting)
 
     def _read_facts(self) -> dict[str, Any]:
         place = (mentor().organization_id, mentor().id)
@@ -72,7 +74,7 @@ class MentorPages:
             "unread": sum(dataset.training_status == "failed" for dataset in datasets),
             "quizzes": len(quizzes),
             "published": sum(quiz.published for quiz in quizzes),
-            "keys": sum(key.state == "active" for key in keys),
+            "live_keys": sum(key.state == "active" for key in keys),
             "failed": self._engine.grades.count(*place, sync_status="failed"),
             "waiting": self._engine.grades.count(*place, sync_status="waiting"),
         }

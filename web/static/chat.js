@@ -62,6 +62,7 @@ async function receive(response, turn) {
   if (!response.ok) throw await explainRefusal(response);
   clearDraft();
   document.getElementById("suggested")?.remove();
+  document.body.classList.remove("fresh");
   const grown = turn.querySelector(".growing");
   let ended = false;
   for await (const { name, data } of readEvents(response)) {
