@@ -22,6 +22,7 @@ from mentorai.plugins.lti_launch.picker import list_offers, read_choice
 
 Answer = str | Response | AnyResponse
 KEYSET_SECONDS = 300
+FORM_BYTES = 200_000
 log = structlog.get_logger(__name__)
 
 
@@ -59,8 +60,9 @@ class LaunchPages:
 
     def login(self) -> Answer:
         """Send the browser on to the platform that began this launch."""
+        request.max_content_length = FORM_BYTES
         params = request.form if request.method == "POST" else request.args
-        url = begin_login(self._tool, params.to_dict(), read_binding(make=True))
+        url = begin_login(self._tool, params.to_dict(), put_binding())
         return redirect(url, 303)
 
     def launch(self) -> Answer:
@@ -68,7 +70,8 @@ class LaunchPages:
         if request.method != "POST":
             # Platforms look at a link without launching it when a teacher saves it.
             return render_template("lti_launch/closed.html")
-        binding = read_binding()
+        request.max_content_length = FORM_BYTES
+        binding = find_binding()
         finished = finish_launch(self._tool, request.form.to_dict(), binding or None)
         if finished.deep_linking is not None:
             return self._pick(finished, finished.deep_linking, binding)
@@ -93,7 +96,7 @@ class LaunchPages:
         if request.method == "HEAD":
             # Whoever only looks does not use up the code.
             return Response(status=204)
-        code, binding = request.args.get("code", ""), read_binding(make=True)
+        code, binding = request.args.get("code", ""), put_binding()
         picking = self._tool.deep_linking_requests.take_handoff(code, binding)
         if picking is not None:
             return redirect(f"/lti/deep-linking/{picking}", 303)
@@ -125,7 +128,7 @@ class PickerPages:
 
     def show(self, request_id: str) -> Answer:
         """The mentors of the organization and their published quizzes."""
-        asked = self._tool.deep_linking_requests.check(request_id, read_binding())
+        asked = self._tool.deep_linking_requests.check(request_id, find_binding())
         return render_template(
             "lti_launch/picker.html",
             offers=list_offers(self._engine, asked.organization_id),
@@ -135,7 +138,7 @@ class PickerPages:
     def answer(self, request_id: str) -> Answer:
         """The signed answer, in a form that the browser brings to the platform."""
         kept = self._tool.deep_linking_requests
-        asked = kept.check(request_id, read_binding())
+        asked = kept.check(request_id, find_binding())
         registration = self._tool.registrations.get(asked.organization_id, asked.registration_id)
         if not registration.is_active:
             raise UnknownRegistration("Launches from this LMS are switched off here.")
@@ -149,14 +152,16 @@ class PickerPages:
         )
 
 
-def read_binding(*, make: bool = False) -> str:
-    """What this browser shows to be known again: kept in its cookie, empty if it has none.
-
-    make: give it one if it has none.
-    """
-    if make and not browser.get("browser"):
-        browser["browser"] = secrets.token_hex(32)
+def find_binding() -> str:
+    """What this browser shows to be known again: from its cookie, empty if it has none."""
     return str(browser.get("browser") or "")
+
+
+def put_binding() -> str:
+    """What this browser shows, given to it now if it has nothing to show."""
+    if not browser.get("browser"):
+        browser["browser"] = secrets.token_hex(32)
+    return find_binding()
 
 
 def find_start(session: Session) -> str:

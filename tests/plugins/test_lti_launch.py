@@ -1,0 +1,494 @@
+"""The addresses under /lti/, through the whole application, with the platform at the wire."""
+
+import importlib.util
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import responses
+from flask.testing import FlaskClient
+from joserfc import jwt
+from joserfc.jwk import KeySet
+
+from mentorai.core import hookimpl
+from mentorai.core.engine import Engine
+from mentorai.core.mentors import Mentor
+from mentorai.core.quizzes import QuizDraft
+from mentorai.core.settings import Settings
+from mentorai.core.values import Denial, Launch, Platform
+from mentorai.lti.registrations import Registration
+from mentorai.lti.tool import Tool
+from mentorai.plugins import lti_launch
+from mentorai.web.app import create_app
+
+DL = "https://purl.imsglobal.org/spec/lti-dl/claim/"
+CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
+
+
+def load_fake(name: str) -> Any:
+    path = Path(__file__).parents[1] / "fakes" / f"{name}.py"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+fake = load_fake("signing_platform")
+
+
+class Policy:
+    """A plugin that refuses whom it is told to."""
+
+    reason = ""
+
+    @hookimpl
+    def judge_launch(self) -> Denial | None:
+        return Denial(self.reason) if self.reason else None
+
+
+@pytest.fixture
+def policy() -> Policy:
+    return Policy()
+
+
+@pytest.fixture
+def engine(settings: Settings, policy: Policy) -> Iterator[Engine]:
+    engine = Engine.open(settings, plugins=[("lti_launch", lti_launch), ("policy", policy)])
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def platform(engine: Engine) -> Iterator[Any]:
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as wire:
+        platform = fake.SigningPlatform(wire, engine.settings.public_url)
+        platform.publish()
+        yield platform
+
+
+@pytest.fixture
+def registration(engine: Engine, platform: Any) -> Registration:
+    organization = engine.organizations.get()
+    return engine.room(Tool).registrations.add(organization.id, **platform.facts())
+
+
+class Browser:
+    """A browser in the platform's page."""
+
+    def __init__(self, engine: Engine, platform: Any) -> None:
+        self.platform = platform
+        self.app = create_app(engine)
+        self.client = self.app.test_client()
+
+    def login(self, method: str = "POST") -> dict[str, str]:
+        """Begin a launch; what the platform gets asked."""
+        params = {
+            "iss": self.platform.issuer,
+            "client_id": self.platform.client_id,
+            "login_hint": "6",
+            "target_link_uri": self.platform.public_url,
+        }
+        where = {"query_string": params} if method == "GET" else {"data": params}
+        answer = self.client.open("/lti/login", method=method, **where)
+        assert answer.status_code == 303
+        asked: dict[str, str] = fake.read_query(answer.location)
+        return asked
+
+    def launch(self, client: FlaskClient | None = None, **changes: Any) -> Any:
+        """A whole launch; the answer to the form post."""
+        return self.post(self.login(), self.platform.claims, client, **changes)
+
+    def pick(self, client: FlaskClient | None = None, **changes: Any) -> Any:
+        """A whole deep linking launch of staff; the answer to the form post."""
+        return self.post(self.login(), self.platform.deep_linking_claims, client, **changes)
+
+    def post(
+        self, asked: dict[str, str], make: Any, client: FlaskClient | None = None, **changes: Any
+    ) -> Any:
+        token = self.platform.sign(make(asked["nonce"], **changes))
+        form = {"state": asked["state"], "id_token": token}
+        return (client or self.client).post("/lti/launch", data=form)
+
+
+@pytest.fixture
+def browser(engine: Engine, platform: Any, registration: Registration) -> Browser:
+    return Browser(engine, platform)
+
+
+def find_field(page: str, name: str) -> str:
+    found = re.search(rf'name="{name}" value="([^"]*)"', page)
+    assert found is not None
+    return found.group(1)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_login_gives_a_partitioned_cookie_and_goes_on(browser: Browser, method: str) -> None:
+    browser.login(method)
+
+    cookie = browser.client.get_cookie("__Host-mentorai")
+    assert cookie is not None
+    assert cookie.secure
+    assert cookie.http_only
+
+
+def test_learner_lands_in_the_mentor(browser: Browser, mentor: Mentor, engine: Engine) -> None:
+    answer = browser.launch()
+
+    assert answer.status_code == 303
+    found = re.fullmatch(r"/s/([0-9a-f-]{36})/", answer.location)
+    assert found is not None
+    session = engine.sessions.find(mentor.organization_id, found.group(1))
+    assert session is not None
+    assert (session.mentor_id, session.way) == (mentor.id, "cookie")
+    assert browser.client.get(answer.location).status_code == 200
+
+
+@pytest.mark.usefixtures("mentor")
+def test_staff_lands_in_the_admin(browser: Browser) -> None:
+    answer = browser.launch(roles=["Instructor"])
+
+    assert re.fullmatch(r"/s/[0-9a-f-]{36}/admin/", answer.location)
+
+
+def test_learner_lands_in_the_quiz_of_the_place(browser: Browser, mentor: Mentor) -> None:
+    answer = browser.launch(custom={"mentor": mentor.slug, "quiz": "q-1"})
+
+    assert re.fullmatch(r"/s/[0-9a-f-]{36}/quiz/", answer.location)
+
+
+@pytest.mark.usefixtures("mentor")
+def test_launch_without_the_cookie_offers_a_tab_that_works_once(browser: Browser) -> None:
+    asked = browser.login()
+    page = browser.post(asked, browser.platform.claims, browser.app.test_client())
+
+    assert page.status_code == 200
+    assert "Ada Lovelace" in page.text
+    assert "Shore life" in page.text
+    assert 'target="_blank"' in page.text
+    link = re.search(r'href="(/lti/continue\?code=[^"]+)"', page.text)
+    assert link is not None
+    tab, other = browser.app.test_client(), browser.app.test_client()
+    assert tab.head(link.group(1)).status_code == 204
+    start = tab.get(link.group(1))
+    assert start.status_code == 303
+    assert tab.get(start.location).status_code == 200
+    assert other.get(link.group(1)).status_code == 403
+    assert other.get(start.location).status_code == 403
+    assert browser.client.get(start.location).status_code == 403
+
+
+@pytest.mark.usefixtures("mentor")
+def test_launch_in_another_browser_is_refused(browser: Browser) -> None:
+    other = browser.app.test_client()
+    asked = browser.login()
+    other.get("/lti/login", query_string={"iss": "x", "login_hint": "x"})
+    with other.session_transaction() as cookie:
+        cookie["browser"] = "c" * 64
+
+    answer = browser.post(asked, browser.platform.claims, other)
+
+    assert answer.status_code == 400
+    assert "this browser" in answer.text
+
+
+@pytest.mark.usefixtures("mentor")
+def test_launch_posted_again_is_refused_with_a_reference(browser: Browser) -> None:
+    asked = browser.login()
+    token = browser.platform.sign(browser.platform.claims(asked["nonce"]))
+    form = {"state": asked["state"], "id_token": token}
+    browser.client.post("/lti/launch", data=form)
+
+    answer = browser.client.post("/lti/launch", data=form)
+
+    assert answer.status_code == 400
+    assert "used already" in answer.text
+    assert answer.headers["X-Request-Id"] in answer.text
+    assert token not in answer.text
+
+
+@pytest.mark.usefixtures("mentor")
+def test_refused_launch_is_a_problem_for_a_program(browser: Browser) -> None:
+    answer = browser.client.post(
+        "/lti/launch", data={"state": "x"}, headers={"Accept": "application/json"}
+    )
+
+    assert answer.mimetype == "application/problem+json"
+    assert answer.json is not None
+    assert answer.json["code"] == "claim_missing"
+
+
+@pytest.mark.usefixtures("mentor")
+def test_launch_is_refused_by_a_policy(browser: Browser, policy: Policy) -> None:
+    policy.reason = "Not during exams."
+
+    assert browser.launch().status_code == 403
+    assert browser.pick().status_code == 403
+
+
+def test_launch_that_the_platform_declined_says_so(browser: Browser) -> None:
+    form = {"error": "login_required", "error_description": "<b>x</b>", "state": "y"}
+
+    answer = browser.client.post("/lti/launch", data=form)
+
+    assert answer.status_code == 400
+    assert "sign in" in answer.text
+    assert "<b>" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        ({}, 400),
+        ({"id_token": "x" * 90_000, "state": "y"}, 400),
+        ({"id_token": "x" * 5_000_000, "state": "y"}, 413),
+        ({"id_token": "x", "state": "\0"}, 400),
+    ],
+    ids=["nothing", "large token", "huge form", "NUL"],
+)
+def test_launch_of_a_bad_form_is_refused(
+    browser: Browser, data: dict[str, str], status: int
+) -> None:
+    assert browser.client.post("/lti/launch", data=data).status_code == status
+
+
+def test_launch_address_answers_a_look_harmlessly(browser: Browser) -> None:
+    for method in ("GET", "HEAD"):
+        assert browser.client.open("/lti/launch", method=method).status_code == 200
+
+
+def test_keyset_holds_only_public_parts_and_stays_the_same(browser: Browser) -> None:
+    first, second = (browser.client.get("/lti/jwks.json") for _ in range(2))
+
+    assert first.json == second.json
+    assert first.json is not None
+    (key,) = first.json["keys"]
+    assert set(key) == {"kty", "n", "e", "kid", "use", "alg"}
+
+
+# --- deep linking ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def quiz(engine: Engine, mentor: Mentor) -> Any:
+    draft = QuizDraft.model_validate(
+        {
+            "title": "Tides",
+            "published": True,
+            "questions": [
+                {"kind": "true_false", "prompt": "Wet?", "points": 4, "answer": True},
+            ],
+        }
+    )
+    return engine.quizzes.put(mentor.organization_id, mentor.id, draft)
+
+
+def read_answer(browser: Browser, page: str) -> dict[str, Any]:
+    keys = KeySet.import_key_set(browser.client.get("/lti/jwks.json").json)
+    token = jwt.decode(find_field(page, "JWT"), keys, algorithms=["RS256"])
+    return token.claims
+
+
+def choose(browser: Browser, url: str, choices: list[str], **form: str) -> Any:
+    page = browser.client.get(url).text
+    token = find_field(page, "csrf_token")
+    return browser.client.post(url, data={"csrf_token": token, "choice": choices} | form)
+
+
+def test_picked_quiz_goes_to_the_platform_signed(
+    browser: Browser, mentor: Mentor, quiz: Any
+) -> None:
+    shown = browser.pick()
+    answer = choose(browser, shown.location, [f"{mentor.id}/{quiz.id}", mentor.id])
+
+    claims = read_answer(browser, answer.text)
+    assert answer.status_code == 200
+    assert 'action="https://lms.example.edu/dl-return?course=2"' in answer.text
+    assert (
+        "form-action 'self' https://lms.example.edu" in (answer.headers["Content-Security-Policy"])
+    )
+    assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
+    assert (claims["iss"], claims["aud"]) == ("mentor-tool", "https://lms.example.edu")
+    assert claims["exp"] - claims["iat"] == 300
+    assert len(claims["nonce"]) > 20
+    assert claims[f"{CLAIM}message_type"] == "LtiDeepLinkingResponse"
+    assert claims[f"{CLAIM}version"] == "1.3.0"
+    assert claims[f"{CLAIM}deployment_id"] == "1"
+    assert claims[f"{DL}data"] == "opaque <&> data"
+    url = f"{browser.platform.public_url}/lti/launch"
+    assert claims[f"{DL}content_items"] == [
+        {
+            "type": "ltiResourceLink",
+            "title": mentor.display_name,
+            "url": url,
+            "custom": {"mentor": mentor.id},
+        },
+        {
+            "type": "ltiResourceLink",
+            "title": "Tides",
+            "url": url,
+            "custom": {"mentor": mentor.id, "quiz": quiz.id},
+            "lineItem": {"scoreMaximum": 4, "label": "Tides", "resourceId": quiz.id},
+        },
+    ]
+
+
+def test_answer_leaves_out_data_that_did_not_come(browser: Browser, mentor: Mentor) -> None:
+    settings = {
+        "deep_link_return_url": "https://lms.example.edu/r",
+        "accept_types": ["link", "ltiResourceLink"],
+    }
+    shown = browser.pick(**{f"{DL}deep_linking_settings": settings})
+
+    claims = read_answer(browser, choose(browser, shown.location, [mentor.id]).text)
+
+    assert f"{DL}data" not in claims
+
+
+def test_answer_holds_one_item_when_the_platform_takes_one(
+    browser: Browser, mentor: Mentor, quiz: Any
+) -> None:
+    settings = {
+        "deep_link_return_url": "https://lms.example.edu/r",
+        "accept_types": ["ltiResourceLink"],
+        "accept_multiple": False,
+        "accept_lineitem": False,
+    }
+    shown = browser.pick(**{f"{DL}deep_linking_settings": settings})
+    chosen = [f"{mentor.id}/{quiz.id}"]
+
+    claims = read_answer(browser, choose(browser, shown.location, chosen).text)
+
+    (item,) = claims[f"{DL}content_items"]
+    assert "lineItem" not in item
+
+
+def test_answer_is_given_once(browser: Browser, mentor: Mentor) -> None:
+    shown = browser.pick()
+    token = find_field(browser.client.get(shown.location).text, "csrf_token")
+    form = {"csrf_token": token, "choice": mentor.id}
+    browser.client.post(shown.location, data=form)
+
+    assert browser.client.post(shown.location, data=form).status_code == 400
+
+
+@pytest.mark.parametrize("choice", [[], ["no-such-mentor"], ["'; drop table mentors"]])
+@pytest.mark.usefixtures("mentor")
+def test_answer_of_a_bad_choice_is_refused(browser: Browser, choice: list[str]) -> None:
+    shown = browser.pick()
+
+    assert choose(browser, shown.location, choice).status_code == 422
+
+
+def test_answer_without_the_forms_token_is_refused(browser: Browser, mentor: Mentor) -> None:
+    shown = browser.pick()
+
+    answer = browser.client.post(shown.location, data={"choice": mentor.id})
+
+    assert answer.status_code == 400
+    assert 'name="JWT"' not in answer.text
+
+
+@pytest.mark.usefixtures("mentor")
+def test_picker_is_closed_to_learners_and_other_browsers(browser: Browser) -> None:
+    shown = browser.pick()
+
+    assert browser.app.test_client().get(shown.location).status_code == 400
+    assert browser.pick(roles=["Learner"]).status_code == 403
+
+
+@pytest.mark.usefixtures("mentor")
+def test_picker_opens_in_a_tab_of_its_own_without_the_cookie(browser: Browser) -> None:
+    page = browser.pick(browser.app.test_client())
+
+    link = re.search(r'href="(/lti/continue\?code=[^"]+)"', page.text)
+    assert link is not None
+    tab = browser.app.test_client()
+    shown = tab.get(link.group(1))
+    assert tab.get(shown.location).status_code == 200
+    assert browser.app.test_client().get(link.group(1)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status"),
+    [
+        (None, 400),
+        ({"accept_types": ["ltiResourceLink"]}, 400),
+        ({"deep_link_return_url": "javascript:x", "accept_types": ["ltiResourceLink"]}, 400),
+        ({"deep_link_return_url": "https://lms.example.edu/", "accept_types": ["file"]}, 400),
+        ({"deep_link_return_url": "https://lms.example.edu/", "accept_types": "x"}, 400),
+    ],
+)
+def test_picker_is_refused_for_bad_settings(
+    browser: Browser, wanted: dict[str, Any] | None, status: int
+) -> None:
+    assert browser.pick(**{f"{DL}deep_linking_settings": wanted}).status_code == status
+
+
+# --- the other hooks ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "family"), [("Moodle ", "moodle"), ("", "lti"), ("\0", "lti"), ("canvas", "canvas")]
+)
+def test_platform_is_recognised_by_what_it_calls_itself(
+    engine: Engine, code: str, family: str
+) -> None:
+    assert (
+        engine.plugins.ask_first("recognise_platform", issuer="https://x", family_code=code)
+        == family
+    )
+
+
+@pytest.mark.usefixtures("mentor")
+def test_session_may_be_framed_by_its_platform_only(browser: Browser) -> None:
+    answer = browser.launch()
+
+    policy = browser.client.get(answer.location).headers["Content-Security-Policy"]
+
+    assert "frame-ancestors 'self' https://lms.example.edu" in policy
+
+
+def test_services_are_not_ours_for_an_unknown_registration(engine: Engine) -> None:
+    organization = engine.organizations.get()
+    platform = Platform("nobody", organization.id, "lti", "https://x", "y")
+
+    facts = {"engine": engine, "platform": platform, "memberships_url": "https://x"}
+    assert engine.plugins.ask_first("list_members", **facts) is None
+
+
+def test_members_are_listed_through_the_hook(
+    engine: Engine, platform: Any, registration: Registration
+) -> None:
+    platform.grant()
+    platform.wire.add("GET", platform.members_url, json={"members": [{"user_id": "6"}]})
+    asked = Platform(
+        registration.id, registration.organization_id, "lti", registration.issuer, "mentor-tool"
+    )
+
+    found = engine.plugins.ask_first(
+        "list_members", engine=engine, platform=asked, memberships_url=platform.members_url
+    )
+
+    assert [member.subject for member in found] == ["6"]
+
+
+def test_launch_tells_the_other_plugins(browser: Browser, engine: Engine, mentor: Mentor) -> None:
+    told: list[Launch] = []
+
+    class Listener:
+        @hookimpl
+        def launch_admitted(self, launch: Launch) -> None:
+            told.append(launch)
+
+    engine.plugins.add(Listener(), "listener")
+    browser.launch()
+
+    assert [(launch.family_code, launch.subject) for launch in told] == [("moodle", "6")]
+    assert json.dumps(told[0].custom) == '{"chapter": "3"}'
