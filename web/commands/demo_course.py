@@ -94,9 +94,9 @@ def prepare(folder: Path, port: int, sandbox_port: int) -> Demo:
     tool_url = f"http://localhost:{port}"
     description = _describe(tool_url, sandbox_port)
     with opened() as engine:
-        _register(engine, description["platform"])
+        register(engine, description["platform"])
         for each in description["mentors"]:
-            _seed(engine, each)
+            seed(engine, each)
         _keep_key(engine, description["mentors"][0]["slug"], folder / "api-key")
         setup_url = None
         if not engine.admins.any():
@@ -119,7 +119,7 @@ def _describe(tool_url: str, sandbox_port: int) -> dict[str, Any]:
     return found
 
 
-def _register(engine: "Engine", platform: Json) -> None:
+def register(engine: "Engine", platform: Json) -> None:
     """Make the one registration of the sandbox that fits its present port."""
     from mentorai.lti.tool import Tool
 
@@ -128,7 +128,8 @@ def _register(engine: "Engine", platform: Json) -> None:
         registrations.add(engine.organizations.get().id, **platform)
 
 
-def _seed(engine: "Engine", wanted: Json) -> None:
+def seed(engine: "Engine", wanted: Json) -> None:
+    """Make a mentor as the description wants it; documents and quizzes it has are left alone."""
     mentor = _get_mentor(engine, wanted)
     place = (mentor.organization_id, mentor.id)
     known = {dataset.name for dataset in engine.datasets.list(*place)}
