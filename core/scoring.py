@@ -14,6 +14,7 @@ K1 = 1.2
 B = 0.75
 WINDOW_WORDS = 25
 PAIR_WORDS = 3
+IMAGINED_PASSAGES = 50
 PAIR_WEIGHT = 0.5
 WINDOW_WEIGHT = 0.5
 
@@ -51,8 +52,13 @@ class Scored:
 
 
 def weigh(passages_with: int, passages: int) -> float:
-    """The idf of a word that `passages_with` of a mentor's `passages` hold."""
-    return math.log(1 + (passages - passages_with + 0.5) / (passages_with + 0.5))
+    """The idf of a word that `passages_with` of a mentor's `passages` hold.
+
+    As if there were 50 passages more without it: in a course of three passages a word that
+    is in two of them still says something.
+    """
+    without = passages + IMAGINED_PASSAGES - passages_with
+    return math.log(1 + (without + 0.5) / (passages_with + 0.5))
 
 
 def score(candidates: Sequence[Candidate], average_words: float) -> list[Scored]:

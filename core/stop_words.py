@@ -53,8 +53,8 @@ STOP_WORDS: dict[str, frozenset[str]] = {
         avec avez avoir avons c car ce ceci cela celle celles celui ces cet cette ceux chaque chez
         ci combien comme comment d dans de depuis des dont du durant elle elles en encore entre es
         est et etaient etait etc eu eux faire fait fut furent il ils j je jusqu l la laquelle le
-        lequel les lesquelles lesquels leur leurs lors lorsque lui là m ma mais me mes moins mon même
-        n ne ni nos notre nous on ont ou où par parce pas pendant peu peut plus plusieurs pour
+        lequel les lesquelles lesquels leur leurs lors lorsque lui là m ma mais me mes moins mon
+        même n ne ni nos notre nous on ont ou où par parce pas pendant peu peut plus plusieurs pour
         pourquoi qu quand que quel quelle quelles quels qui quoi s sa sans se selon sera ses si son
         sont sous sur t ta tandis te tes toi ton tous tout toute toutes tres très tu un une vers vos
         votre vous y à été était étaient être"""
@@ -63,11 +63,11 @@ STOP_WORDS: dict[str, frozenset[str]] = {
         """a ad agli ai al alla alle allo altri altro anche ancora aveva avevano avere c che chi ci
         ciò come con contro cosa cui d da dagli dai dal dalla dalle dallo degli dei del della delle
         dello di dopo dove dove due durante e ed era erano essere fino fra fu furono gli ha hanno ho
-        i il in invece io l la le lei li lo loro lui ma me mentre mi mio molto ne negli nei nel nella
-        nelle nello noi non nostro o ogni oltre per perché perche più piu poi prima può quale quali
-        quando quanto quanti quel quella quelle quelli quello questa queste questi questo qui se sei
-        senza si sia sono sta stata state stati stato su sua sue sugli sui sul sulla sulle suo suoi
-        tra tu tutti tutto un una uno vi voi è"""
+        i il in invece io l la le lei li lo loro lui ma me mentre mi mio molto ne negli nei nel
+        nella nelle nello noi non nostro o ogni oltre per perché perche più piu poi prima può quale
+        quali quando quanto quanti quel quella quelle quelli quello questa queste questi questo qui
+        se sei senza si sia sono sta stata state stati stato su sua sue sugli sui sul sulla sulle
+        suo suoi tra tu tutti tutto un una uno vi voi è"""
     ),
     "portuguese": _words(
         """a ao aos aquela aquele aquilo as ate até com como cada da das de dela dele deles depois
@@ -117,24 +117,25 @@ STOP_WORDS: dict[str, frozenset[str]] = {
         sadece sen siz sonra tarafından tüm var ve veya ya yok çok çünkü önce şey şu"""
     ),
     "russian": _words(
-        """а без более бы был была были было быть в вам вас весь во вот все всего всех вы где да даже
-        для до его ее если есть еще ещё же за здесь и из или им их к как какая какие какой каком
-        когда ко который которая которые кто куда ли между меня мне много может можно мы на над надо
-        не него нее нет ни них но ну о об однако он она они оно от очень по под после потому почему
-        при про с сам свой себя сколько со так также такой там тем то того тоже только том ты у уже
-        хотя чего чей чем через что чтобы эта эти это этого этой этом этот я"""
+        """а без более бы был была были было быть в вам вас весь во вот все всего всех вы где да
+        даже для до его ее если есть еще ещё же за здесь и из или им их к как какая какие какой
+        каком когда ко который которая которые кто куда ли между меня мне много может можно мы на
+        над надо не него нее нет ни них но ну о об однако он она они оно от очень по под после
+        потому почему при про с сам свой себя сколько со так также такой там тем то того тоже только
+        том ты у уже хотя чего чей чем через что чтобы эта эти это этого этой этом этот я"""
     ),
     "arabic": _words(
         """أن أو أي أين إذا إلى إن الى التي الذي الذين الا ألا إلا أنه أنها أيضا اذا او اي اين ايضا
         بعد بعض بل بها به بين بينما تكون تلك ثم حتى حول حيث خلال دون ذلك سوف ضد عدة عن عند عندما على
         علي غير في فيها فيه قبل قد كان كانت كل كم كما كيف لا لان لأن لدى لكن لم لماذا لها لهم لو ليس
-        ليست ما ماذا متى مثل مع من منذ منها منه نحو هذا هذه هل هم هناك هو هي هؤلاء و وقد وكان ولا ولم
-        وما ومن وهو وهي وفي يكون يمكن"""
+        ليست ما ماذا متى مثل مع من منذ منها منه نحو هذا هذه هل هم هناك هو هي هؤلاء و وقد وكان ولا
+        ولم وما ومن وهو وهي وفي يكون يمكن"""
     ),
 }
 
-# Questions in scripts without spaces are cut into pairs of characters; these pairs only ask.
-ASKING_PAIRS = _words(
-    """什么 甚么 什麼 为什 為什 怎么 怎麼 么样 怎样 如何 哪些 哪个 哪個 哪里 哪裡 哪种 哪一 多少 是谁 是誰 是什 几个
-    个是 的是 是的 以下 下列 了什 何で 何が ですか です すか ます ますか どの どこ いつ なぜ とは 무엇 어떻 떻게 어디 언제 누구"""
+# In scripts without spaces these only ask; a question is parted where they stand.
+ASKING = _words(
+    """什么 甚么 什麼 为什么 為什麼 怎么 怎么样 怎麼 怎样 怎樣 如何 哪些 哪个 哪個 哪里 哪裡 哪种
+    哪一 哪年 多少 是谁 谁是 是誰 誰是 几个 幾個 以下 下列 请问 何 誰 무엇 어떻게 어디 언제 누구
+    왜"""
 )

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from mentorai.core.stop_words import ASKING_PAIRS, STOP_WORDS
+from mentorai.core.stop_words import ASKING, STOP_WORDS
 
 DEFAULT_LANGUAGE = "english"
 LONGEST_WORD = 40
@@ -26,7 +26,11 @@ _UNSPACED = (
 _MARKS = "\u0300-\u036f\u0483-\u0487\u05b0-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963"
 _MARKS += "\u0981-\u0d83\u0dca-\u0ddf"
 _TOKEN = re.compile(rf"[{_UNSPACED}]+|(?:(?![{_UNSPACED}])(?:[^\W_]|[{_MARKS}]))+")
+# Soft hyphens and joiners stand inside words without parting them.
+_UNSEEN = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")
 _IS_UNSPACED = re.compile(rf"[{_UNSPACED}]")
+# Two and more hiragana in a row are grammar as a rule; content is written in kanji and katakana.
+_ASKING = re.compile("|".join([*sorted(ASKING, key=len, reverse=True), "[\u3041-\u309f]{2,}"]))
 _SAMPLE = 20_000
 _stemmers = threading.local()
 
@@ -41,16 +45,13 @@ def read_question(text: str, language: str) -> list[str]:
 
     If all of them are stop words, they are all kept.
     """
-    tokens = list(_read_tokens(text))
-    stop = STOP_WORDS.get(language, frozenset())
-    kept = [word for word in tokens if word not in stop and word not in ASKING_PAIRS]
-    return list(dict.fromkeys(_stem(word, language) for word in kept or tokens))
+    kept = _read_content(text, language) or list(_read_tokens(text))
+    return list(dict.fromkeys(_stem(word, language) for word in kept))
 
 
 def count_content(text: str, language: str) -> int:
     """How many words of `text` are no stop words."""
-    stop = STOP_WORDS.get(language, frozenset())
-    return sum(word not in stop and word not in ASKING_PAIRS for word in _read_tokens(text))
+    return len(_read_content(text, language))
 
 
 def widen_question(message: str, earlier: Sequence[str], language: str) -> str:
@@ -75,16 +76,25 @@ def detect_language(text: str) -> str:
 
 
 def measure_words(text: str) -> float:
-    """How many words long `text` reads; a character of an unspaced script counts 0.6."""
-    unspaced = len(_IS_UNSPACED.findall(text)) if not text.isascii() else 0
-    if not unspaced:
-        return len(text.split())
-    return len(_IS_UNSPACED.sub("", text).split()) + 0.6 * unspaced
+    """How many words long `text` reads: a character of an unspaced script counts 0.6, and
+    a run of letters longer than any word (a gene, an address) one for every 20.
+    """
+    unspaced = 0 if text.isascii() else len(_IS_UNSPACED.findall(text))
+    spaced = _IS_UNSPACED.sub("", text) if unspaced else text
+    return max(len(spaced.split()), len(spaced) / 20) + 0.6 * unspaced
+
+
+def _read_content(text: str, language: str) -> list[str]:
+    """The tokens of `text` without stop words; where no spaces are, without what only asks."""
+    stop = STOP_WORDS.get(language, frozenset())
+    if not text.isascii():
+        text = _ASKING.sub(" ", text)
+    return [word for word in _read_tokens(text) if word not in stop]
 
 
 def _read_tokens(text: str) -> Iterator[str]:
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
+        text = unicodedata.normalize("NFKC", _UNSEEN.sub("", text))
     for found in _TOKEN.finditer(text.casefold()):
         token = found.group()
         if _IS_UNSPACED.match(token) and len(token) > 1:

@@ -48,7 +48,7 @@ _MAGIC = {
     b"\x7fELF": "a program",
     b"SQLite format 3": "a database",
 }
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\u200b\u2060\ufeff\ufffe\uffff]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\ufffe\uffff]")
 
 
 def guess_media_type(name: str) -> str:
@@ -104,4 +104,4 @@ def read_text(data: bytes) -> str:
     if "\x00" in text:
         raise DocumentUnreadable("The document holds zero bytes; it is not a text.")
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x0c", "\n\n")
-    return _CONTROL.sub("", text)
+    return _CONTROL.sub(" ", text)
