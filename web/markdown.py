@@ -89,7 +89,7 @@ def _write_link(
     env: object,
 ) -> str:
     # Inside a frame a followed link would replace the mentor.
-    tokens[place].attrSet("target", "_blank")
+    tokens[place].attrs = {"href": tokens[place].attrs["href"], "target": "_blank"}
     render: Callable[..., str] = self.renderToken  # type: ignore[attr-defined]
     return render(tokens, place, options, env)
 
