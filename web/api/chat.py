@@ -16,7 +16,7 @@ from mentorai.web.streams import collect_events, stream_events
 api = Resource("chat", "Ask the mentor.")
 
 STREAM = "text/event-stream"
-EXAMPLE = "What should I look for at low tide?"
+EXAMPLE = "What is a keystone species?"
 EVENTS = """\
 event: start
 data: {"session_id":"0f6c...","turn_id":"91ab..."}

@@ -1,6 +1,7 @@
 """/datasets: the course material."""
 
 import io
+import re
 from datetime import datetime
 from typing import Any, BinaryIO
 
@@ -19,6 +20,8 @@ from mentorai.web.auth import author, bound_mentor, get_engine
 
 api = Resource("datasets", "The course material that the mentor answers from.")
 
+FIRST = "first"
+PASSAGE_ID = re.compile("[0-9]{1,15}")
 MULTIPART = "multipart/form-data"
 EXAMPLE: dict[str, Any] = {
     "name": "Tides.md",
@@ -72,7 +75,7 @@ class DatasetPath(Shape):
 class PassagePath(DatasetPath):
     """Which passage of which document."""
 
-    passage_id: int = Field(ge=1, le=2**53, examples=[1])
+    passage_id: str = Field(max_length=20, description="An id, or `first`.", examples=[FIRST])
 
 
 class DatasetPage(Page):
@@ -200,15 +203,22 @@ def list_passages(path: DatasetPath, query: PageQuery) -> Response:
 
 @api.operation(
     "get",
-    "/datasets/<dataset_id>/passages/<int:passage_id>",
+    "/datasets/<dataset_id>/passages/<passage_id>",
     scope="datasets:read",
     summary="Read a passage",
     returns=PassageFacts,
 )
 def get_passage(path: PassagePath) -> Response:
     """One passage, as an answer cites it."""
-    passage = get_engine().datasets.get_passage(*bound_mentor(), path.passage_id)
-    if passage.document_id != _get(path.dataset_id).id:
+    datasets, where, found = get_engine().datasets, bound_mentor(), _get(path.dataset_id)
+    if path.passage_id == FIRST:
+        for first in datasets.list_passages(*where, found.id, page=1, page_size=1):
+            return reply(describe_passage(first))
+        raise NotFound
+    if not PASSAGE_ID.fullmatch(path.passage_id):
+        raise NotFound
+    passage = datasets.get_passage(*where, int(path.passage_id))
+    if passage.document_id != found.id:
         raise NotFound
     return reply(describe_passage(passage))
 

@@ -15,7 +15,12 @@ api = Resource("search", "Find passages in the course material.")
 class SearchQuery(Shape):
     """What to look for."""
 
-    q: str = Field(min_length=1, max_length=2_000, description="A question, in plain words.")
+    q: str = Field(
+        min_length=1,
+        max_length=2_000,
+        description="A question, in plain words.",
+        examples=["What is a keystone species?"],
+    )
     limit: int = Field(default=5, ge=1, le=50)
 
 

@@ -1,0 +1,161 @@
+import re
+
+import pytest
+from openapi_spec_validator import validate
+
+from mentorai.core.scopes import SCOPES
+from mentorai.web.api import RESOURCES
+from mentorai.web.api.resource import PREFIX
+
+
+@pytest.fixture
+def spec(client):
+    return client.get(f"{PREFIX}/openapi.json").json
+
+
+def operations(spec):
+    for path, item in spec["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
+
+
+def test_description_is_valid_openapi_3_1(spec):
+    assert spec["openapi"].startswith("3.1.")
+    validate(spec)
+
+
+def test_description_has_every_route_of_the_api(app, spec):
+    routes = {
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint.split(".")[0] in {module.api.name for module in RESOURCES}
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+
+    assert {(path, method) for path, method, _ in operations(spec)} == routes
+
+
+def test_short_paths_of_the_promise_exist(spec):
+    promised = {"key", "mentor", "chat", "datasets", "grades", "search", "quizzes", "sessions"}
+
+    assert {f"{PREFIX}/{path}" for path in promised} <= spec["paths"].keys()
+
+
+def test_both_ways_to_send_a_key_are_described(spec):
+    schemes = spec["components"]["securitySchemes"]
+
+    assert (schemes["KeyAuth"]["type"], schemes["KeyAuth"]["scheme"]) == ("http", "bearer")
+    assert (schemes["KeyHeader"]["in"], schemes["KeyHeader"]["name"]) == ("header", "X-API-Key")
+
+
+def test_every_operation_says_what_it_needs_and_gives(spec):
+    for path, method, operation in operations(spec):
+        place = f"{method} {path}"
+        assert operation["summary"], place
+        assert operation["description"], place
+        assert operation["tags"] != ["default"], place
+        assert {"KeyAuth", "KeyHeader"} == {name for way in operation["security"] for name in way}
+        scopes = {
+            scope for way in operation["security"] for needed in way.values() for scope in needed
+        }
+        assert scopes <= set(SCOPES), place
+        assert {"401", "403", "422"} <= operation["responses"].keys(), place
+
+
+def test_every_scope_opens_something(spec):
+    named = {
+        scope
+        for _, _, operation in operations(spec)
+        for way in operation["security"]
+        for needed in way.values()
+        for scope in needed
+    }
+
+    assert named == set(SCOPES)
+
+
+def test_every_failure_is_described_as_a_problem(spec):
+    for path, method, operation in operations(spec):
+        for status, response in operation["responses"].items():
+            if int(status) >= 400:
+                assert list(response["content"]) == ["application/problem+json"], (path, method)
+
+
+def test_names_of_operations_are_unique(spec):
+    names = [operation["operationId"] for _, _, operation in operations(spec)]
+
+    assert len(names) == len(set(names))
+
+
+def test_every_example_succeeds_as_it_stands(
+    api, spec, engine, mentor, dataset, quiz, grade, session
+):
+    list(engine.ask(session, "Where is the scar?"))
+    # Whatever deletes comes last.
+    order = sorted(operations(spec), key=lambda one: one[1] == "delete")
+
+    for path, method, operation in order:
+        address, query = _fill(path, operation.get("parameters", []))
+        body = _example_body(spec, operation)
+        answer = api.open(
+            address,
+            method=method.upper(),
+            query_string=query,
+            **({"json": body} if body is not None else {}),
+        )
+        assert answer.status_code < 300, f"{method} {path}: {answer.text}"
+
+
+def test_description_is_served_without_a_key_and_names_no_other_host(client):
+    answer = client.get(f"{PREFIX}/openapi.json")
+
+    assert answer.status_code == 200
+    assert set(re.findall(r"https?://[^\"/ ]+", answer.text)) <= {"http://localhost:8000"}
+
+
+def test_page_loads_nothing_from_elsewhere_and_no_inline_script(client):
+    answer = client.get(f"{PREFIX}/docs")
+
+    assert "http" not in answer.text
+    assert not re.search(r"<script(?![^>]*\ssrc=)", answer.text)
+    assert "style=" not in answer.text
+    policy = answer.headers["Content-Security-Policy"]
+    assert "script-src 'self';" in policy
+    assert "frame-ancestors 'none'" in policy
+
+
+def test_every_file_of_the_page_is_there(client):
+    page = client.get(f"{PREFIX}/docs").text
+
+    for address in re.findall(r"(?:src|href)=\"([^\"]+)\"", page):
+        with client.get(address) as answer:
+            assert (address, answer.status_code) == (address, 200)
+
+
+@pytest.mark.parametrize("name", ["", "nothing.js", "../__init__.py", "js/../../../__init__.py"])
+def test_other_files_are_not_given_away(client, name):
+    assert client.get(f"{PREFIX}/docs/{name}").status_code == 404
+
+
+def _fill(path: str, parameters: list[dict]) -> tuple[str, dict[str, object]]:
+    query = {}
+    for parameter in parameters:
+        schema = parameter["schema"]
+        examples = schema.get("examples") or (
+            [parameter["example"]] if "example" in parameter else []
+        )
+        if parameter["in"] == "path" and examples:
+            path = path.replace(f"{{{parameter['name']}}}", str(examples[0]))
+        elif parameter["in"] == "query" and parameter.get("required"):
+            query[parameter["name"]] = examples[0]
+    return path, query
+
+
+def _example_body(spec: dict, operation: dict) -> dict | None:
+    if "requestBody" not in operation:
+        return None
+    content = operation["requestBody"]["content"]["application/json"]
+    if "example" in content:
+        return content["example"]
+    name = content["schema"]["$ref"].rpartition("/")[2]
+    return spec["components"]["schemas"][name]["examples"][0]
