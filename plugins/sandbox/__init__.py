@@ -25,6 +25,6 @@ def recognise_platform(family_code: str) -> str | None:
 @hookimpl
 def commands() -> Sequence[Any]:
     """`mentorai sandbox serve` and `mentorai sandbox describe`."""
-    from mentorai.plugins.sandbox.commands import sandbox
+    from mentorai.plugins.sandbox.command_line import sandbox
 
     return [sandbox]

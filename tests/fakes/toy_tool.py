@@ -4,9 +4,11 @@ It shows the claims of a launch as JSON, answers content selections with `items`
 platform's services ask for.
 """
 
+import json
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,11 +16,23 @@ import requests
 from flask import Flask, redirect, render_template_string, request
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
+from joserfc.jws import serialize_compact
 from werkzeug.wrappers import Response
 
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim"
 DEEP_LINK = "https://purl.imsglobal.org/spec/lti-dl/claim"
 FORM = '<form method="post" action="{{ url }}"><input name="JWT" value="{{ token }}"></form>'
+
+
+@cache
+def _first_key() -> RSAKey:
+    # Making a key takes longer than most tests.
+    return _new_key()
+
+
+def _new_key() -> RSAKey:
+    parameters = {"kid": secrets.token_hex(4), "use": "sig"}
+    return RSAKey.generate_key(2048, parameters, private=True)
 
 
 class ToyTool:
@@ -27,13 +41,12 @@ class ToyTool:
     def __init__(self) -> None:
         self.description: Mapping[str, Any] = {}
         self.items: Sequence[Mapping[str, Any]] = []
-        self.rotate()
+        self.key = _first_key()
         self.app = self._build()
 
     def rotate(self) -> None:
         """Sign with another key, and publish only that one."""
-        kid = secrets.token_hex(4)
-        self.key = RSAKey.generate_key(2048, {"kid": kid, "use": "sig"}, private=True)
+        self.key = _new_key()
 
     def keyset(self) -> dict[str, Any]:
         return {"keys": [dict(self.key.as_dict(private=False))]}
@@ -42,7 +55,7 @@ class ToyTool:
         """A compact JWS over `claims`; `header` replaces parts of its header."""
         head = {"alg": "RS256", "kid": self.key.kid} | header
         head = {name: value for name, value in head.items() if value is not None}
-        return jwt.encode(head, dict(claims), self.key, algorithms=["RS256"])
+        return serialize_compact(head, json.dumps(claims), self.key, algorithms=["RS256"])
 
     def assertion(self, **changes: Any) -> str:
         """A client assertion for the token endpoint; None leaves a claim out."""
