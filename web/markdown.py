@@ -36,7 +36,7 @@ def to_html(text: str, citations: Mapping[int, str] | None = None) -> Markup:
         html,
         tags=TAGS,
         attributes={"a": {"href", "aria-label"}, "ol": {"start"}, "div": {"tabindex"}},
-        allowed_classes={"a": {"cite"}, "div": {"scrolls"}, "code": set()},
+        allowed_classes={"a": {"cite"}, "div": {"scrolls"}},
         tag_attribute_values={"a": {"target": {"_blank"}}},
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer nofollow",
