@@ -29,7 +29,7 @@ MOST_QUOTES = 3
 NEARBY_WEIGHT = 0.3
 PASSAGE_WEIGHT = 0.35
 KIND_WEIGHT = 0.12
-TASK_WEIGHT = -0.3
+TASK_WEIGHT = -0.8
 # A second or third sentence must be worth at least this share of the best one.
 WORTH_BESIDE_BEST = 0.5
 TOKEN_WORDS = 4
