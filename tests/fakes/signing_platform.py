@@ -149,10 +149,14 @@ class SigningPlatform:
     def token_requests(self) -> list[dict[str, str]]:
         """The forms that were sent to the token endpoint."""
         return [
-            dict(parse_qsl(call.request.body.decode()))
+            dict(parse_qsl(_text(call.request.body)))
             for call in self.wire.calls
             if call.request.url == self.token_url
         ]
+
+
+def _text(body: bytes | str) -> str:
+    return body.decode() if isinstance(body, bytes) else body
 
 
 def edit(claims: dict[str, Any], changes: dict[str, Any], prefix: str = CLAIM) -> dict[str, Any]:

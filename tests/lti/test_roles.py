@@ -1,0 +1,49 @@
+"""Roles: the context decides, institution roles never make staff."""
+
+import pytest
+
+from mentorai.core.values import Role
+from mentorai.lti.roles import TEST_USER, is_test_user, read_role
+
+V = "http://purl.imsglobal.org/vocab/lis/v2/"
+
+
+@pytest.mark.parametrize(
+    ("roles", "role"),
+    [
+        ([f"{V}membership#Administrator"], Role.ADMINISTRATOR),
+        ([f"{V}membership#ContentDeveloper"], Role.INSTRUCTOR),
+        ([f"{V}membership#Mentor"], Role.OTHER),
+        ([f"{V}membership/Mentor#Tutor"], Role.OTHER),
+        ([f"{V}membership#Instructor", f"{V}membership/Instructor#TeachingAssistant"],
+         Role.ASSISTANT),
+        ([f"{V}membership/Instructor#TeachingAssistantSection"], Role.ASSISTANT),
+        ([f"{V}membership/Instructor#Grader"], Role.ASSISTANT),
+        ([f"{V}membership/Instructor#PrimaryInstructor"], Role.INSTRUCTOR),
+        ([f"{V}membership/Instructor#Grader", f"{V}membership/Instructor#Lecturer"],
+         Role.INSTRUCTOR),
+        ([f"{V}membership/Learner#Instructor"], Role.LEARNER),
+        ([f"{V}membership#Learner", f"{V}membership#Instructor"], Role.INSTRUCTOR),
+        ([f"{V}membership#Member"], Role.OTHER),
+        ([f"{V}institution/person#Administrator"], Role.OTHER),
+        ([f"{V}institution/person#Faculty", f"{V}system/person#SysAdmin"], Role.OTHER),
+        ([f"{V}system/person#Administrator", f"{V}membership#Learner"], Role.LEARNER),
+        (["urn:lti:role:ims/lis/Learner"], Role.LEARNER),
+        (["urn:lti:role:ims/lis/Instructor/GuestInstructor"], Role.INSTRUCTOR),
+        (["urn:lti:role:ims/lis/TeachingAssistant"], Role.ASSISTANT),
+        (["urn:lti:instrole:ims/lis/Administrator"], Role.OTHER),
+        (["urn:lti:sysrole:ims/lis/SysAdmin"], Role.OTHER),
+        (["TeachingAssistant"], Role.ASSISTANT),
+        (["instructor"], Role.OTHER),
+        ([f"{V}membershipx#Instructor"], Role.OTHER),
+        ([f"https://evil.example.edu/?{V}membership#Instructor"], Role.OTHER),
+        ([], Role.OTHER),
+    ],
+)  # fmt: skip
+def test_role_is_read(roles: list[str], role: Role) -> None:
+    assert read_role(roles) is role
+
+
+def test_test_user_is_known() -> None:
+    assert is_test_user([TEST_USER, "Learner"])
+    assert not is_test_user(["Learner"])
