@@ -1,10 +1,13 @@
 """Where a score goes: the resource link's platform, and what the platform calls the person."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from mentorai.core.errors import NoLineItem, NotGradable
+from mentorai.core.line_items import line_items
+from mentorai.core.mentors import placements
 from mentorai.core.people import enrolments, identities, resource_links
 from mentorai.core.quizzes import quizzes
 from mentorai.core.values import GradePlace, GradeService, Platform, Role
@@ -63,7 +66,7 @@ def find_destination(
         lms_resource_link_id=link.lms_resource_link_id,
         title=_find_title(connection, quiz_id) or link.title,
         service=GradeService(
-            line_item_url=link.line_item_url,
+            line_item_url=_find_own_column(connection, link, quiz_id),
             line_items_url=link.line_items_url,
             scopes=frozenset(link.grade_scopes.split()),
         ),
@@ -71,6 +74,28 @@ def find_destination(
         score_maximum=maximum,
     )
     return Destination(place, subject)
+
+
+def _find_own_column(connection: Connection, link: Row[Any], quiz_id: str | None) -> str | None:
+    """The column that came with the link, unless it is another quiz's.
+
+    A link has one such column, and a page of a mentor may hold several quizzes: it is the one
+    of the quiz that was placed there, or else of the first that sent a score.
+    """
+    url: str | None = link.line_item_url
+    if url is None or quiz_id is None:
+        return url
+    placed = connection.execute(
+        select(placements.c.quiz_id).where(placements.c.resource_link_id == link.id)
+    ).scalar_one_or_none()
+    if placed is not None:
+        return url if placed == quiz_id else None
+    others = select(line_items.c.id).where(
+        line_items.c.resource_link_id == link.id,
+        line_items.c.url == url,
+        line_items.c.activity_id != quiz_id,
+    )
+    return url if connection.execute(others).first() is None else None
 
 
 def _is_staff(connection: Connection, context_id: str | None, person_id: str) -> bool:

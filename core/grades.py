@@ -247,5 +247,8 @@ def _check_reach(
     met = select(enrolments.c.id).where(
         enrolments.c.person_id == person_id, enrolments.c.context_id.in_(places)
     )
-    if connection.execute(met).first() is None:
+    graded = select(grades.c.id).where(
+        grades.c.person_id == person_id, grades.c.mentor_id == mentor_id
+    )
+    if connection.execute(met.union_all(graded)).first() is None:
         raise NotFound("There is no such person.")

@@ -51,8 +51,8 @@ class Gradebook:
         self.places.append(place)
         if self.column_faults:
             raise self.column_faults.pop(0)
-        number = len(self.places)
-        return LineItem(url=f"https://lms.example/items/{number}", label=place.title)
+        made = f"https://lms.example/items/{len(self.places)}"
+        return LineItem(url=place.service.line_item_url or made, label=place.title)
 
     @hookimpl
     def push_score(self, platform: Platform, line_item: LineItem, score: Score) -> Receipt:
@@ -93,7 +93,11 @@ def arrive(engine: Engine, organization: Organization, mentor: Mentor) -> Arrive
     """Launch from the course as `subject`; the session that opens."""
 
     def launch(
-        subject: str | None = "s-1", role: Role = Role.LEARNER, link: str | None = "link-1"
+        subject: str | None = "s-1",
+        role: Role = Role.LEARNER,
+        link: str | None = "link-1",
+        column: str | None = None,
+        custom: dict[str, str] | None = None,
     ) -> Session:
         return engine.admit(
             Launch(
@@ -110,7 +114,8 @@ def arrive(engine: Engine, organization: Organization, mentor: Mentor) -> Arrive
                 name=f"Person {subject}",
                 context=Context("course-1", "TP1", "Tide pools"),
                 resource_link=ResourceLink(link, "Week 1") if link else None,
-                grade_service=GradeService(line_items_url="https://lms.example/items"),
+                grade_service=GradeService(column, "https://lms.example/items"),
+                custom=custom or {},
             )
         )
 

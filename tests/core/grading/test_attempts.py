@@ -350,3 +350,32 @@ def test_attempts_at_a_quiz_are_listed(course, quiz, engine, arrive):
     mine = engine.quizzes.list_attempts(*course.mentor, quiz.id, person_id=course.session.person_id)
 
     assert (len(every), len(mine)) == (2, 1)
+
+
+def test_each_quiz_of_a_page_has_a_column_of_its_own(course, engine, gradebook, arrive):
+    session = arrive(column="https://lms.example/items/own")
+    first, second = course.add_quiz(), course.add_quiz(title="Week 2")
+
+    for quiz in (first, second):
+        course.submit(course.start(quiz, session), RIGHT)
+        engine.outbox.deliver_due()
+
+    urls = [place.service.line_item_url for place in gradebook.places]
+    assert urls == ["https://lms.example/items/own", None]
+    assert len(gradebook.scores) == 2
+
+
+def test_column_of_a_link_is_for_the_quiz_that_was_placed_there(
+    course, engine, gradebook, arrive, mentor
+):
+    placed, other = course.add_quiz(), course.add_quiz(title="Week 2")
+    session = arrive(
+        column="https://lms.example/items/own", custom={"mentor": mentor.slug, "quiz": placed.id}
+    )
+
+    for quiz in (other, placed):
+        course.submit(course.start(quiz, session), RIGHT)
+        engine.outbox.deliver_due()
+
+    urls = {place.activity_id: place.service.line_item_url for place in gradebook.places}
+    assert urls == {placed.id: "https://lms.example/items/own", other.id: None}
