@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -193,37 +194,39 @@ class Chat:
         finally:
             self._give_slot()
 
-    def _ask_model(self, request: TurnRequest) -> Iterator[Event]:
+    def _ask_model(self, request: TurnRequest) -> Generator[Event, None, None]:
         yield from self._engine.plugins.ask_first("complete_turn", request=request) or ()
 
     def _relay(
-        self, writing: _Writing, events: Iterator[Event]
+        self, writing: _Writing, events: Generator[Event, None, None]
     ) -> Generator[Event, None, MentorAIError | None]:
         """Pass events on and keep what they bring; gives what broke it off, or None."""
-        events = iter(events)
-        while True:
-            try:
-                event = next(events, None)
-            except MentorAIError as error:
-                return error
-            except Exception as error:
-                log.error("model_failed", reason=type(error).__name__)
-                return ModelError(BROKE_OFF)
-            match event:
-                case TokenEvent():
-                    writing.reply += event.text
-                    if len(writing.reply) > REPLY_CHARACTERS:
-                        return ModelReplyInvalid("The answer grew too long.")
-                    self._keep(writing)
-                    yield event
-                case SourcesEvent():
-                    writing.citations = _check_citations(writing.request, event.citations)
-                    yield SourcesEvent(writing.citations)
-                case ErrorEvent():
-                    return _Broken(event)
-                case DoneEvent() | None:
-                    writing.usage = dict(event.usage) if event else {}
-                    return None if writing.reply else ModelReplyInvalid("The model said nothing.")
+        with closing(events):
+            while True:
+                try:
+                    event = next(events, None)
+                except MentorAIError as error:
+                    return error
+                except Exception as error:
+                    log.error("model_failed", reason=type(error).__name__)
+                    return ModelError(BROKE_OFF)
+                match event:
+                    case TokenEvent(text=""):
+                        continue
+                    case TokenEvent():
+                        writing.reply += event.text
+                        if len(writing.reply) > REPLY_CHARACTERS:
+                            return ModelReplyInvalid("The answer grew too long.")
+                        self._keep(writing)
+                        yield event
+                    case SourcesEvent():
+                        writing.citations = _check_citations(writing.request, event.citations)
+                        yield SourcesEvent(writing.citations)
+                    case ErrorEvent():
+                        return _Broken(event)
+                    case DoneEvent() | None:
+                        writing.usage = dict(event.usage) if event else {}
+                        return None if writing.reply else ModelReplyInvalid("It said nothing.")
 
     def _keep(self, writing: _Writing) -> None:
         """Keep the growing reply about once a second, for a page that is loaded anew."""

@@ -10,7 +10,7 @@ becomes markup when the reply is shown.
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 from mentorai.core.sentences import find_sentences
@@ -95,7 +95,7 @@ class _Sentence:
     nearby: frozenset[str]
 
 
-def quote(request: TurnRequest) -> Iterator[Event]:
+def quote(request: TurnRequest) -> Generator[Event, None, None]:
     """Answer with up to three sentences of the passages, each with its citation.
 
     A weak match says so and offers the closest section; no passages at all, nothing but that.
