@@ -1,0 +1,178 @@
+"""The documents say what is so: every hook, setting, error code and command is in them."""
+
+import ast
+import inspect
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from mentorai.core import errors, hookimpl, hookspecs, values
+from mentorai.core.errors import MentorAIError
+from mentorai.core.plugin_manager import Plugins
+from mentorai.core.scopes import PROVISIONING_SCOPES, SCOPES
+from mentorai.core.settings import Settings
+from mentorai.web.commands import BUILT_IN
+from mentorai.web.errors import CODES, STATUSES
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+UNASKED = "Nothing in the toolkit asks this hook yet."
+
+
+def _read_signatures() -> dict[str, str]:
+    """Each hook's name and its signature as its author wrote it."""
+    found = {}
+    for node in ast.parse(inspect.getsource(hookspecs)).body:
+        if isinstance(node, ast.FunctionDef):
+            assert node.returns is not None
+            arguments = ", ".join(
+                f"{argument.arg}: {ast.unparse(argument.annotation)}"
+                for argument in node.args.args
+                if argument.annotation
+            )
+            text = f"{node.name}({arguments}) -> {ast.unparse(node.returns)}"
+            found[node.name] = text.replace("'", "")
+    return found
+
+
+SIGNATURES = _read_signatures()
+HOOKS_PAGE = (DOCS / "hooks.md").read_text("utf-8")
+CODES_OF_OURS = {
+    kind.code: kind
+    for kind in vars(errors).values()
+    if inspect.isclass(kind) and issubclass(kind, MentorAIError)
+}
+
+
+def _part(hook: str) -> str:
+    """What docs/hooks.md says of a hook."""
+    begin = HOOKS_PAGE.index(f"### `{hook}(")
+    return re.split(r"^#{2,3} ", HOOKS_PAGE[begin + 4 :], flags=re.MULTILINE)[0]
+
+
+def test_headings_of_hooks_are_their_exact_signatures() -> None:
+    headings = re.findall(r"^### `(.+)`$", HOOKS_PAGE, re.MULTILINE)
+
+    assert headings == list(SIGNATURES.values())
+
+
+@pytest.mark.parametrize("hook", SIGNATURES)
+def test_every_argument_of_a_hook_is_explained(hook: str) -> None:
+    explained = re.findall(r"^- `(\w+)`: ", _part(hook), re.MULTILINE)
+
+    assert explained == list(inspect.signature(getattr(hookspecs, hook)).parameters)
+
+
+@pytest.mark.parametrize("hook", SIGNATURES)
+def test_example_of_a_hook_is_a_plugin(hook: str) -> None:
+    example = re.findall(r"```python\n(.+?)```", _part(hook), re.DOTALL)[0]
+    names = {**vars(values), **vars(errors), "hookimpl": hookimpl}
+    module = ModuleType(f"example_{hook}")
+    vars(module).update({k: v for k, v in names.items() if not k.startswith("__")})
+
+    exec(compile(example, f"docs/hooks.md: {hook}", "exec"), vars(module))
+
+    plugins = Plugins()
+    plugins.add(module, "example")
+    plugins.check()
+    assert plugins.hooks_of("example") == [hook]
+
+
+def _asked_hooks() -> set[str]:
+    """The hooks that some code of ours asks, tells or collects."""
+    found: set[str] = set()
+    for folder in ("core", "lti", "plugins", "web"):
+        for path in (ROOT / folder).rglob("*.py"):
+            calls = r"(?:ask_first|ask_all|judge|tell|_call)\(\s*(?:\w+, )?\"(\w+)\""
+            found |= set(re.findall(calls, path.read_text("utf-8")))
+    return found
+
+
+@pytest.mark.parametrize("hook", SIGNATURES)
+def test_hook_that_nobody_asks_yet_says_so(hook: str) -> None:
+    assert (UNASKED in _part(hook)) == (hook not in _asked_hooks())
+
+
+@pytest.mark.parametrize("hook", SIGNATURES)
+def test_every_hook_that_is_asked_is_tested(hook: str) -> None:
+    if UNASKED in _part(hook):
+        pytest.skip("nothing asks it yet")
+    implemented = rf"@hookimpl\s+def {hook}\("
+    tests = [p.read_text("utf-8") for p in (ROOT / "tests").rglob("test_*.py")]
+
+    assert any(re.search(implemented, text) for text in tests)
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_documented(name: str) -> None:
+    field = Settings.model_fields[name]
+    row = _row("settings.md", name)
+
+    assert row[3] == field.description
+    if isinstance(field.default, int) and not isinstance(field.default, bool):
+        assert row[2] == f"`{field.default}`"
+
+
+def test_no_setting_is_documented_that_does_not_exist() -> None:
+    documented = re.findall(r"^\| `(\w+)` \|", (DOCS / "settings.md").read_text("utf-8"), re.M)
+
+    assert documented == list(Settings.model_fields)
+
+
+@pytest.mark.parametrize("code", CODES_OF_OURS)
+def test_every_error_code_is_documented(code: str) -> None:
+    kinds = [kind for kind in STATUSES if kind.code == code]
+    row = _row("errors.md", code)
+
+    assert int(row[1]) in {STATUSES[kind] for kind in kinds}
+    assert row[2] in {(kind.__doc__ or "").strip().splitlines()[0] for kind in kinds}
+    assert (row[3] == "yes") == kinds[0].retryable
+    assert row[4]
+
+
+@pytest.mark.parametrize("code", sorted(set(CODES.values()) | {"csrf_failed", "internal_error"}))
+def test_every_code_of_http_is_documented(code: str) -> None:
+    assert _row("errors.md", code)
+
+
+@pytest.mark.parametrize("scope", [*SCOPES, *PROVISIONING_SCOPES])
+def test_every_scope_is_documented(scope: str) -> None:
+    assert f"`{scope}`" in (DOCS / "api.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_every_command_is_documented(name: str) -> None:
+    assert f"`mentorai {name}" in (DOCS / "operations.md").read_text("utf-8")
+
+
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
+
+    local = [link for link in links if not re.match(r"https?:", link)]
+    assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_in_documents_can_be_read(page: Path) -> None:
+    for example in re.findall(r"```python\n(.+?)```", page.read_text("utf-8"), re.DOTALL):
+        ast.parse(example)
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    linked = (ROOT / "README.md").read_text("utf-8")
+
+    assert [page.name for page in DOCS.glob("*.md") if f"docs/{page.name}" not in linked] == []
+
+
+def _row(page: str, name: str) -> list[str]:
+    for line in (DOCS / page).read_text("utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split(" | ")]
+        if cells[0].strip("| ") == f"`{name}`":
+            return [cell.strip("| ") for cell in cells]
+    pytest.fail(f"docs/{page} has no row for {name}")
