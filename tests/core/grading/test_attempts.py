@@ -5,10 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from mentorai.core.attempts import question_views
 from mentorai.core.engine import Engine
 from mentorai.core.errors import Conflict, InputRejected, NotFound
+from mentorai.core.people import people
 from mentorai.core.quizzes import Quiz
 from mentorai.core.values import Role, Session
 
@@ -166,8 +168,8 @@ def test_nothing_is_kept_when_the_grade_cannot_be_taken(course, quiz, engine, st
     attempt = course.start(quiz)
     other = engine.organizations.put("other", "Other")
     with engine.database.write() as connection:
-        connection.exec_driver_sql(
-            "UPDATE people SET organization_id = ? WHERE id = ?", (other.id, student.person_id)
+        connection.execute(
+            update(people).where(people.c.id == student.person_id).values(organization_id=other.id)
         )
 
     with pytest.raises(NotFound):
