@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    bindparam,
     func,
     insert,
     or_,
@@ -29,6 +30,7 @@ from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import Conflict, InputRejected, NotFound
 from mentorai.core.identifiers import new_id, to_slug
+from mentorai.core.people import resource_links
 from mentorai.core.values import Launch, MentorRef
 
 NAME_LENGTH = 100
@@ -238,9 +240,8 @@ class Mentors:
         self, connection: Connection, launch: Launch, resource_link_id: str, ref: MentorRef
     ) -> None:
         """Remember who answers in a resource link."""
-        row = connection.execute(
-            select(placements).where(placements.c.resource_link_id == resource_link_id)
-        ).one_or_none()
+        key = {"resource_link_id": resource_link_id}
+        row = connection.execute(_FIND_PLACED, key).one_or_none()
         if row is None:
             connection.execute(
                 insert(placements).values(
@@ -261,22 +262,31 @@ class Mentors:
 
     def find_placement(self, launch: Launch) -> MentorRef | None:
         """Who was placed in the launch's resource link before."""
-        from mentorai.core.people import resource_links
-
         if launch.resource_link is None:
             return None
-        query = (
-            select(placements.c.mentor_id, placements.c.quiz_id)
-            .join(resource_links, resource_links.c.id == placements.c.resource_link_id)
-            .where(
-                resource_links.c.registration_id == launch.registration_id,
-                resource_links.c.deployment_id == launch.deployment_id,
-                resource_links.c.lms_resource_link_id == launch.resource_link.lms_id,
-            )
-        )
+        key = {
+            "registration_id": launch.registration_id,
+            "deployment_id": launch.deployment_id,
+            "lms_resource_link_id": launch.resource_link.lms_id,
+        }
         with self._database.read() as connection:
-            row = connection.execute(query).one_or_none()
+            row = connection.execute(_FIND_PLACEMENT, key).one_or_none()
         return MentorRef(row.mentor_id, row.quiz_id) if row else None
+
+
+# Asked at every launch, and so made once: making a query costs more than running it.
+_FIND_PLACED = select(placements).where(
+    placements.c.resource_link_id == bindparam("resource_link_id")
+)
+_FIND_PLACEMENT = (
+    select(placements.c.mentor_id, placements.c.quiz_id)
+    .join(resource_links, resource_links.c.id == placements.c.resource_link_id)
+    .where(
+        resource_links.c.registration_id == bindparam("registration_id"),
+        resource_links.c.deployment_id == bindparam("deployment_id"),
+        resource_links.c.lms_resource_link_id == bindparam("lms_resource_link_id"),
+    )
+)
 
 
 def _select() -> Any:

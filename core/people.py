@@ -5,16 +5,18 @@ the authority is the registration, for campus sign-on the provider.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import (
     Column,
     Connection,
     ForeignKey,
+    Select,
     String,
     Table,
     Text,
     UniqueConstraint,
-    and_,
+    bindparam,
     insert,
     select,
     update,
@@ -132,13 +134,12 @@ class People:
         row = (
             launch.subject
             and connection.execute(
-                select(people)
-                .join(identities, identities.c.person_id == people.c.id)
-                .where(
-                    identities.c.organization_id == launch.organization_id,
-                    identities.c.authority == f"lti:{launch.registration_id}",
-                    identities.c.subject == launch.subject,
-                )
+                _FIND_PERSON,
+                {
+                    "organization_id": launch.organization_id,
+                    "authority": f"lti:{launch.registration_id}",
+                    "subject": launch.subject,
+                },
             ).one_or_none()
         )
         if not row:
@@ -150,6 +151,23 @@ class People:
                 update(people).where(people.c.id == row.id).values(name=name, email=email)
             )
         return Person(row.id, name, email)
+
+
+def _finder(table: Table, *names: str) -> Select[Any]:
+    """The query for one row by these columns, made once: making it costs more than running it."""
+    return select(table).where(*(table.c[name] == bindparam(name) for name in names))
+
+
+_FIND_PERSON = (
+    select(people)
+    .join(identities, identities.c.person_id == people.c.id)
+    .where(*(identities.c[n] == bindparam(n) for n in ("organization_id", "authority", "subject")))
+)
+_FIND_CONTEXT = _finder(contexts, "registration_id", "lms_context_id")
+_FIND_RESOURCE_LINK = _finder(
+    resource_links, "registration_id", "deployment_id", "lms_resource_link_id"
+)
+_FIND_ENROLMENT = _finder(enrolments, "context_id", "person_id")
 
 
 def _add_person(connection: Connection, launch: Launch) -> Person:
@@ -182,6 +200,7 @@ def _put_context(connection: Connection, launch: Launch) -> str | None:
     return _put_row(
         connection,
         contexts,
+        _FIND_CONTEXT,
         {
             "registration_id": launch.registration_id,
             "lms_context_id": launch.context.lms_id,
@@ -204,6 +223,7 @@ def _put_resource_link(
     return _put_row(
         connection,
         resource_links,
+        _FIND_RESOURCE_LINK,
         {
             "registration_id": launch.registration_id,
             "deployment_id": launch.deployment_id,
@@ -225,8 +245,7 @@ def _put_resource_link(
 
 def _put_enrolment(connection: Connection, launch: Launch, context_id: str, person_id: str) -> None:
     key = {"context_id": context_id, "person_id": person_id}
-    where = and_(*(enrolments.c[name] == value for name, value in key.items()))
-    row = connection.execute(select(enrolments).where(where)).one_or_none()
+    row = connection.execute(_FIND_ENROLMENT, key).one_or_none()
     if row is None:
         values = {"id": new_id(), "organization_id": launch.organization_id}
         connection.execute(
@@ -234,16 +253,21 @@ def _put_enrolment(connection: Connection, launch: Launch, context_id: str, pers
         )
     elif row.role != launch.role.value:
         connection.execute(
-            update(enrolments).where(where).values(role=launch.role.value, updated_at=now())
+            update(enrolments)
+            .where(enrolments.c.id == row.id)
+            .values(role=launch.role.value, updated_at=now())
         )
 
 
 def _put_row(
-    connection: Connection, table: Table, key: dict[str, str], facts: dict[str, str | None]
+    connection: Connection,
+    table: Table,
+    find: Select[Any],
+    key: dict[str, str],
+    facts: dict[str, str | None],
 ) -> str:
     """The id of the row with this key, made or mended."""
-    where = and_(*(table.c[name] == value for name, value in key.items()))
-    row = connection.execute(select(table).where(where)).one_or_none()
+    row = connection.execute(find, key).one_or_none()
     if row is None:
         made = new_id()
         connection.execute(insert(table).values(id=made, created_at=now(), **key, **facts))

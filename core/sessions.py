@@ -63,6 +63,9 @@ handoffs = Table(
 )
 
 
+_OPEN = insert(sessions)
+
+
 class Sessions:
     """The sessions of every organization."""
 
@@ -113,7 +116,7 @@ class Sessions:
             "binding_hash": _digest(binding) if binding else "",
             "created_at": now(),
         }
-        connection.execute(insert(sessions).values(row))
+        connection.execute(_OPEN, row)
         return session
 
     def check(self, session_id: str, binding: str) -> Session:
