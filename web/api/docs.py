@@ -1,6 +1,7 @@
 """The API's own description and the page on which it is tried; nothing comes from outside."""
 
 from importlib.resources import files
+from typing import Any
 
 from flask import Response, jsonify, render_template, send_from_directory
 from flask_openapi.models.info import Info
@@ -14,9 +15,9 @@ from mentorai.web.api.shapes import Problem
 
 ASSETS = str(files("flask_openapi_swagger") / "templates" / "swagger")
 FILES = ("js/swagger-ui-bundle.js", "css/swagger-ui.css")
-# Swagger UI draws with style attributes and inline pictures; scripts come from files only.
+# Swagger UI's style sheet has its pictures inside.
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
@@ -58,13 +59,24 @@ def register_docs(app: OpenAPI) -> None:
     """Serve the description, the page and its files."""
 
     def read_openapi() -> Response:
-        response = jsonify(app.api_doc)
+        response = jsonify(_fill_in(app.api_doc))
         response.headers["Cache-Control"] = "no-cache"
         return response
 
     app.add_url_rule(f"{PREFIX}/openapi.json", "api_description", read_openapi)
     app.add_url_rule(f"{PREFIX}/docs", "api_docs", _show_docs)
     app.add_url_rule(f"{PREFIX}/docs/<path:name>", "api_docs_file", _send_file)
+
+
+def _fill_in(description: dict[str, Any]) -> dict[str, Any]:
+    """Give what an operation cannot do without its first example, which the page then fills in."""
+    for item in description["paths"].values():
+        for operation in item.values():
+            for parameter in operation.get("parameters", ()):
+                examples = parameter["schema"].get("examples")
+                if parameter.get("required") and examples:
+                    parameter["example"] = examples[0]
+    return description
 
 
 def _show_docs() -> Response:

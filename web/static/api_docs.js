@@ -13,5 +13,13 @@ window.ui = SwaggerUIBundle({
   docExpansion: "list",
   defaultModelsExpandDepth: 0,
   requestSnippetsEnabled: true,
+  // Shown and sent in the form that people know, also when they pasted it with its prefix.
+  requestInterceptor: (request) => {
+    const sent = request.headers.Authorization;
+    if (sent) {
+      request.headers.Authorization = `Api-Token ${sent.trim().split(/\s+/).pop()}`;
+    }
+    return request;
+  },
   presets: [SwaggerUIBundle.presets.apis],
 });

@@ -1,0 +1,167 @@
+"""The journey of the product's page: paste the key, Authorize, Close, Execute, read the JSON."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from werkzeug.serving import make_server
+
+from mentorai.core.engine import Engine
+from mentorai.core.mentors import Mentor
+from mentorai.core.scopes import SCOPES
+from mentorai.web.app import create_app
+
+playwright = pytest.importorskip("playwright.sync_api")
+
+CHROMIUM = Path("/usr/bin/chromium")
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not installed here")
+
+
+@pytest.fixture
+def address(engine: Engine) -> Iterator[str]:
+    """Where the application is served."""
+    server = make_server("127.0.0.1", 0, create_app(engine), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def key(engine: Engine, mentor: Mentor) -> str:
+    return engine.keys.issue(
+        mentor.organization_id,
+        mentor.id,
+        name="LMS\u2011integration\u2011Aug 2025",
+        scopes=list(SCOPES),
+        expires_at=None,
+        author="test",
+    ).text
+
+
+class Watch:
+    """What a page did that it should not do."""
+
+    def __init__(self, page, address: str) -> None:
+        self.complaints: list[str] = []
+        self.strangers: list[str] = []
+        self._address = address
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", self._see)
+
+    def _hear(self, message) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def _see(self, request) -> None:
+        if not request.url.startswith((self._address, "data:", "blob:")):
+            self.strangers.append(request.url)
+
+
+@pytest.fixture
+def page(address: str) -> Iterator[object]:
+    """The interactive page, open in a browser and drawn. `page.watch` saw all it did."""
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1200, "height": 900})
+        page.set_default_timeout(20_000)
+        page.watch = Watch(page, address)
+        page.goto(f"{address}/api/v1/docs")
+        page.wait_for_selector(".opblock")
+        yield page
+        browser.close()
+
+
+def authorize(page, text: str) -> None:
+    page.get_by_role("button", name="Authorize").click()
+    page.locator(".modal-ux input").first.fill(text)
+    page.locator(".modal-ux").get_by_role("button", name="Apply credentials").first.click()
+    page.locator(".modal-ux").get_by_role("button", name="Close").first.click()
+
+
+def execute(page, operation: str):
+    """Open an operation, send it as it stands, and give where its answer is shown."""
+    block = page.locator(f"[id$=-{operation}]")
+    block.locator(".opblock-summary").click()
+    block.get_by_role("button", name="Execute").click()
+    answer = block.locator(".live-responses-table")
+    answer.wait_for()
+    return answer
+
+
+def status_of(answer) -> str:
+    return answer.locator("tbody .response-col_status").inner_text().split()[0]
+
+
+def test_key_is_pasted_and_every_call_is_answered(page, key):
+    authorize(page, key)
+
+    answer = execute(page, "read_key")
+
+    assert status_of(answer) == "200"
+    assert '"name": "LMS\u2011integration\u2011Aug 2025"' in answer.inner_text()
+
+
+@pytest.mark.parametrize("prefix", ["Api-Token ", "Bearer "])
+def test_key_is_understood_with_its_prefix_too(page, key, prefix):
+    authorize(page, prefix + key)
+
+    assert status_of(execute(page, "read_key")) == "200"
+
+
+def test_example_is_filled_in_and_succeeds(page, engine, key, mentor, tmp_path):
+    text = tmp_path / "Tides.md"
+    text.write_text("# Keystones\n\nA keystone species holds its whole community together.\n")
+    with text.open("rb") as stream:
+        engine.datasets.add(mentor.organization_id, mentor.id, "Tides.md", "text/markdown", stream)
+    authorize(page, key)
+
+    asked = execute(page, "ask")
+    read = execute(page, "get_dataset")
+
+    assert status_of(asked) == "200"
+    assert "holds its whole community together" in asked.inner_text()
+    assert status_of(read) == "200"
+    assert '"name": "Tides.md"' in read.inner_text()
+
+
+def test_call_without_a_key_says_what_is_missing(page):
+    answer = execute(page, "read_key")
+
+    assert status_of(answer) == "401"
+    assert "key_missing" in answer.inner_text()
+
+
+def test_snippet_shows_the_key_as_people_know_it(page, key):
+    authorize(page, key)
+    execute(page, "read_key")
+
+    snippet = page.locator(".curl").first.inner_text()
+
+    assert f"Authorization: Api-Token {key}" in " ".join(snippet.split())
+
+
+def test_page_breaks_no_rule_and_asks_nobody_else(page, key):
+    authorize(page, key)
+    execute(page, "list_datasets")
+
+    assert page.watch.complaints == []
+    assert page.watch.strangers == []
+
+
+def test_key_is_forgotten_when_the_page_is_loaded_again(page, key):
+    authorize(page, key)
+    page.reload()
+    page.wait_for_selector(".opblock")
+
+    kept = page.evaluate(
+        "JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])"
+    )
+
+    assert key not in kept
+    assert status_of(execute(page, "read_key")) == "401"
