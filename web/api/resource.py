@@ -1,6 +1,7 @@
 """A resource: operations that each name the scope a key needs, described in OpenAPI."""
 
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from flask import Response, current_app, request
@@ -17,20 +18,20 @@ from mentorai.web.auth import admit_key, find_caller
 PREFIX = "/api/v1"
 View = Callable[..., Any]
 
+# Status -> the code that is usual with it, and when it comes.
 PROBLEMS = {
-    400: "The request could not be understood.",
-    401: "No key, or one that is unknown, expired or inactive.",
-    403: "The key lacks the scope.",
-    404: "There is no such thing in the key's mentor.",
-    405: "This address does not take this method.",
-    409: "It clashes with what is there.",
-    412: "It was changed since the state that If-Match names.",
-    413: "Larger than what is taken here.",
-    415: "This kind of content is not taken here.",
-    422: "Some of what was sent is not right; see `errors`.",
-    500: "Something went wrong here; it was noted.",
-    502: "The language model did not answer as it should.",
-    503: "Busy; try again after Retry-After seconds.",
+    400: ("bad_request", "The request could not be understood."),
+    401: ("key_invalid", "No key, or one that is unknown, expired or inactive."),
+    403: ("scope_missing", "The key lacks the scope."),
+    404: ("not_found", "There is no such thing in the key's mentor."),
+    409: ("conflict", "It clashes with what is there."),
+    412: ("precondition_failed", "It was changed since the state that If-Match names."),
+    413: ("too_large", "Larger than what is taken here."),
+    415: ("media_type_unsupported", "This kind of content is not taken here."),
+    422: ("validation_failed", "Some of what was sent is not right; see `errors`."),
+    500: ("internal_error", "Something went wrong here; it was noted."),
+    502: ("model_error", "The language model did not answer as it should."),
+    503: ("busy", "Busy; try again after Retry-After seconds."),
 }
 ALWAYS = (400, 401, 403, 404, 422, 500)
 WITH_BODY = (409, 412, 413, 415)
@@ -102,9 +103,18 @@ class Resource(APIBlueprint):
 
 
 def _problem(status: int) -> dict[str, Any]:
+    code, sentence = PROBLEMS[status]
+    example = {
+        "type": f"urn:mentorai:error:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": sentence,
+        "code": code,
+        "request_id": "6f1c0b7a9d3e4f52a1b8c7d6",
+    }
     schema = {"$ref": "#/components/schemas/Problem"}
-    content = {"application/problem+json": {"schema": schema}}
-    return {"description": PROBLEMS[status], "content": content}
+    content = {"application/problem+json": {"schema": schema, "example": example}}
+    return {"description": sentence, "content": content}
 
 
 def _describe(view: View, scope: str | None) -> str:

@@ -17,21 +17,6 @@ class Shape(BaseModel):
 class Problem(BaseModel):
     """Why a call failed (RFC 9457)."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "type": "urn:mentorai:error:scope_missing",
-                    "title": "Forbidden",
-                    "status": 403,
-                    "detail": "This API key lacks the scope grades:read.",
-                    "code": "scope_missing",
-                    "request_id": "6f1c0b7a9d3e4f52a1b8c7d6",
-                }
-            ]
-        }
-    )
-
     type: str = Field(description="A URN that ends in the code.")
     title: str = Field(description="The status in words.")
     status: int
