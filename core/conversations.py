@@ -32,7 +32,7 @@ from sqlalchemy import (
 from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import InputRejected, NotFound
-from mentorai.core.identifiers import new_id
+from mentorai.core.identifiers import is_id, new_id
 from mentorai.core.mentors import mentors
 from mentorai.core.values import Citation, Turn
 
@@ -299,7 +299,9 @@ def _get(
     query = _select(organization_id, mentor_id, person_id).where(
         conversations.c.id == conversation_id
     )
-    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    if lock:
+        query = query.with_for_update()
+    row = connection.execute(query).one_or_none() if is_id(conversation_id) else None
     if row is None:
         raise NotFound("There is no such conversation.")
     return _conversation(row)

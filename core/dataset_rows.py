@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 from mentorai.core.database import Instant, metadata
 from mentorai.core.errors import NotFound
+from mentorai.core.identifiers import is_id
 from mentorai.core.values import Passage
 
 TrainingStatus = Literal["pending", "training", "trained", "failed"]
@@ -146,13 +147,12 @@ def get_dataset_row(
     connection: Connection, organization_id: str, mentor_id: str, dataset_id: str
 ) -> Row[Any]:
     """The row of one dataset. Raises NotFound."""
-    row = connection.execute(
-        select(datasets).where(
-            datasets.c.organization_id == organization_id,
-            datasets.c.mentor_id == mentor_id,
-            datasets.c.id == dataset_id,
-        )
-    ).one_or_none()
+    query = select(datasets).where(
+        datasets.c.organization_id == organization_id,
+        datasets.c.mentor_id == mentor_id,
+        datasets.c.id == dataset_id,
+    )
+    row = connection.execute(query).one_or_none() if is_id(dataset_id) else None
     if row is None:
         raise NotFound("There is no such document.")
     return row

@@ -4,10 +4,19 @@ import re
 import unicodedata
 import uuid
 
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
 
 def new_id() -> str:
     """A fresh identifier: a random UUID, 36 characters."""
     return str(uuid.uuid4())
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` has the form of an identifier: whatever else a caller sends, zero bytes and
+    half characters among it, names nothing here and need not reach the database.
+    """
+    return _ID.fullmatch(text) is not None
 
 
 def to_slug(name: str) -> str:

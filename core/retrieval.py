@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from mentorai.core.database import Database
 from mentorai.core.dataset_rows import as_passage, datasets, passages, select_passages
+from mentorai.core.identifiers import is_id
 from mentorai.core.index import check_fts5, create_index, drop_index, find_entries, read_counts
 from mentorai.core.scoring import Candidate, Query, score, weigh
 from mentorai.core.values import Passage
@@ -59,14 +60,17 @@ class Retrieval:
         Passage.matched is the share of the question's weight that the passage covers.
         """
         limit = min(max(limit, 1), MOST_PASSAGES)
+        wanted = [document_id for document_id in document_ids if is_id(document_id)]
+        if not is_id(mentor_id) or (document_ids and not wanted):
+            return []
         with self._database.read() as connection:
             material = _read_material(connection, mentor_id)
             queries, known = _read_queries(connection, mentor_id, question, material)
             if not known:
                 return []
-            entries = find_entries(connection, mentor_id, known, document_ids, limit)
+            entries = find_entries(connection, mentor_id, known, wanted, limit)
             rows = _read_rows(
-                connection, mentor_id, [entry.passage_id for entry in entries], document_ids
+                connection, mentor_id, [entry.passage_id for entry in entries], wanted
             )
         fallback = queries[material.languages[0]]
         candidates = [

@@ -1,9 +1,10 @@
 """How often search finds the right place, and how long it takes, on real texts.
 
-    python tests/bench/retrieval.py [microbiology|xquad|quotes|weak ...]
+    python tests/bench/retrieval.py [microbiology|xquad|quotes|weak ...] [postgresql+psycopg://...]
 
-Reads ../shared/data beside the project: a textbook with its review questions, and XQuAD.
-Everything goes through the public doors: Datasets.add and Retrieval.search.
+On SQLite unless an empty PostgreSQL database is named. Reads ../shared/data beside the project:
+a textbook with its review questions, and XQuAD. Everything goes through the public doors:
+Datasets.add and Retrieval.search.
 """
 
 import io
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mentorai.core.engine import Engine
+from mentorai.core.identifiers import new_id
 from mentorai.core.mentors import Mentor
 from mentorai.core.quoting import quote
 from mentorai.core.retrieval import WEAK_BELOW
@@ -37,9 +39,11 @@ def main(chosen: Sequence[str]) -> None:
         "quotes": measure_quotes,
         "weak": measure_weak,
     }
-    for name in chosen or parts:
+    url = next((word for word in chosen if "://" in word), "")
+    for name in [word for word in chosen if word in parts] or parts:
         with tempfile.TemporaryDirectory() as folder:
-            engine = Engine.open(Settings(data_dir=Path(folder)), plugins=[])
+            settings = Settings(data_dir=Path(folder), database_url=url, log_level="error")
+            engine = Engine.open(settings, plugins=[])
             parts[name](engine)
             engine.close()
 
@@ -111,7 +115,7 @@ def measure_weak(engine: Engine) -> None:
 
 
 def add_book(engine: Engine) -> tuple[Mentor, float]:
-    mentor = engine.mentors.add(engine.organizations.get().id, "Microbiology")
+    mentor = engine.mentors.add(engine.organizations.get().id, "Microbiology", slug=new_id())
     begin = time.perf_counter()
     add_book_to(engine, mentor)
     return mentor, time.perf_counter() - begin
@@ -125,7 +129,7 @@ def add_book_to(engine: Engine, mentor: Mentor) -> None:
 
 def add_xquad(engine: Engine, language: str) -> tuple[Mentor, list[tuple[str, str, list[str]]]]:
     """A mentor with one document a paragraph; questions with their document and answers."""
-    mentor = engine.mentors.add(engine.organizations.get().id, f"XQuAD {language}")
+    mentor = engine.mentors.add(engine.organizations.get().id, f"XQuAD {language}", slug=new_id())
     questions = []
     for a, article in enumerate(read_xquad(language)):
         for p, paragraph in enumerate(article["paragraphs"]):

@@ -192,7 +192,7 @@ def test_another_mentors_conversation_is_not_there(ask, engine: Engine, mentor: 
     other = engine.mentors.add(mentor.organization_id, "Dunes")
     theirs = engine.conversations.open(other.organization_id, other.id).id
 
-    for conversation_id in (theirs, "no such conversation"):
+    for conversation_id in (theirs, "no such conversation", "\ud800", "\x00"):
         with pytest.raises(NotFound):
             ask(conversation_id=conversation_id)
 

@@ -319,6 +319,12 @@ def test_passage_with_an_impossible_id_is_not_there(
         engine.datasets.get_passage(mentor.organization_id, mentor.id, passage_id)
 
 
+@pytest.mark.parametrize("strange", ["", "\ud800", "\x00", "' OR 1=1 --"])
+def test_document_with_a_strange_id_is_not_there(engine: Engine, mentor: Mentor, strange: str):
+    with pytest.raises(NotFound):
+        engine.datasets.get(mentor.organization_id, mentor.id, strange)
+
+
 def test_document_of_no_mentor_is_refused(engine: Engine, mentor: Mentor):
     with pytest.raises(NotFound):
         engine.datasets.add("elsewhere", mentor.id, "a.md", "", io.BytesIO(b"Waves."))

@@ -204,6 +204,12 @@ def test_search_stays_in_the_documents_it_is_told(engine: Engine, mentor: Mentor
     assert names("no such document") == set()
 
 
+@pytest.mark.parametrize("strange", ["", "\ud800", "\x00", "' OR 1=1 --", "x" * 10_000])
+def test_strange_ids_name_nothing(engine: Engine, shore: Mentor, strange: str):
+    assert engine.retrieval.search(strange, "crab") == []
+    assert engine.retrieval.search(shore.id, "crab", document_ids=[strange]) == []
+
+
 def test_search_never_finds_another_mentors_passages(engine: Engine, mentor: Mentor):
     chance = random.Random(20261123)
     vocabulary = ["crab", "kelp", "limpet", "salt", "tide", "stone", "algae", "shell"]
