@@ -5,9 +5,9 @@ from typing import Any
 
 from mentorai.core import hookimpl
 from mentorai.core.values import PlatformProfile
+from mentorai.plugins.sandbox.school import FAMILY_CODE
 
 FAMILY = "sandbox"
-FAMILY_CODE = "mentorai-sandbox"
 
 
 @hookimpl

@@ -44,15 +44,7 @@ def where(view: View) -> View:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Keep gradebook, keys and added items in this file; otherwise they end with it.",
 )
-@click.option("--parent-pid", type=int, help="Stop when this process is no longer the parent.")
-def serve(
-    host: str,
-    port: int,
-    base_url: str,
-    tool_url: str,
-    state: Path | None,
-    parent_pid: int | None,
-) -> None:
+def serve(host: str, port: int, base_url: str, tool_url: str, state: Path | None) -> None:
     """Run the sandbox LMS until it is stopped."""
     from mentorai.plugins.sandbox.platform import Options
     from mentorai.plugins.sandbox.server import run
@@ -60,7 +52,7 @@ def serve(
     base_url = _origin(base_url or f"http://{host}:{port}", "--base-url")
     options = Options(base_url, _origin(tool_url, "--tool-url"), state_path=state)
     try:
-        run(options, host, port, parent_pid=parent_pid)
+        run(options, host, port)
     except OSError as error:
         what = error.filename or f"Port {port} on {host}"
         reason = f"{what} cannot be used ({error.strerror}); choose another."

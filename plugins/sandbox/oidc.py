@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any
 
+from mentorai.core.clock import now
 from mentorai.plugins.sandbox.faults import Fault
 from mentorai.plugins.sandbox.platform import SandboxPlatform
-from mentorai.plugins.sandbox.school import COLLEGE, FAMILY, ROLES, Course, Item, Person
+from mentorai.plugins.sandbox.school import COLLEGE, FAMILY_CODE, ROLES, Course, Item, Person
 from mentorai.plugins.sandbox.wire import Refused
 
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim"
@@ -71,7 +72,7 @@ class Launches:
         platform = self._platform
         # Real hints hold quotes and braces, and must come back byte for byte.
         hint = json.dumps({"launch": secrets.token_urlsafe(18)}, separators=(",", ":"))
-        begun = Begun(hint, person, course, item, platform.now(), return_url, data)
+        begun = Begun(hint, person, course, item, now(), return_url, data)
         with self._lock:
             self._forget_old()
             self._begun[hint] = begun
@@ -118,8 +119,7 @@ class Launches:
             return self._begun.pop(asked.get("lti_message_hint", ""), None)
 
     def _forget_old(self) -> None:
-        oldest = self._platform.now() - LAUNCH_LIFETIME
-        # A clock that was set back must not keep launches for ever, nor one set forth end them.
+        oldest = now() - LAUNCH_LIFETIME
         for hint in [h for h, begun in self._begun.items() if begun.at < oldest]:
             del self._begun[hint]
 
@@ -154,7 +154,7 @@ def read_claims(platform: SandboxPlatform, begun: Begun) -> dict[str, Any]:
         f"{CLAIM}/tool_platform": {
             "guid": options.base_url,
             "name": COLLEGE,
-            "product_family_code": FAMILY,
+            "product_family_code": FAMILY_CODE,
             "version": "1",
         },
         f"{CLAIM}/launch_presentation": {

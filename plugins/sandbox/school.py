@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 MATERIAL = Path(__file__).parent / "course"
 NAMESPACE = UUID("5b8f5c52-6d0e-4c8f-9a55-0b1d7e1d9c11")
 COLLEGE = "Harbour College"
-FAMILY = "mentorai-sandbox"
+FAMILY_CODE = "mentorai-sandbox"
 
 Kind = Literal["student", "instructor", "assistant", "it"]
 MEMBERSHIP = "http://purl.imsglobal.org/vocab/lis/v2/membership"
@@ -192,8 +192,8 @@ def read_mentors() -> list[dict[str, Any]]:
 def _read_mentor(slug: str) -> dict[str, Any]:
     mentor: dict[str, Any] = json.loads((MATERIAL / f"{slug}.json").read_text(encoding="utf-8"))
     mentor["documents"] = [
-        {"name": name, "path": str(MATERIAL / name), "media_type": "text/markdown"}
-        for name in mentor["documents"]
+        {"name": f"Reading {n}", "path": str(MATERIAL / file), "media_type": "text/markdown"}
+        for n, file in enumerate(mentor["documents"], 1)
     ]
     mentor["quizzes"] = [
         {

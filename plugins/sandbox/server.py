@@ -1,19 +1,14 @@
 """The sandbox on a port of its own, served by threads of this process."""
 
-import os
 import signal
 import socket
 import threading
-import time
-from collections.abc import Callable
 from types import FrameType
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from mentorai.plugins.sandbox.platform import Options
 from mentorai.plugins.sandbox.routes import create_platform
-
-LOOK_SECONDS = 1.0
 
 
 class QuietHandler(WSGIRequestHandler):
@@ -38,8 +33,8 @@ def open_server(options: Options, host: str, port: int) -> BaseWSGIServer:
         )
 
 
-def run(options: Options, host: str, port: int, *, parent_pid: int | None = None) -> None:
-    """Serve until SIGTERM or SIGINT, or until `parent_pid` is no longer the parent."""
+def run(options: Options, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT."""
     server = open_server(options, host, port)
 
     def stop(_number: int = 0, _frame: FrameType | None = None) -> None:
@@ -48,15 +43,7 @@ def run(options: Options, host: str, port: int, *, parent_pid: int | None = None
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    if parent_pid is not None:
-        threading.Thread(target=_watch, args=(parent_pid, stop), daemon=True).start()
     try:
         server.serve_forever(poll_interval=0.1)
     finally:
         server.server_close()
-
-
-def _watch(parent_pid: int, stop: Callable[[], None]) -> None:
-    while os.getppid() == parent_pid:
-        time.sleep(LOOK_SECONDS)
-    stop()

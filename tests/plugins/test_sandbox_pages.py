@@ -194,9 +194,9 @@ def test_plugin_knows_its_own_launches_only() -> None:
 
 
 def test_material_is_all_there_and_all_used() -> None:
-    named = {document["name"] for mentor in read_mentors() for document in mentor["documents"]}
+    named = {document["path"] for mentor in read_mentors() for document in mentor["documents"]}
 
-    assert named == {path.name for path in MATERIAL.glob("*.md")}
+    assert named == {str(path) for path in MATERIAL.glob("*.md")}
 
 
 def test_quizzes_fit_the_tool_and_cover_every_kind() -> None:
