@@ -4,7 +4,7 @@ The order is the point: signature, claims, then the ticket, so that nothing a st
 uses up anything. Source: LTI Security Framework 1.0, section 5.1.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pylti1p3.exception import LtiException
@@ -63,10 +63,10 @@ class FinishedLaunch:
     deep_linking: DeepLinkingSettings | None = None
 
 
-def finish_launch(tool: Tool, form: Mapping[str, str], binding: str | None) -> FinishedLaunch:
+def finish_launch(tool: Tool, form: Mapping[str, str], bindings: Sequence[str]) -> FinishedLaunch:
     """Check what the platform posted, and take its ticket.
 
-    form: state and id_token, or error. binding: what the browser showed, None if nothing.
+    form: state and id_token, or error. bindings: what the browser showed, if anything.
     Raises LaunchRejected of every kind, and nothing else.
     """
     if form.get("error"):
@@ -84,7 +84,9 @@ def finish_launch(tool: Tool, form: Mapping[str, str], binding: str | None) -> F
     settings = read_settings(claims) if launch.message_type == DEEP_LINKING else None
     if settings is None:
         _ask_library(claims, launch)
-    ticket = tool.tickets.take(state, nonce=nonce, registration_id=registration.id, binding=binding)
+    ticket = tool.tickets.take(
+        state, nonce=nonce, registration_id=registration.id, bindings=bindings
+    )
     if ticket.deployment_id not in (None, launch.deployment_id):
         sentence = "The launch ends in another deployment than it began in (lti_deployment_id)."
         raise UnknownDeployment(sentence, clause=f"{CORE}4.1.2 (lti_deployment_id)")

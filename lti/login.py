@@ -46,17 +46,19 @@ def build_auth_url(
     bare = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
     login = _Login(_Params(params), _OneRegistration(registration, bare), ticket)
     try:
-        built = urlsplit(str(login.get_redirect_object(launch_url)))
+        built = str(login.get_redirect_object(launch_url))
     except (OIDCException, LtiException) as error:
         raise LaunchRejected(clause=CLAUSE) from error
-    ours = parse_qsl(built.query, keep_blank_values=True)
+    if not parts.query:
+        return built
+    ours = parse_qsl(urlsplit(built).query, keep_blank_values=True)
     names = {name for name, _ in ours}
     theirs = [
         (name, value)
         for name, value in parse_qsl(parts.query, keep_blank_values=True)
         if name not in names
     ]
-    query = urlencode([*theirs, *ours]) if theirs else built.query
+    query = urlencode([*theirs, *ours])
     return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
 
 

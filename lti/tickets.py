@@ -8,8 +8,10 @@ import hashlib
 import secrets
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import (
     Column,
@@ -62,6 +64,7 @@ class TakenTicket:
     bound: bool
 
 
+_ISSUE = insert(tickets)
 _MOMENT = bindparam("moment", type_=Instant)
 _TAKE = (
     update(tickets)
@@ -75,7 +78,7 @@ _TAKE = (
     .values(taken_at=_MOMENT)
     .returning(tickets.c.deployment_id)
 )
-_TAKE_BOUND = _TAKE.where(tickets.c.binding_hash == bindparam("binding"))
+_TAKE_BOUND = _TAKE.where(tickets.c.binding_hash.in_(bindparam("bindings", expanding=True)))
 
 
 class Tickets:
@@ -94,7 +97,7 @@ class Tickets:
             if self._is_time_to_sweep():
                 connection.execute(delete(tickets).where(tickets.c.expires_at < moment))
             connection.execute(
-                insert(tickets),
+                _ISSUE,
                 {
                     "state_hash": _hash(ticket.state),
                     "nonce_hash": _hash(ticket.nonce),
@@ -107,25 +110,25 @@ class Tickets:
         return ticket
 
     def take(
-        self, state: str, *, nonce: str, registration_id: str, binding: str | None
+        self, state: str, *, nonce: str, registration_id: str, bindings: Sequence[str]
     ) -> TakenTicket:
         """Take the ticket, once: of any number of attempts at the same time one succeeds.
 
-        binding: what the browser showed; None if it showed nothing at all, which leaves the
-        launch unbound. A ticket that is refused is not used up.
+        bindings: what the browser showed, one of which must fit; none at all leaves the launch
+        unbound. A ticket that is refused is not used up.
         Raises NonceReused if it was taken; StateMismatch if state, nonce, registration and
         browser do not belong together, or it began too long ago.
         """
         moment = now()
-        facts = {
+        facts: dict[str, Any] = {
             "state": _hash(state),
             "nonce": _hash(nonce),
             "registration": registration_id,
             "moment": moment,
         }
         take = _TAKE
-        if binding:
-            take, facts = _TAKE_BOUND, facts | {"binding": _hash(binding)}
+        if bindings:
+            take, facts = _TAKE_BOUND, facts | {"bindings": [_hash(each) for each in bindings]}
         with self._database.write() as connection:
             row = connection.execute(take, facts).first()
             if row is None:
@@ -133,7 +136,7 @@ class Tickets:
                     select(tickets).where(tickets.c.state_hash == facts["state"])
                 ).first()
         if row is not None:
-            return TakenTicket(row.deployment_id, bound=bool(binding))
+            return TakenTicket(row.deployment_id, bound=bool(bindings))
         if kept is not None and kept.taken_at is not None:
             raise NonceReused(clause=CLAUSE)
         raise StateMismatch(_explain(kept.expires_at if kept else None, moment), clause=CLAUSE)

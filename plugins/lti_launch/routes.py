@@ -1,5 +1,6 @@
 """The addresses under /lti/: login, launch, our public keys, and the way on without cookies."""
 
+import hashlib
 import secrets
 from collections.abc import Callable
 from functools import wraps
@@ -23,6 +24,9 @@ from mentorai.plugins.lti_launch.picker import list_offers, read_choice
 Answer = str | Response | AnyResponse
 KEYSET_SECONDS = 300
 FORM_BYTES = 200_000
+APART = "__Host-mentorai-login-"
+APART_SECONDS = 600
+LOGINS = 20
 log = structlog.get_logger(__name__)
 
 
@@ -62,8 +66,12 @@ class LaunchPages:
         """Send the browser on to the platform that began this launch."""
         request.max_content_length = FORM_BYTES
         params = request.form if request.method == "POST" else request.args
-        url = begin_login(self._tool, params.to_dict(), put_binding())
-        return redirect(url, 303)
+        is_new = not find_binding()
+        binding = put_binding()
+        answer = redirect(begin_login(self._tool, params.to_dict(), binding), 303)
+        if is_new:
+            _keep_apart(answer, binding)
+        return answer
 
     def launch(self) -> Answer:
         """Let the person in, or offer the way on if the browser kept no cookie in the frame."""
@@ -71,15 +79,12 @@ class LaunchPages:
             # Platforms look at a link without launching it when a teacher saves it.
             return render_template("lti_launch/closed.html")
         request.max_content_length = FORM_BYTES
-        binding = find_binding()
-        finished = finish_launch(self._tool, request.form.to_dict(), binding or None)
+        finished = finish_launch(self._tool, request.form.to_dict(), find_bindings())
+        binding = put_binding() if finished.bound else ""
         if finished.deep_linking is not None:
             return self._pick(finished, finished.deep_linking, binding)
-        session = self._engine.admit(
-            finished.launch,
-            way="cookie" if finished.bound else "new_tab",
-            binding=binding if finished.bound else "",
-        )
+        way = "cookie" if finished.bound else "new_tab"
+        session = self._engine.admit(finished.launch, way=way, binding=binding)
         if finished.bound:
             return redirect(find_start(session), 303)
         code = self._engine.sessions.issue_handoff(session.id)
@@ -162,6 +167,26 @@ def put_binding() -> str:
     if not browser.get("browser"):
         browser["browser"] = secrets.token_hex(32)
     return find_binding()
+
+
+def find_bindings() -> list[str]:
+    """All that this browser shows: its binding, and those of logins that it began at once."""
+    apart = [value for name, value in request.cookies.items() if name.startswith(APART)]
+    return [binding for binding in (find_binding(), *apart[:LOGINS]) if binding]
+
+
+def _keep_apart(answer: AnyResponse, binding: str) -> None:
+    # A page may frame two launches in a browser that has no cookie yet. Each login then makes
+    # a binding of its own, and the last one's cookie is all that the browser would keep.
+    answer.set_cookie(
+        APART + hashlib.sha256(binding.encode()).hexdigest()[:16],
+        binding,
+        max_age=APART_SECONDS,
+        secure=True,
+        httponly=True,
+        samesite="None",
+        partitioned=True,
+    )
 
 
 def find_start(session: Session) -> str:

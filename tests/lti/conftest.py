@@ -80,7 +80,7 @@ class Launcher:
         self, asked: dict[str, str], token: str, binding: str | None = BINDING
     ) -> FinishedLaunch:
         form = {"state": asked["state"], "id_token": token}
-        return finish_launch(self.tool, form, binding)
+        return finish_launch(self.tool, form, [binding] if binding else [])
 
     def launch(self, *, header: dict[str, Any] | None = None, **changes: Any) -> FinishedLaunch:
         """A whole launch of a learner with changed claims."""

@@ -269,7 +269,7 @@ def test_launch_that_the_platform_declined_is_explained(
     form = {"error": error, "error_description": "<b>secret</b>", "state": "x"}
 
     with pytest.raises(PlatformDeclined, match=says) as caught:
-        finish_launch(launcher.tool, form, None)
+        finish_launch(launcher.tool, form, [])
     assert "<" not in caught.value.message
 
 

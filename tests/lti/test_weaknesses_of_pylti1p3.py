@@ -334,7 +334,7 @@ def test_platforms_error_is_explained_where_the_library_misses_a_token(
     with pytest.raises(LtiException, match="id_token"):
         bare.finish(asked, "")
     with pytest.raises(LaunchRejected, match="sign in"):
-        finish_launch(launcher.tool, form, None)
+        finish_launch(launcher.tool, form, [])
 
 
 @pytest.mark.parametrize(

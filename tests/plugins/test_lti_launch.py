@@ -87,7 +87,7 @@ class Browser:
         self.app = create_app(engine)
         self.client = self.app.test_client()
 
-    def login(self, method: str = "POST") -> dict[str, str]:
+    def login(self, method: str = "POST", client: FlaskClient | None = None) -> dict[str, str]:
         """Begin a launch; what the platform gets asked."""
         params = {
             "iss": self.platform.issuer,
@@ -96,7 +96,7 @@ class Browser:
             "target_link_uri": self.platform.public_url,
         }
         where = {"query_string": params} if method == "GET" else {"data": params}
-        answer = self.client.open("/lti/login", method=method, **where)
+        answer = (client or self.client).open("/lti/login", method=method, **where)
         assert answer.status_code == 303
         asked: dict[str, str] = fake.read_query(answer.location)
         return asked
@@ -136,6 +136,22 @@ def test_login_gives_a_partitioned_cookie_and_goes_on(browser: Browser, method: 
     assert cookie is not None
     assert cookie.secure
     assert cookie.http_only
+
+
+@pytest.mark.usefixtures("mentor")
+def test_two_launches_at_once_in_a_new_browser_both_arrive(browser: Browser) -> None:
+    first, second = browser.app.test_client(), browser.app.test_client()
+    asked = [browser.login(client=client) for client in (first, second)]
+    # The browser sent both logins before it had a cookie, and keeps what came last.
+    for client in (first, second):
+        for cookie in client._cookies.values():
+            browser.client.set_cookie(cookie.key, cookie.value, secure=True)
+
+    answers = [browser.post(each, browser.platform.claims) for each in asked]
+
+    assert [answer.status_code for answer in answers] == [303, 303]
+    for answer in answers:
+        assert browser.client.get(answer.location).status_code == 200
 
 
 def test_learner_lands_in_the_mentor(browser: Browser, mentor: Mentor, engine: Engine) -> None:
