@@ -6,12 +6,21 @@ from typing import Any
 
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
+from itsdangerous import URLSafeTimedSerializer
 from werkzeug.test import TestResponse
 
 from mentorai.core.clock import now
 from mentorai.core.engine import Engine
 from mentorai.core.mentors import Mentor
-from mentorai.core.values import Context, GradeService, Launch, ResourceLink, Role, Session
+from mentorai.core.values import (
+    Context,
+    GradeService,
+    Launch,
+    MentorRef,
+    ResourceLink,
+    Role,
+    Session,
+)
 
 BINDING = "b" * 64
 ADDRESS = "http://localhost"
@@ -49,6 +58,10 @@ def open_session(
     )
     with engine.database.write() as connection:
         arrival = engine.people.put_arrival(connection, launch)
+        assert arrival.resource_link_id
+        engine.mentors.place(
+            connection, launch, arrival.resource_link_id, MentorRef(mentor.id, quiz_id)
+        )
         return engine.sessions.open(
             connection,
             organization_id=mentor.organization_id,
@@ -79,10 +92,10 @@ class Visitor:
 
     def __init__(self, app: Flask, binding: str = BINDING) -> None:
         self.client = app.test_client()
-        self.token = ""
-        if binding:
-            value = sign_cookie(app, {"browser": binding})
-            self.client.set_cookie("__Host-mentorai", value, domain="localhost")
+        seed = "f" * 40
+        self.token = URLSafeTimedSerializer(app.secret_key, salt="wtf-csrf-token").dumps(seed)
+        facts = {"csrf_token": seed} | ({"browser": binding} if binding else {})
+        self.client.set_cookie("__Host-mentorai", sign_cookie(app, facts), domain="localhost")
 
     def get(self, path: str, **options: Any) -> TestResponse:
         """Open a page."""

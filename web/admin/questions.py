@@ -173,16 +173,15 @@ def _read_question(question_id: str) -> dict[str, Any]:
 
 
 def _read_choice() -> dict[str, Any]:
-    ticked = [int(place) for place in request.form.getlist("right") if place.isdecimal()]
+    ticked = _read_ticks()
     # Without a tick: a place that is no option, so that the answer is found wanting.
     answer = ticked[0] if ticked else -1
     return {"options": _read_options(), "answer": answer}
 
 
 def _read_choices() -> dict[str, Any]:
-    ticked = [int(place) for place in request.form.getlist("right") if place.isdecimal()]
     scoring = request.form.get("scoring", "partial")
-    return {"options": _read_options(), "answer": ticked, "scoring": scoring}
+    return {"options": _read_options(), "answer": _read_ticks(), "scoring": scoring}
 
 
 def _read_true_false() -> dict[str, Any]:
@@ -202,6 +201,11 @@ def _read_number() -> dict[str, Any]:
 def _read_text() -> dict[str, Any]:
     lines = request.form.get("accepted", "").splitlines()
     return {"answer": [line.strip() for line in lines if line.strip()]}
+
+
+def _read_ticks() -> list[int]:
+    ticked = request.form.getlist("right")[:MOST_ROWS]
+    return [int(place) for place in ticked if place.isdecimal() and len(place) < 4]
 
 
 def _read_options() -> list[str]:
