@@ -99,19 +99,27 @@ class Launches:
             raise Refused(400, "No tool with this client_id is registered here.")
         if asked.get("redirect_uri") != redirect_url:
             raise Refused(400, "This redirect_uri is not registered for the tool.")
-        error = (fault.error, "The sandbox was told to.") if fault else _find_error(asked)
-        begun = None if error else self._take(asked)
-        if error is None and begun is None:
-            error = ("invalid_request", "lti_message_hint is unknown, used, or too old.")
-        elif begun is not None and asked.get("login_hint") != begun.person.sub:
-            error = ("access_denied", "login_hint names another person.")
         state = {"state": asked["state"]} if "state" in asked else {}
-        if error or begun is None:
-            code, description = error or ("server_error", "")
-            fields = {"error": code, "error_description": description}
-            return Form(redirect_url, fields | state)
-        token = {"id_token": self._sign(begun, asked["nonce"])}
+        found = self._judge(asked, fault)
+        if not isinstance(found, Begun):
+            code, description = found
+            return Form(redirect_url, {"error": code, "error_description": description} | state)
+        token = {"id_token": self._sign(found, asked["nonce"])}
         return Form(redirect_url, token | state, whole_window=platform.behaviour.lose_cookies)
+
+    def _judge(self, asked: Mapping[str, str], fault: Fault | None) -> Begun | tuple[str, str]:
+        """The launch that is asked about, or an OAuth error and a sentence."""
+        if fault:
+            return fault.error, "The sandbox was told to."
+        wrong = _find_error(asked)
+        if wrong:
+            return wrong
+        begun = self._take(asked)
+        if begun is None:
+            return "invalid_request", "lti_message_hint is unknown, used, or too old."
+        if asked.get("login_hint") != begun.person.sub:
+            return "access_denied", "login_hint names another person."
+        return begun
 
     def _take(self, asked: Mapping[str, str]) -> Begun | None:
         with self._lock:
