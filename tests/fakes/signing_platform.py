@@ -1,7 +1,4 @@
-"""A platform at the wire: signs real tokens with a real key, and answers by `responses`.
-
-Loaded by path (tests are no package): see tests/lti/conftest.py.
-"""
+"""A platform at the wire: signs real tokens with a real key, and answers by `responses`."""
 
 import json
 import time

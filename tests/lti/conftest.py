@@ -1,10 +1,6 @@
 """A tool with one registered platform, and the platform at the other end of the wire."""
 
-import importlib.util
-import sys
 from collections.abc import Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -16,22 +12,9 @@ from mentorai.lti.launch import FinishedLaunch, finish_launch
 from mentorai.lti.login import begin_login
 from mentorai.lti.registrations import Registration
 from mentorai.lti.tool import Tool
+from tests.fakes.signing_platform import SigningPlatform, read_query
 
 BINDING = "b" * 64
-
-
-def load_fake(name: str) -> ModuleType:
-    path = Path(__file__).parents[1] / "fakes" / f"{name}.py"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
-fake = load_fake("signing_platform")
 
 
 @pytest.fixture
@@ -47,7 +30,7 @@ def tool(engine: Engine) -> Tool:
 
 @pytest.fixture
 def platform(wire: responses.RequestsMock, tool: Tool) -> Any:
-    platform = fake.SigningPlatform(wire, tool.settings.public_url)
+    platform = SigningPlatform(wire, tool.settings.public_url)
     platform.publish()
     return platform
 
@@ -73,7 +56,7 @@ class Launcher:
             "target_link_uri": self.tool.launch_url,
         }
         url = begin_login(self.tool, given | params, binding)
-        found: dict[str, str] = fake.read_query(url)
+        found: dict[str, str] = read_query(url)
         return found
 
     def finish(

@@ -1,11 +1,8 @@
 """The addresses under /lti/, through the whole application, with the platform at the wire."""
 
-import importlib.util
 import json
 import re
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,23 +21,10 @@ from mentorai.lti.registrations import Registration
 from mentorai.lti.tool import Tool
 from mentorai.plugins import lti_launch
 from mentorai.web.app import create_app
+from tests.fakes.signing_platform import SigningPlatform, read_query
 
 DL = "https://purl.imsglobal.org/spec/lti-dl/claim/"
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
-
-
-def load_fake(name: str) -> Any:
-    path = Path(__file__).parents[1] / "fakes" / f"{name}.py"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
-fake = load_fake("signing_platform")
 
 
 class Policy:
@@ -68,7 +52,7 @@ def engine(settings: Settings, policy: Policy) -> Iterator[Engine]:
 @pytest.fixture
 def platform(engine: Engine) -> Iterator[Any]:
     with responses.RequestsMock(assert_all_requests_are_fired=False) as wire:
-        platform = fake.SigningPlatform(wire, engine.settings.public_url)
+        platform = SigningPlatform(wire, engine.settings.public_url)
         platform.publish()
         yield platform
 
@@ -98,7 +82,7 @@ class Browser:
         where = {"query_string": params} if method == "GET" else {"data": params}
         answer = (client or self.client).open("/lti/login", method=method, **where)
         assert answer.status_code == 303
-        asked: dict[str, str] = fake.read_query(answer.location)
+        asked: dict[str, str] = read_query(answer.location)
         return asked
 
     def launch(self, client: FlaskClient | None = None, **changes: Any) -> Any:
