@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from uuid import UUID
 
 import structlog
 from flask import Blueprint, Response, g, jsonify, redirect, render_template, request
@@ -47,10 +48,10 @@ def make_routes(engine: Engine) -> Blueprint:
     routes.add_url_rule("/lti/jwks.json", "keyset", pages.keyset)
     routes.add_url_rule("/lti/continue", "continue", _logged(pages.go_on))
     routes.add_url_rule(
-        "/lti/deep-linking/<request_id>", "picker", _logged(picker.show), methods=["GET"]
+        "/lti/deep-linking/<uuid:request_id>", "picker", _logged(picker.show), methods=["GET"]
     )
     routes.add_url_rule(
-        "/lti/deep-linking/<request_id>", "pick", _logged(picker.answer), methods=["POST"]
+        "/lti/deep-linking/<uuid:request_id>", "pick", _logged(picker.answer), methods=["POST"]
     )
     return routes
 
@@ -131,26 +132,26 @@ class PickerPages:
         self._engine = engine
         self._tool = engine.room(Tool)
 
-    def show(self, request_id: str) -> Answer:
+    def show(self, request_id: UUID) -> Answer:
         """The mentors of the organization and their published quizzes."""
-        asked = self._tool.deep_linking_requests.check(request_id, find_binding())
+        asked = self._tool.deep_linking_requests.check(str(request_id), find_binding())
         return render_template(
             "lti_launch/picker.html",
             offers=list_offers(self._engine, asked.organization_id),
             several=asked.settings.accept_multiple,
         )
 
-    def answer(self, request_id: str) -> Answer:
+    def answer(self, request_id: UUID) -> Answer:
         """The signed answer, in a form that the browser brings to the platform."""
         kept = self._tool.deep_linking_requests
-        asked = kept.check(request_id, find_binding())
+        asked = kept.check(str(request_id), find_binding())
         registration = self._tool.registrations.get(asked.organization_id, asked.registration_id)
         if not registration.is_active:
             raise UnknownRegistration("Launches from this LMS are switched off here.")
         offers = list_offers(self._engine, asked.organization_id)
         items = read_choice(offers, request.form.getlist("choice"), self._tool.launch_url)
         jwt = sign_answer(self._tool.tool_keys, registration, asked, items)
-        kept.close(request_id)
+        kept.close(asked.id)
         g.form_targets = [find_origin(asked.settings.return_url)]
         return render_template(
             "lti_launch/answer.html", return_url=asked.settings.return_url, jwt=jwt

@@ -492,3 +492,8 @@ def test_launch_tells_the_other_plugins(browser: Browser, engine: Engine, mentor
 
     assert [(launch.family_code, launch.subject) for launch in told] == [("moodle", "6")]
     assert json.dumps(told[0].custom) == '{"chapter": "3"}'
+
+
+@pytest.mark.parametrize("name", ["%00", "x", "../admin", "0" * 300])
+def test_picker_of_a_name_that_is_none_is_not_found(browser: Browser, name: str) -> None:
+    assert browser.client.get(f"/lti/deep-linking/{name}").status_code == 404
