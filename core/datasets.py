@@ -144,6 +144,7 @@ class Datasets:
     def delete(self, organization_id: str, mentor_id: str, dataset_id: str) -> None:
         """Remove a document and its passages. Raises NotFound."""
         with self._database.write() as connection:
+            _check_mentor(connection, organization_id, mentor_id, lock=True)
             get_dataset_row(connection, organization_id, mentor_id, dataset_id)
             replace_entries(
                 connection, mentor_id, dataset_id, read_passage_ids(connection, dataset_id), ()
@@ -230,8 +231,8 @@ class Datasets:
 def _keep(
     connection: Connection, organization_id: str, mentor_id: str, read: _Read, author: str
 ) -> Dataset:
-    # Documents of one mentor are kept one after another, so that of two adding the same one
-    # at once the second finds the first's.
+    # Documents of one mentor come and go one after another: of two adding the same one at once
+    # the second finds the first's, and nobody waits for a word count that waits for them.
     _check_mentor(connection, organization_id, mentor_id, lock=True)
     known = _find(connection, mentor_id, read.name)
     if known and (known.digest, known.media_type) == (read.digest, read.media_type):

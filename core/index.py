@@ -192,7 +192,6 @@ def find_entries(
 
 
 def _count(connection: Connection, mentor_id: str, change: Mapping[str, int]) -> None:
-    # In one order everywhere: two documents taken at once must not wait for each other.
     changed = [word for word in sorted(change) if change[word]]
     if not changed:
         return
