@@ -1,24 +1,22 @@
 """The web application: pages, admin, REST API and the plugins' own routes in one place."""
 
-import re
-import secrets
-import time
-
 import structlog
-from flask import Blueprint, Flask, Response, current_app, g, request
+from flask import Blueprint, Flask, Request, Response, current_app, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_openapi.openapi import OpenAPI
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from mentorai.core.engine import Engine
 from mentorai.core.errors import MentorAIError
+from mentorai.core.settings import Settings
 from mentorai.web.api import register_api
 from mentorai.web.errors import make_problem, register_errors
-from mentorai.web.headers import register_headers
+from mentorai.web.headers import common_headers, register_headers
+from mentorai.web.requests import RequestLine
 
 log = structlog.get_logger(__name__)
 
-SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 # What comes with a document besides its bytes: form fields and multipart borders.
 MARGIN_BYTES = 1_000_000
@@ -29,24 +27,35 @@ def create_app(engine: Engine) -> OpenAPI:
     app = OpenAPI(__name__, doc_ui=False)
     app.extensions["mentorai"] = engine
     _configure(app, engine)
-    _register_requests(app)
     register_errors(app)
-    register_headers(app, engine)
+    register_headers(app)
     _register_csrf(app)
     _register_health(app, engine)
     register_api(app, engine)
     _register_pages(app, engine)
     for blueprint in engine.plugins.ask_all("web_routes", engine=engine):
         app.register_blueprint(blueprint)
-    if engine.settings.proxies:
-        n = engine.settings.proxies
-        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            app.wsgi_app, x_for=n, x_proto=n, x_host=n
-        )
+    _wrap(app, engine.settings)
     return app
 
 
+def _wrap(app: Flask, settings: Settings) -> None:
+    inside = app.wsgi_app
+    if settings.proxies:
+        n = settings.proxies
+        inside = ProxyFix(inside, x_for=n, x_proto=n, x_host=n)
+    app.wsgi_app = RequestLine(inside, common_headers(settings))  # type: ignore[method-assign]
+
+
+class _BrowserSessions(SecureCookieSessionInterface):
+    """The signed cookie, for browsers: the API reads no cookie and sets none."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        return None if request.path.startswith("/api/") else super().open_session(app, request)
+
+
 def _configure(app: Flask, engine: Engine) -> None:
+    app.session_interface = _BrowserSessions()
     app.config.update(
         SECRET_KEY=engine.settings.web_secret,
         SESSION_COOKIE_NAME="__Host-mentorai",
@@ -64,30 +73,6 @@ def _configure(app: Flask, engine: Engine) -> None:
         # Campus browsers strip referrers; the token alone decides.
         WTF_CSRF_SSL_STRICT=False,
     )
-
-
-def _register_requests(app: Flask) -> None:
-    @app.before_request
-    def begin() -> None:
-        asked = request.headers.get("X-Request-Id", "")
-        g.request_id = asked if SANE_REQUEST_ID.fullmatch(asked) else secrets.token_hex(12)
-        g.started = time.perf_counter()
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=g.request_id)
-
-    @app.after_request
-    def finish(response: Response) -> Response:
-        response.headers["X-Request-Id"] = g.request_id
-        # Never the query string: codes and states travel in it.
-        write = log.debug if request.path in ("/healthz", "/readyz") else log.info
-        write(
-            "request",
-            method=request.method,
-            path=request.path,
-            status=response.status_code,
-            ms=round((time.perf_counter() - g.started) * 1000, 1),
-        )
-        return response
 
 
 def _register_csrf(app: Flask) -> None:

@@ -10,11 +10,12 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from flask import Flask, Response, g, make_response, render_template, request
+from flask import Flask, Response, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from mentorai.core import errors as e
+from mentorai.web.requests import REQUEST_ID
 
 log = structlog.get_logger(__name__)
 
@@ -138,7 +139,7 @@ def make_problem(
         "status": status,
         "detail": detail,
         "code": code,
-        "request_id": g.get("request_id", ""),
+        "request_id": request.environ.get(REQUEST_ID, ""),
     }
     if errors:
         problem["errors"] = errors
@@ -193,7 +194,7 @@ def _answer(
         "code": code,
         "message": detail,
         "errors": errors or {},
-        "reference": g.get("request_id", ""),
+        "reference": request.environ.get(REQUEST_ID, ""),
     }
     return make_response(render_template("error.html", **facts), status)
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from flask import Flask, Response, current_app, g, request
 
 from mentorai.core.engine import Engine
+from mentorai.core.settings import Settings
 from mentorai.web.gate import find_visitor
 
 FRAMED = ("/s/", "/lti/")
@@ -20,29 +21,33 @@ POLICY = (
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 
-def register_headers(app: Flask, engine: Engine) -> None:
-    """Add the headers to every answer of this app."""
-    common = [
+def common_headers(settings: Settings) -> list[tuple[str, str]]:
+    """What every answer carries, whatever it is."""
+    headers = [
         ("X-Content-Type-Options", "nosniff"),
         ("Referrer-Policy", "same-origin"),
         ("Cross-Origin-Resource-Policy", "same-origin"),
     ]
-    if engine.settings.is_secure:
-        common.append(("Strict-Transport-Security", "max-age=31536000"))
+    if settings.is_secure:
+        headers.append(("Strict-Transport-Security", "max-age=31536000"))
+    return headers
 
-    @app.after_request
-    def add_headers(response: Response) -> Response:
-        headers = response.headers
-        headers.extend(common)
-        path = request.path
-        if "Cache-Control" not in headers and not path.startswith("/static/"):
-            headers["Cache-Control"] = "no-store"
-        if "Content-Security-Policy" not in headers:
-            is_api = path.startswith("/api/")
-            headers["Content-Security-Policy"] = API_POLICY if is_api else _policy(response)
-        if not path.startswith(FRAMED):
-            headers["X-Frame-Options"] = "DENY"
-        return response
+
+def register_headers(app: Flask) -> None:
+    """Add what depends on the answer."""
+    app.after_request(_add_headers)
+
+
+def _add_headers(response: Response) -> Response:
+    headers, path = response.headers, request.path
+    if "Cache-Control" not in headers and not path.startswith("/static/"):
+        headers["Cache-Control"] = "no-store"
+    if "Content-Security-Policy" not in headers:
+        is_api = path.startswith("/api/")
+        headers["Content-Security-Policy"] = API_POLICY if is_api else _policy(response)
+    if not path.startswith(FRAMED):
+        headers["X-Frame-Options"] = "DENY"
+    return response
 
 
 def _policy(response: Response) -> str:

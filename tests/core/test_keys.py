@@ -415,17 +415,13 @@ def test_deactivation_in_another_process_is_felt_within_a_second(engine, keys, i
 @pytest.mark.parametrize(("spoilt", "reads"), [(True, 0), (False, 1)])
 def test_database_is_read_once_for_a_key_and_never_for_a_typo(engine, spoilt, reads):
     text = make_key()[1]
-    asked: list[str] = []
-    event.listen(
-        engine.database.engine,
-        "before_cursor_execute",
-        lambda _c, _u, statement, *_: asked.append(statement),
-    )
+    taken: list[object] = []
+    event.listen(engine.database.engine, "checkout", lambda *facts: taken.append(facts))
 
     with pytest.raises(KeyUnknown):
         check(engine.keys, text[:-1] + "!" if spoilt else text)
 
-    assert len([statement for statement in asked if statement != "BEGIN"]) == reads
+    assert len(taken) == reads
 
 
 # --- listing and changing -----------------------------------------------------------------

@@ -72,9 +72,8 @@ def read_object(limit_bytes: int = JSON_BYTES) -> dict[str, Any]:
 
 def check_address() -> None:
     """Refuse an address with NUL in it, which no database can look for."""
-    if "\0" in request.path or any(
-        "\0" in part for item in request.args.items(True) for part in item
-    ):
+    environ = request.environ
+    if "\0" in environ["PATH_INFO"] or "%00" in environ.get("QUERY_STRING", ""):
         raise BadRequest
 
 

@@ -22,7 +22,7 @@ def recall_answer() -> Response | None:
     belongs to another call.
     """
     name = request.headers.get(HEADER)
-    if name is None or request.method != "POST":
+    if name is None:
         return None
     if not NAME.fullmatch(name):
         raise InputRejected({HEADER: ["1 to 255 visible ASCII characters, please."]})

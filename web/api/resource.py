@@ -48,8 +48,7 @@ class Resource(APIBlueprint):
             abp_tags=[Tag(name=name, description=description)],
         )
         self.before_request(_admit)
-        self.after_request(_tell_expiry)
-        self.after_request(keep_answer)
+        self.after_request(_finish)
 
     def operation(
         self,
@@ -124,17 +123,18 @@ def _describe(view: View, scope: str | None) -> str:
 
 def _admit() -> Response | None:
     view: Any = current_app.view_functions[request.endpoint or ""]
-    if request.method == "OPTIONS":
+    method = request.method
+    if method == "OPTIONS":
         return None
     admit_key(view.scope)
     check_address()
     if view.reads_json:
         read_object()
-    return recall_answer()
+    return recall_answer() if method == "POST" else None
 
 
-def _tell_expiry(response: Response) -> Response:
+def _finish(response: Response) -> Response:
     key = find_caller()
     if key is not None and key.expires_at is not None:
         response.headers["X-Key-Expires"] = key.expires_at.isoformat(timespec="seconds")
-    return response
+    return keep_answer(response)

@@ -1,0 +1,63 @@
+"""What happens to every request whatever answers it: an id, common headers, a line in the log.
+
+It wraps the application from outside, because a Flask hook costs as much as some whole answers.
+"""
+
+import re
+import secrets
+import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+log = structlog.get_logger(__name__)
+
+REQUEST_ID = "mentorai.request_id"
+SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+QUIET = ("/healthz", "/readyz")
+
+
+class RequestLine:
+    """Gives each request its id, its answer the common headers, and the log a line.
+
+    headers: what every answer carries.
+    """
+
+    def __init__(self, application: "WSGIApplication", headers: Sequence[tuple[str, str]]) -> None:
+        self._application = application
+        self._headers = tuple(headers)
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        asked = environ.get("HTTP_X_REQUEST_ID", "")
+        request_id = asked if SANE_REQUEST_ID.fullmatch(asked) else secrets.token_hex(12)
+        environ[REQUEST_ID] = request_id
+        started = time.perf_counter()
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            headers += self._headers
+            headers.append(("X-Request-Id", request_id))
+            _write_line(environ, status, time.perf_counter() - started)
+            return start_response(status, headers, *error)
+
+        return self._application(environ, start)
+
+
+def _write_line(environ: "WSGIEnvironment", status: str, seconds: float) -> None:
+    # Never the query string: codes and states travel in it.
+    path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
+    write = log.debug if path in QUIET else log.info
+    write(
+        "request",
+        method=environ["REQUEST_METHOD"],
+        path=path,
+        status=int(status[:3]),
+        ms=round(seconds * 1000, 1),
+    )
