@@ -39,28 +39,6 @@ word_counts = Table(
     sqlite_with_rowid=False,
 )
 
-_CREATE = {
-    "sqlite": (
-        """CREATE VIRTUAL TABLE IF NOT EXISTS passage_words USING fts5(scope, title, body,
-        tokenize = "unicode61 remove_diacritics 0 categories 'L* N* M* Co'")""",
-        """CREATE TRIGGER IF NOT EXISTS passages_leave_index AFTER DELETE ON passages
-        BEGIN DELETE FROM passage_words WHERE rowid = old.id; END""",
-    ),
-    "postgresql": (
-        """CREATE TABLE IF NOT EXISTS passage_words (
-        passage_id BIGINT PRIMARY KEY REFERENCES passages (id) ON DELETE CASCADE,
-        title TEXT NOT NULL, body TEXT NOT NULL, terms TSVECTOR NOT NULL)""",
-        """CREATE INDEX IF NOT EXISTS ix_passage_words_terms
-        ON passage_words USING gin (terms)""",
-    ),
-}
-_DROP = {
-    "sqlite": (
-        "DROP TRIGGER IF EXISTS passages_leave_index",
-        "DROP TABLE IF EXISTS passage_words",
-    ),
-    "postgresql": ("DROP TABLE IF EXISTS passage_words",),
-}
 _INSERT = {
     "sqlite": text(
         "INSERT INTO passage_words (rowid, scope, title, body)"
@@ -117,19 +95,6 @@ def check_fts5(connection: Connection) -> None:
             "Python's SQLite was built without FTS5, which search needs; use a Python whose"
             " SQLite has it (python.org and every large distribution), or PostgreSQL."
         ) from error
-
-
-def create_index(connection: Connection) -> None:
-    """Make the index, unless it is there. Raises ConfigurationError if SQLite lacks FTS5."""
-    check_fts5(connection)
-    for statement in _CREATE[connection.dialect.name]:
-        connection.exec_driver_sql(statement)
-
-
-def drop_index(connection: Connection) -> None:
-    """Remove the index."""
-    for statement in _DROP[connection.dialect.name]:
-        connection.exec_driver_sql(statement)
 
 
 def replace_entries(

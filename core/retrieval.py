@@ -14,12 +14,12 @@ from sqlalchemy import Connection, Row, func, select
 from mentorai.core.database import Database
 from mentorai.core.dataset_rows import as_passage, datasets, passages, select_passages
 from mentorai.core.identifiers import is_id
-from mentorai.core.index import check_fts5, create_index, drop_index, find_entries, read_counts
+from mentorai.core.index import check_fts5, find_entries, read_counts
 from mentorai.core.scoring import Candidate, Query, score, weigh
 from mentorai.core.values import Passage
 from mentorai.core.words import DEFAULT_LANGUAGE, read_question, widen_question
 
-__all__ = ["WEAK_BELOW", "Retrieval", "check_fts5", "create_index", "drop_index"]
+__all__ = ["WEAK_BELOW", "Retrieval", "check_fts5"]
 
 # Of a textbook's own questions 4 % are covered less than this, of foreign ones 77 %
 # (tests/bench/retrieval.py): reason to say so, never to refuse.

@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, text
 from mentorai.core.engine import Engine
 from mentorai.core.errors import ConfigurationError
 from mentorai.core.mentors import Mentor
-from mentorai.core.retrieval import WEAK_BELOW, check_fts5, create_index
+from mentorai.core.retrieval import WEAK_BELOW, check_fts5
 from mentorai.core.settings import Settings
 from mentorai.core.words import read_question, read_words
 
@@ -308,8 +308,6 @@ def test_missing_fts5_is_named():
         connection.connection.driver_connection.set_authorizer(_without_fts5)
         with pytest.raises(ConfigurationError, match="FTS5"):
             check_fts5(connection)
-        with pytest.raises(ConfigurationError, match="FTS5"):
-            create_index(connection)
     engine.dispose()
 
 
