@@ -1,0 +1,210 @@
+"""Headless Chromium at a served toolkit.
+
+Skipped where there is no Chromium, unless MENTORAI_REQUIRE_BROWSER says that there must be one.
+"""
+
+import io
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from werkzeug.serving import make_server
+
+from mentorai.core.clock import now
+from mentorai.core.engine import Engine
+from mentorai.core.mentors import Mentor
+from mentorai.core.quizzes import Quiz
+from mentorai.core.settings import Settings
+from mentorai.core.values import Role, Session
+from mentorai.web.app import create_app
+from tests.fakes.visitor import BINDING, open_session, sign_cookie
+
+CHROMIUM = Path("/usr/bin/chromium")
+EMAIL, PASSWORD = "it@campus.edu", "correct horse battery"
+SHORE = """# The Rocky Shore
+
+## Zonation
+
+Mussels form a dense band in the mid-intertidal zone. Their lower limit is set by the sea star.
+
+## Anemones
+
+Anemones survive low tide by covering themselves with shell fragments.
+"""
+QUESTIONS = [
+    {
+        "kind": "choice",
+        "prompt": "What sets the **lower** limit?",
+        "options": ["Drying out", "The sea star", "Waves"],
+        "answer": 1,
+        "feedback": "Paine took the sea stars away.",
+    },
+    {"kind": "choices", "prompt": "Who?", "options": ["Mussels", "Tuna"], "answer": [0]},
+    {"kind": "true_false", "prompt": "Mussels move.", "answer": False},
+    {"kind": "number", "prompt": "Tides a day?", "answer": {"value": 2}},
+    {"kind": "text", "prompt": "Name a predator.", "answer": ["*sea star*"]},
+]
+
+
+@dataclass(frozen=True)
+class House:
+    """A served toolkit with a mentor, a student, an instructor and somebody of campus IT."""
+
+    url: str
+    app: Flask
+    engine: Engine
+    mentor: Mentor
+    quiz: Quiz
+    student: Session
+    instructor: Session
+    setup_code: str
+
+    @property
+    def chat(self) -> str:
+        """The student's chat page."""
+        return f"{self.url}/s/{self.student.id}/"
+
+    @property
+    def quiz_start(self) -> str:
+        """Where the student begins the quiz."""
+        return f"{self.chat}quiz/{self.quiz.id}/"
+
+    @property
+    def admin(self) -> str:
+        """The instructor's pages of the mentor."""
+        return f"{self.url}/s/{self.instructor.id}/admin/mentors/{self.mentor.slug}"
+
+    def cookie(self, **facts: Any) -> dict[str, Any]:
+        """The session cookie of a browser that shows the binding."""
+        value = sign_cookie(self.app, {"browser": BINDING, "csrf_token": "f" * 40} | facts)
+        return {
+            "name": "__Host-mentorai",
+            "value": value,
+            "domain": "localhost",
+            "path": "/",
+            "secure": True,
+            "sameSite": "None",
+        }
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    if not CHROMIUM.exists() and not os.environ.get("MENTORAI_REQUIRE_BROWSER"):
+        pytest.skip(f"{CHROMIUM} is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def plugins() -> list[tuple[str, object]]:
+    """The plugins of the served toolkit; a test module may have its own."""
+    return []
+
+
+@pytest.fixture
+def house(tmp_path: Path, plugins: list[tuple[str, object]]) -> Iterator[House]:
+    settings = Settings(data_dir=tmp_path, allow_loopback_platforms=True)
+    engine = Engine.open(settings, plugins=plugins)
+    app = create_app(engine)
+    server = make_server("localhost", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield _furnish(f"http://localhost:{server.server_port}", app, engine)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    engine.close()
+
+
+def _furnish(url: str, app: Flask, engine: Engine) -> House:
+    organization = engine.organizations.get()
+    mentor = engine.mentors.add(
+        organization.id,
+        "Tidal Pools",
+        description="Life between the tides",
+        proactive_prompt="Welcome to the **shore**.",
+        suggested_prompts=["Why do mussels form a band?", "How do anemones survive low tide?"],
+    )
+    stream = io.BytesIO(SHORE.encode())
+    engine.datasets.add(organization.id, mentor.id, "shore.md", "text/markdown", stream)
+    quiz = engine.quizzes.put(
+        organization.id,
+        mentor.id,
+        {
+            "title": "Zonation",
+            "description": "Covers the *rocky shore*.",
+            "attempts_allowed": 2,
+            "published": True,
+            "questions": QUESTIONS,
+        },
+    )
+    return House(
+        url=url,
+        app=app,
+        engine=engine,
+        mentor=mentor,
+        quiz=quiz,
+        student=open_session(engine, mentor),
+        instructor=open_session(engine, mentor, Role.INSTRUCTOR, subject="lee", name="Prof. Lee"),
+        setup_code=engine.admins.issue_setup_code(),
+    )
+
+
+OpenContext = Callable[..., BrowserContext]
+
+
+@pytest.fixture
+def open_context(chromium: Browser, house: House) -> Iterator[OpenContext]:
+    """Open a browser context that shows the binding; keywords go to playwright."""
+    contexts = []
+
+    def open_it(*, as_it: bool = False, **options: Any) -> BrowserContext:
+        context = chromium.new_context(
+            **{"viewport": {"width": 900, "height": 640}, "locale": "en-GB"} | options
+        )
+        contexts.append(context)
+        facts: dict[str, Any] = {}
+        if as_it:
+            admin = house.engine.admins.take_setup_code(
+                house.engine.admins.issue_setup_code(), EMAIL, PASSWORD
+            )
+            facts = {
+                "admin_id": admin.id,
+                "admin_stamp": admin.stamp,
+                "admin_at": int(now().timestamp()),
+            }
+        context.add_cookies([house.cookie(**facts)])
+        context.set_default_timeout(20_000)
+        return context
+
+    yield open_it
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def page(open_context: OpenContext) -> Iterator[Page]:
+    """One tab; an error in a script, or anything the policy blocked, fails the test."""
+    tab = open_context().new_page()
+    faults: list[str] = []
+    tab.on("pageerror", lambda error: faults.append(str(error)))
+    tab.on(
+        "console",
+        lambda message: (
+            faults.append(message.text)
+            if message.type == "error" and "Failed to load resource" not in message.text
+            else None
+        ),
+    )
+    yield tab
+    assert faults == []

@@ -1,0 +1,130 @@
+"""axe finds nothing on any page: light and dark, wide and narrow. And nothing runs off the side."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+LOOKS = {
+    "light": {},
+    "dark": {"color_scheme": "dark"},
+    "narrow": {"viewport": {"width": 320, "height": 640}},
+    "tiny": {"viewport": {"width": 280, "height": 400}, "color_scheme": "dark"},
+}
+
+
+def check(page: Page, name: str) -> list[str]:
+    """What is wrong with the page that is open."""
+    found = [
+        f"{name}: {violation['id']}: {node['html'][:160]}"
+        for violation in Axe().run(page).response["violations"]
+        for node in violation["nodes"]
+    ]
+    over = page.evaluate("document.scrollingElement.scrollWidth - window.innerWidth")
+    return [*found, f"{name}: {over} px too wide"] if over > 0 else found
+
+
+def see(page: Page, name: str, url: str) -> list[str]:
+    page.goto(url)
+    page.wait_for_load_state("networkidle")
+    return check(page, name)
+
+
+@pytest.fixture(params=LOOKS)
+def look(request):
+    return LOOKS[request.param]
+
+
+def test_student_pages_are_accessible(house, open_context, look):
+    page = open_context(**look).new_page()
+    found = see(page, "new conversation", house.chat)
+    page.get_by_role("button", name="Why do mussels").click()
+    page.locator(".turn[data-status=done]").wait_for()
+    found += check(page, "answer")
+    source = page.locator("a.source").first.get_attribute("href")
+    page.locator("a.cite").first.click()
+    page.locator("dialog[open]").wait_for()
+    found += check(page, "source panel")
+    found += see(page, "source page", f"{house.url}{source}")
+    found += see(page, "quizzes", f"{house.chat}quiz/")
+    found += see(page, "quiz start", house.quiz_start)
+    page.get_by_role("button", name="Start the quiz").click()
+    found += check(page, "questions")
+    page.get_by_label("The sea star").check()
+    page.get_by_label("Your number").fill("two")
+    page.get_by_role("button", name="Submit").click()
+    found += check(page, "wrong answer")
+    page.get_by_label("Your number").fill("2")
+    page.get_by_role("button", name="Submit").click()
+    found += check(page, "unanswered")
+    page.get_by_role("button", name="Submit anyway").click()
+    page.locator(".score").wait_for()
+    found += check(page, "result")
+    found += see(page, "attempts", house.quiz_start)
+    found += see(page, "error", f"{house.chat}nothing")
+
+    assert found == []
+
+
+def test_instructor_pages_are_accessible(house, open_context, look):
+    page = open_context(**look).new_page()
+    found = see(page, "view as student", f"{house.url}/s/{house.instructor.id}/")
+    found += see(page, "no keys", f"{house.admin}/api")
+    found += see(page, "new key", f"{house.admin}/api/new")
+    page.get_by_label("API Key Name").fill("Dashboard")
+    page.get_by_role("button", name="Submit").click()
+    page.locator("[data-secret]").first.wait_for()
+    found += check(page, "key made")
+    found += see(page, "keys", f"{house.admin}/api")
+    page.get_by_role("button", name="Tidal Pools").click()
+    found += check(page, "menu")
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Delete Dashboard").click()
+    found += check(page, "delete key")
+    question = f"/quizzes/{house.quiz.id}/questions"
+    for path in (
+        *("/", "/datasets", "/prompt", "/quizzes", "/quizzes/new", "/grades", "/api/created"),
+        f"/quizzes/{house.quiz.id}",
+        f"{question}/q1",
+        *(f"{question}/new?kind={kind}" for kind in ("choices", "true_false", "number", "text")),
+    ):
+        found += see(page, path, f"{house.admin}{path}")
+    page.goto(f"{house.admin}/datasets")
+    page.get_by_role("link", name="shore.md").first.click()
+    found += check(page, "passages")
+
+    assert found == []
+
+
+def test_filled_grades_and_errors_are_accessible(house, open_context, look):
+    engine, mentor, student = house.engine, house.mentor, house.student
+    engine.report_score(
+        organization_id=mentor.organization_id,
+        mentor_id=mentor.id,
+        person_id=student.person_id,
+        context_id=student.context_id,
+        resource_link_id=student.resource_link_id,
+        given=7.5,
+        maximum=10.0,
+        source="api",
+    )
+    page = open_context(**look).new_page()
+    found = see(page, "grades", f"{house.admin}/grades")
+    page.goto(f"{house.admin}/api/new")
+    page.evaluate("document.querySelectorAll('[name=scopes]').forEach(box => box.checked = false)")
+    page.get_by_label("API Key Name").fill("x")
+    page.get_by_role("button", name="Submit").click()
+    page.locator("#problems").wait_for()
+    found += check(page, "wrong key")
+
+    assert found == []
+
+
+def test_pages_of_campus_it_are_accessible(house, open_context, look):
+    stranger = open_context(**look).new_page()
+    found = see(stranger, "sign in", f"{house.url}/admin/sign-in")
+    found += see(stranger, "setup", f"{house.url}/admin/setup?code={house.setup_code}")
+    page = open_context(as_it=True, **look).new_page()
+    for path in ("/", "/mentors/new", "/platforms", "/mentors/tidal-pools/", "/nothing"):
+        found += see(page, path, f"{house.url}/admin{path}")
+
+    assert found == []
