@@ -3,8 +3,8 @@
 Run: .venv/bin/python tests/bench/launch.py [--pairs 240] [--rounds 5] [--delays 0 50]
 
 Each of the three (launch_tools.py) runs under the same gunicorn: gthread, 4 threads, 2 processes.
-A round sends N logins, then N launches, to each of them in turn, over 8 kept-open connections; tokens are signed
-in between, off the clock. One person a pair; in ours person, enrolment and session are stored, and
+A round sends N logins, then N launches, to each in turn, over 8 kept-open connections; tokens are
+signed in between, off the clock. One person a pair; ours stores person, enrolment and session, and
 the people of the first, untimed round come back in the others. The key set answers after 0 ms and,
 in a second run, after 50 ms. Only the ratios within one run mean anything.
 
