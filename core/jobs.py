@@ -1,10 +1,11 @@
 """The worker: huey hands out rows of the outbox, a sweep finds those it lost.
 
-The queue (jobs.sqlite3 in the data directory) carries ids of rows and nothing else; the truth
-is in the outbox. huey forgets a task that was taken when its process was killed, and its
+The queue (jobs.sqlite3 in the data directory, or Redis) carries ids of rows and nothing else;
+the truth is in the outbox. huey forgets a task that was taken when its process was killed, and its
 periodic tasks run once a minute at most, so the worker itself looks for due and lapsed rows
 every second: one indexed read. Any number of workers may run, on one machine or, with
-PostgreSQL, on several; each has its own queue and all have the same outbox.
+PostgreSQL, on several: each machine has its own queue, or all share one in Redis, and all have
+the same outbox.
 """
 
 import os
@@ -19,6 +20,7 @@ import structlog
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
+    from mentorai.core.settings import Settings
 
 THREADS = 4
 SWEEP_SECONDS = 1.0
@@ -44,12 +46,12 @@ class Jobs:
         """Put rows of the outbox into the queue. Never raises: the sweep finds them otherwise."""
         try:
             with self._lock:
-                queue = self.open()
+                self.open()
                 for row_id in row_ids:
                     self._deliver(row_id)
                 # No connection is kept, so that a process may fork after it handed something.
                 if not self._stays_open:
-                    queue.storage.close()
+                    self.close()
         except Exception as error:
             log.warning("jobs_not_handed", reason=type(error).__name__)
 
@@ -58,16 +60,32 @@ class Jobs:
         with self._lock:
             self._stays_open |= stays_open
             if self._queue is None:
-                from huey import SqliteHuey
-
-                folder = self._engine.settings.data_dir
-                folder.mkdir(parents=True, exist_ok=True)
-                queue = SqliteHuey(
-                    "mentorai", filename=str(folder / "jobs.sqlite3"), fsync=True, results=False
-                )
+                queue = _make_queue(self._engine.settings)
                 self._deliver = queue.task(name="deliver")(self._engine.outbox.deliver)
                 self._queue = queue
         return self._queue
+
+    def close(self) -> None:
+        """Give the queue's connections back; the next use opens it again."""
+        if self._queue is not None:
+            self._queue.storage.close()
+
+
+def _make_queue(settings: "Settings") -> Any:
+    if settings.queue_url:
+        from huey import RedisHuey
+        from redis import ConnectionPool
+
+        # Longer than the second for which huey waits inside Redis for the next row.
+        pool = ConnectionPool.from_url(
+            settings.queue_url, socket_connect_timeout=3, socket_timeout=5
+        )
+        return RedisHuey("mentorai", connection_pool=pool, results=False)
+    from huey import SqliteHuey
+
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    filename = str(settings.data_dir / "jobs.sqlite3")
+    return SqliteHuey("mentorai", filename=filename, fsync=True, results=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +144,7 @@ def run_worker(
         _watch(engine, consumer, stop, parent_pid)
     finally:
         consumer.stop(graceful=True)
-        engine.room(Jobs).open().storage.close()
+        engine.room(Jobs).close()
         log.info("worker_stopped")
 
 

@@ -79,7 +79,13 @@ resource_links = Table(
     Column("line_items_url", Text),
     Column("grade_scopes", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
-    UniqueConstraint("registration_id", "deployment_id", "lms_resource_link_id"),
+    UniqueConstraint(
+        "registration_id",
+        "deployment_id",
+        "lms_resource_link_id",
+        # PostgreSQL's names are no longer than 63 characters.
+        name="uq_resource_links_place",
+    ),
 )
 
 enrolments = Table(

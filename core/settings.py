@@ -36,6 +36,11 @@ class Settings(BaseSettings):
     database_url: str = Field(
         default="", description="SQLAlchemy address; empty: mentorai.sqlite3 in data_dir."
     )
+    queue_url: str = Field(
+        default="",
+        description="Redis address of the job queue, redis://host:6379/0 (extra `redis`); "
+        "empty: jobs.sqlite3 in data_dir.",
+    )
     public_url: str = Field(
         default="http://localhost:8000",
         description="How browsers and LMSs reach this installation; https outside development.",
@@ -85,6 +90,13 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="How much is logged."
     )
+
+    @field_validator("queue_url")
+    @classmethod
+    def _redis_only(cls, value: str) -> str:
+        if value and urlsplit(value).scheme not in ("redis", "rediss"):
+            raise ValueError("must look like redis://localhost:6379/0")
+        return value
 
     @field_validator("public_url")
     @classmethod

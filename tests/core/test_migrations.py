@@ -3,6 +3,7 @@ import pkgutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,17 @@ import mentorai.lti
 from mentorai.core.database import Database, metadata
 from mentorai.core.engine import Engine
 from mentorai.core.migrations import downgrade, find_revisions
+from mentorai.core.settings import Settings
+from mentorai.core.values import Context, Launch, ResourceLink, Role
+from mentorai.lti.tool import Tool
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'mentorai.sqlite3'}")
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    url = f"sqlite:///{tmp_path / 'mentorai.sqlite3'}"
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres_database")
+    database = Database(url)
     yield database
     database.close()
 
@@ -51,6 +58,81 @@ def test_downgrade_takes_every_table_away(database: Database) -> None:
     downgrade(database, "base")
 
     assert set(inspect(database.engine).get_table_names()) <= {"alembic_version"}
+
+
+@pytest.mark.parametrize("revision", ["base", "0001", "0002", "0003", "0004", "0005"])
+def test_steps_down_and_up_again_keep_what_was_there_before_them(
+    database: Database, tmp_path: Path, revision: str
+) -> None:
+    url = database.url.render_as_string(hide_password=False)
+    settings = Settings(data_dir=tmp_path, database_url=url, allow_loopback_platforms=True)
+    engine = Engine.open(settings, plugins=[])
+    fill(engine)
+    engine.close()
+
+    downgrade(database, revision)
+    database.upgrade()
+
+    engine = Engine.open(settings, plugins=[])
+    organization = engine.organizations.get()
+    kept = [mentor.display_name for mentor in engine.mentors.list(organization.id)]
+    assert kept == ([] if revision == "base" else ["Tidal Pools"])
+    if revision == "base":
+        engine.mentors.add(organization.id, "Tidal Pools")
+    mentor = engine.mentors.list(organization.id)[0]
+    found = engine.retrieval.search(mentor.id, "When do barnacles close?")
+    assert len(found) == (0 if revision in ("base", "0001", "0002") else 1)
+    engine.close()
+
+
+def fill(engine: Engine) -> None:
+    """Something in the tables of every step."""
+    organization = engine.organizations.get()
+    mentor = engine.mentors.add(organization.id, "Tidal Pools")
+    engine.keys.issue(
+        organization.id,
+        mentor.id,
+        name="report",
+        scopes=["chat:write"],
+        expires_at=None,
+        author="test",
+    )
+    text = BytesIO(b"# Low tide\n\nBarnacles close their plates when the tide goes out.")
+    engine.datasets.add(organization.id, mentor.id, "low-tide.md", "text/markdown", text)
+    registration = engine.room(Tool).registrations.add(
+        organization.id,
+        issuer="https://lms.example",
+        client_id="tool",
+        auth_url="https://lms.example/auth",
+        token_url="https://lms.example/token",
+        keyset_url="https://lms.example/keys",
+        deployment_ids=["1"],
+    )
+    session = engine.admit(
+        Launch(
+            organization_id=organization.id,
+            registration_id=registration.id,
+            deployment_id="1",
+            issuer=registration.issuer,
+            client_id=registration.client_id,
+            family_code="",
+            message_type="LtiResourceLinkRequest",
+            subject="s-1",
+            role=Role.LEARNER,
+            target="/",
+            context=Context("course-1"),
+            resource_link=ResourceLink("link-1"),
+        )
+    )
+    list(engine.ask(session, "When do barnacles close?"))
+    engine.report_score(
+        organization_id=organization.id,
+        mentor_id=mentor.id,
+        person_id=session.person_id,
+        resource_link_id=session.resource_link_id,
+        given=8,
+        maximum=10,
+    )
 
 
 def test_tables_are_those_that_the_rooms_define(engine: Engine) -> None:

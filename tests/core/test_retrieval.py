@@ -18,7 +18,7 @@ from mentorai.core.retrieval import WEAK_BELOW, check_fts5
 from mentorai.core.settings import Settings
 from mentorai.core.words import read_question, read_words
 
-POSTGRESQL = os.environ.get("MENTORAI_TEST_POSTGRES_URL", "")
+POSTGRESQL = os.environ.get("TEST_POSTGRES_URL", "")
 SHORE = """# Tidal pools
 
 ## Limpets
@@ -38,7 +38,7 @@ DATABASES = [
     pytest.param(
         "postgresql",
         marks=pytest.mark.skipif(
-            not POSTGRESQL, reason="MENTORAI_TEST_POSTGRES_URL names no PostgreSQL to try"
+            not POSTGRESQL, reason="TEST_POSTGRES_URL names no PostgreSQL to try"
         ),
     ),
 ]

@@ -199,7 +199,7 @@ def upgrade() -> None:
             "registration_id",
             "deployment_id",
             "lms_resource_link_id",
-            name="uq_resource_links_registration_id_deployment_id_lms_resource_link_id",
+            name="uq_resource_links_place",
         ),
     )
     op.create_table(
