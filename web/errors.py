@@ -91,7 +91,7 @@ CODES = {
     503: "unavailable",
 }
 
-# Why someone asked in vain is the caller's affair, what to do next is what they read.
+# Where the framework refuses; its own sentences sometimes repeat what was sent.
 DETAILS = {
     400: "The request could not be understood.",
     404: "There is no such page or thing here.",
