@@ -36,7 +36,7 @@ clean:
 # Installed in place, so that only a change of what is required installs again.
 $(VENV)/.installed: $(BIN)/python setup.cfg pyproject.toml
 	@echo "Installing mentorai-toolkit into $(VENV) ..."
-	@$(PIP) install --editable .
+	@$(PIP) install --no-compile --editable .
 	@touch $@
 
 $(VENV)/.installed-dev: $(BIN)/python setup.cfg pyproject.toml
