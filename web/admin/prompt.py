@@ -85,7 +85,7 @@ def _present() -> dict[str, Any]:
 
 def _read_text(name: str) -> str:
     # A form sends line ends as CR LF.
-    return request.form.get(name, "").replace("\r\n", "\n").strip()
+    return request.form.get(name, "").replace("\r\n", "\n").replace("\0", "").strip()
 
 
 def _read_seen_at() -> datetime:
