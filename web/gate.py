@@ -29,3 +29,9 @@ def visitor() -> Session:
     """The session that this request came in with."""
     session: Session = g.session
     return session
+
+
+def find_visitor() -> Session | None:
+    """The session of this request, or None outside /s/<session_id>/ or when it was refused."""
+    found: Session | None = g.get("session")
+    return found
