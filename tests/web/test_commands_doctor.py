@@ -89,8 +89,9 @@ def test_doctor_finds_nothing_wrong_after_init(installed: Run) -> None:
 
     assert _wrong(done) == []
     assert done.exit_code == 0
-    for subject in ("full-text search", "secret web", "migrations", "public URL", "tool keys"):
+    for subject in ("full-text search", "secret web", "migrations", "server", "tool keys"):
         assert f"ok     {subject}:" in done.output
+    assert "note   registrations:" in done.output
 
 
 def test_doctor_only_looks_where_nothing_is_installed(mentorai: Run, folder: Path) -> None:

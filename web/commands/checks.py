@@ -27,11 +27,20 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at; sentence says what is so and, when it is wrong, what to do."""
+    """One thing looked at; sentence says what is so and, when it is wrong, what to do.
+
+    is_note: nothing is wrong, but somebody may want to know.
+    """
 
     subject: str
     sentence: str
     is_wrong: bool = False
+    is_note: bool = False
+
+    @property
+    def word(self) -> str:
+        """WRONG, note or ok."""
+        return "WRONG" if self.is_wrong else "note" if self.is_note else "ok"
 
 
 def check_python() -> Iterator[Finding]:
@@ -68,7 +77,7 @@ def _check_secret(path: Path) -> Iterator[Finding]:
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
     except FileNotFoundError:
-        yield Finding(subject, "not made yet; the first start makes it.")
+        yield Finding(subject, "not made yet; the first use makes it.", is_note=True)
         return
     if mode & 0o077:
         sentence = f"{path} can be read by other users ({mode:04o}): chmod 600 {path}"
@@ -118,12 +127,12 @@ def check_public_url(settings: Settings) -> Iterator[Finding]:
         )
         yield Finding("public URL", sentence, is_wrong=True)
     if is_loopback:
-        yield Finding("public URL", f"{url} is reached from this machine alone.")
+        yield Finding("public URL", f"{url} is reached from this machine alone.", is_note=True)
     try:
         answer = requests.get(f"{url}/healthz", timeout=TIMEOUT_SECONDS, allow_redirects=False)
     except requests.RequestException:
         sentence = f"nothing answers at {url}; if the server runs, look at the proxy and DNS."
-        yield Finding("server", sentence)
+        yield Finding("server", sentence, is_note=True)
         return
     is_ours = answer.status_code == 200 and answer.text.strip().startswith('{"status"')
     sentence = f"{url}/healthz answers."
@@ -175,7 +184,9 @@ def check_registrations(engine: "Engine") -> Iterator[Finding]:
     tool = engine.room(Tool)
     found = tool.registrations.list(engine.organizations.get().id)
     if not found:
-        yield Finding("registrations", "no LMS is registered: `mentorai registrations add`.")
+        yield Finding(
+            "registrations", "no LMS is registered: `mentorai registrations add`.", is_note=True
+        )
     for registration in found:
         if registration.is_active:
             yield from _check_registration(tool, registration)

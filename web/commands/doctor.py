@@ -21,9 +21,7 @@ def command() -> None:
     """
     wrong = 0
     for finding in _look():
-        click.echo(
-            f"{'WRONG' if finding.is_wrong else 'ok':5}  {finding.subject}: {finding.sentence}"
-        )
+        click.echo(f"{finding.word:5}  {finding.subject}: {finding.sentence}")
         wrong += finding.is_wrong
     click.echo()
     click.echo(f"{wrong} wrong." if wrong else "All is well.")
