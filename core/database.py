@@ -102,6 +102,19 @@ class Database:
         with self.engine.connect() as connection:
             yield connection
 
+    @contextmanager
+    def single(self, *, writes: bool = False) -> Iterator[Connection]:
+        """For one statement, which is a transaction by itself: nothing begins, nothing commits."""
+        with self._writing if writes else nullcontext(), self.engine.connect() as connection:
+            if self.is_sqlite:
+                connection.info["single"] = True
+            else:
+                connection.execution_options(isolation_level="AUTOCOMMIT")
+            try:
+                yield connection
+            finally:
+                connection.info["single"] = False
+
     def upgrade(self, revision: str = "head") -> None:
         """Bring the tables to `revision`. Safe to call from several processes at once."""
         from mentorai.core.migrations import upgrade
@@ -136,6 +149,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
+    if connection.info.get("single"):
+        return
     # A transaction that reads first and writes later can be refused with "database is locked"
     # however long the timeout; one that will write says so when it begins.
     # On the driver's own connection: a statement of SQLAlchemy's costs ten times as much.

@@ -269,7 +269,7 @@ class Mentors:
             "deployment_id": launch.deployment_id,
             "lms_resource_link_id": launch.resource_link.lms_id,
         }
-        with self._database.read() as connection:
+        with self._database.single() as connection:
             row = connection.execute(_FIND_PLACEMENT, key).one_or_none()
         return MentorRef(row.mentor_id, row.quiz_id) if row else None
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     bindparam,
     insert,
     select,
@@ -25,7 +26,7 @@ from sqlalchemy import (
 from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.identifiers import new_id
-from mentorai.core.values import Launch, Person
+from mentorai.core.values import Context, Launch, Person, ResourceLink
 
 people = Table(
     "people",
@@ -120,6 +121,9 @@ class People:
         """Keep the person, context, resource link and role of a launch; rows change only if
         the facts did. An anonymous launch gets a person of its own.
         """
+        kept = _find_arrival(connection, launch)
+        if kept:
+            return kept
         person = self._put_person(connection, launch)
         context_id = _put_context(connection, launch)
         link_id = _put_resource_link(connection, launch, context_id)
@@ -176,6 +180,90 @@ _FIND_RESOURCE_LINK = _finder(
 _FIND_ENROLMENT = _finder(enrolments, "context_id", "person_id")
 
 
+# All that a launch says, read at once: most launches bring nothing new.
+_ARRIVAL = (
+    select(people.c.id, people.c.name, people.c.email, enrolments.c.role)
+    .add_columns(*(column.label(f"context_{column.name}") for column in contexts.columns))
+    .add_columns(*(column.label(f"link_{column.name}") for column in resource_links.columns))
+    .select_from(identities)
+    .join(people, identities.c.person_id == people.c.id)
+    .outerjoin(
+        contexts,
+        and_(
+            contexts.c.registration_id == bindparam("registration_id"),
+            contexts.c.lms_context_id == bindparam("lms_context_id"),
+        ),
+    )
+    .outerjoin(
+        resource_links,
+        and_(
+            resource_links.c.registration_id == bindparam("registration_id"),
+            resource_links.c.deployment_id == bindparam("deployment_id"),
+            resource_links.c.lms_resource_link_id == bindparam("lms_resource_link_id"),
+        ),
+    )
+    .outerjoin(
+        enrolments,
+        and_(enrolments.c.context_id == contexts.c.id, enrolments.c.person_id == people.c.id),
+    )
+    .where(*(identities.c[n] == bindparam(n) for n in ("organization_id", "authority", "subject")))
+)
+
+
+def _find_arrival(connection: Connection, launch: Launch) -> Arrival | None:
+    """Our rows for a launch, if they are all there and say what it says."""
+    context, link = launch.context, launch.resource_link
+    if launch.subject is None or context is None or link is None:
+        return None
+    facts = {
+        "organization_id": launch.organization_id,
+        "authority": f"lti:{launch.registration_id}",
+        "subject": launch.subject,
+        "registration_id": launch.registration_id,
+        "deployment_id": launch.deployment_id,
+        "lms_context_id": context.lms_id,
+        "lms_resource_link_id": link.lms_id,
+    }
+    row = connection.execute(_ARRIVAL, facts).one_or_none()
+    if row is None or row.role != launch.role.value:
+        return None
+    known = row._mapping
+    said = {f"context_{name}": value for name, value in _context_facts(launch, context).items()}
+    said |= {
+        f"link_{name}": value for name, value in _link_facts(launch, link, row.context_id).items()
+    }
+    said |= {"name": launch.name or row.name, "email": launch.email or row.email}
+    if any(known[name] != value for name, value in said.items()):
+        return None
+    return Arrival(Person(row.id, row.name, row.email), row.context_id, row.link_id)
+
+
+def _context_facts(launch: Launch, context: Context) -> dict[str, str | None]:
+    return {
+        "organization_id": launch.organization_id,
+        "label": context.label,
+        "title": context.title,
+        "memberships_url": launch.memberships_url,
+    }
+
+
+def _link_facts(
+    launch: Launch, link: ResourceLink, context_id: str | None
+) -> dict[str, str | None]:
+    service = launch.grade_service
+    return {
+        "organization_id": launch.organization_id,
+        "context_id": context_id,
+        "family": launch.family_code,
+        "issuer": launch.issuer,
+        "client_id": launch.client_id,
+        "title": link.title,
+        "line_item_url": service.line_item_url if service else None,
+        "line_items_url": service.line_items_url if service else None,
+        "grade_scopes": " ".join(sorted(service.scopes)) if service else "",
+    }
+
+
 def _add_person(connection: Connection, launch: Launch) -> Person:
     person = Person(new_id(), launch.name, launch.email)
     connection.execute(
@@ -211,12 +299,7 @@ def _put_context(connection: Connection, launch: Launch) -> str | None:
             "registration_id": launch.registration_id,
             "lms_context_id": launch.context.lms_id,
         },
-        {
-            "organization_id": launch.organization_id,
-            "label": launch.context.label,
-            "title": launch.context.title,
-            "memberships_url": launch.memberships_url,
-        },
+        _context_facts(launch, launch.context),
     )
 
 
@@ -225,7 +308,6 @@ def _put_resource_link(
 ) -> str | None:
     if launch.resource_link is None:
         return None
-    service = launch.grade_service
     return _put_row(
         connection,
         resource_links,
@@ -235,17 +317,7 @@ def _put_resource_link(
             "deployment_id": launch.deployment_id,
             "lms_resource_link_id": launch.resource_link.lms_id,
         },
-        {
-            "organization_id": launch.organization_id,
-            "context_id": context_id,
-            "family": launch.family_code,
-            "issuer": launch.issuer,
-            "client_id": launch.client_id,
-            "title": launch.resource_link.title,
-            "line_item_url": service.line_item_url if service else None,
-            "line_items_url": service.line_items_url if service else None,
-            "grade_scopes": " ".join(sorted(service.scopes)) if service else "",
-        },
+        _link_facts(launch, launch.resource_link, context_id),
     )
 
 

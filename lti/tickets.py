@@ -93,9 +93,10 @@ class Tickets:
         """A new ticket of LIFETIME for the browser that shows `binding`."""
         ticket = Ticket(state="state-" + secrets.token_urlsafe(32), nonce=secrets.token_urlsafe(32))
         moment = now()
-        with self._database.write() as connection:
-            if self._is_time_to_sweep():
+        if self._is_time_to_sweep():
+            with self._database.single(writes=True) as connection:
                 connection.execute(delete(tickets).where(tickets.c.expires_at < moment))
+        with self._database.single(writes=True) as connection:
             connection.execute(
                 _ISSUE,
                 {
@@ -129,14 +130,14 @@ class Tickets:
         take = _TAKE
         if bindings:
             take, facts = _TAKE_BOUND, facts | {"bindings": [_hash(each) for each in bindings]}
-        with self._database.write() as connection:
+        with self._database.single(writes=True) as connection:
             row = connection.execute(take, facts).first()
-            if row is None:
-                kept = connection.execute(
-                    select(tickets).where(tickets.c.state_hash == facts["state"])
-                ).first()
         if row is not None:
             return TakenTicket(row.deployment_id, bound=bool(bindings))
+        with self._database.single() as connection:
+            kept = connection.execute(
+                select(tickets).where(tickets.c.state_hash == facts["state"])
+            ).first()
         if kept is not None and kept.taken_at is not None:
             raise NonceReused(clause=CLAUSE)
         raise StateMismatch(_explain(kept.expires_at if kept else None, moment), clause=CLAUSE)
