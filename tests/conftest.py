@@ -3,11 +3,13 @@
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import URL, create_engine, inspect
 
+from mentorai.core.database import Database
 from mentorai.core.engine import Engine
 from mentorai.core.mentors import Mentor
 from mentorai.core.organizations import Organization
@@ -23,17 +25,43 @@ def postgres_url() -> str:
     return url
 
 
-@pytest.fixture
-def postgres_database(postgres_url: str) -> Iterator[str]:
-    """An empty database on that server, gone afterwards."""
+@contextmanager
+def made_database(server_url: str) -> Iterator[URL]:
+    """A database of its own on that server, gone afterwards."""
     name = f"test_{uuid.uuid4().hex}"
-    server = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    server = create_engine(server_url, isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    yield make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
+    yield server.url.set(database=name)
     with server.connect() as connection:
         connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
     server.dispose()
+
+
+@pytest.fixture
+def postgres_database(postgres_url: str) -> Iterator[str]:
+    """An empty PostgreSQL database."""
+    with made_database(postgres_url) as url:
+        yield url.render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def shared_database(postgres_url: str) -> Iterator[Database]:
+    """A PostgreSQL database with every table in place, one for each test process."""
+    with made_database(postgres_url) as url:
+        database = Database(url.render_as_string(hide_password=False))
+        database.upgrade()
+        yield database
+        database.close()
+
+
+@pytest.fixture
+def emptied_database(shared_database: Database) -> Iterator[str]:
+    """The shared database, emptied afterwards: far quicker than making one."""
+    yield shared_database.url.render_as_string(hide_password=False)
+    with shared_database.write() as connection:
+        names = set(inspect(connection).get_table_names()) - {"alembic_version"}
+        connection.exec_driver_sql(f"TRUNCATE {', '.join(sorted(names))} RESTART IDENTITY CASCADE")
 
 
 @pytest.fixture
@@ -41,7 +69,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
     """Empty for SQLite in the data directory; TEST_ON=postgres runs the suite on PostgreSQL."""
     if os.environ.get("TEST_ON") != "postgres":
         return ""
-    url: str = request.getfixturevalue("postgres_database")
+    url: str = request.getfixturevalue("emptied_database")
     return url
 
 
