@@ -236,6 +236,8 @@ def test_threads_that_add_and_replace_at_once_leave_one_whole_document(
 
 
 def test_failure_in_mid_write_keeps_what_was_there(engine: Engine, mentor: Mentor, add):
+    if not engine.database.is_sqlite:
+        pytest.skip("PostgreSQL's triggers are written otherwise")
     first = add()
     with engine.database.write() as connection:
         connection.execute(

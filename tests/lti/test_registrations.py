@@ -1,5 +1,6 @@
 """Registrations: checked when they are made, found by issuer and client id."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +97,12 @@ def test_registration_changed_by_another_process_is_seen_soon(
     tool: Any, registration: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tool.registrations.find(registration.issuer, registration.client_id)
-    second = Registrations(Database(str(engine.database.url)), engine.settings)
+    url = engine.database.url.render_as_string(hide_password=False)
+    with closing(Database(url)) as elsewhere:
+        second = Registrations(elsewhere, engine.settings)
 
-    second.disable(registration.organization_id, registration.id)
+        second.disable(registration.organization_id, registration.id)
+
     monkeypatch.setattr(registrations_module, "FRESH_SECONDS", 0.0)
 
     with pytest.raises(UnknownRegistration):
