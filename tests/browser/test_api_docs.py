@@ -2,21 +2,15 @@
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 from werkzeug.serving import make_server
 
 from mentorai.core.engine import Engine
 from mentorai.core.mentors import Mentor
 from mentorai.core.scopes import SCOPES
 from mentorai.web.app import create_app
-
-playwright = pytest.importorskip("playwright.sync_api")
-
-CHROMIUM = Path("/usr/bin/chromium")
-
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not installed here")
 
 
 @pytest.fixture
@@ -64,17 +58,16 @@ class Watch:
 
 
 @pytest.fixture
-def page(address: str) -> Iterator[object]:
+def page(chromium: Browser, address: str) -> Iterator[object]:
     """The interactive page, open in a browser and drawn. `page.watch` saw all it did."""
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1200, "height": 900})
-        page.set_default_timeout(20_000)
-        page.watch = Watch(page, address)
-        page.goto(f"{address}/api/v1/docs")
-        page.wait_for_selector(".opblock")
-        yield page
-        browser.close()
+    context = chromium.new_context(viewport={"width": 1200, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    page.watch = Watch(page, address)
+    page.goto(f"{address}/api/v1/docs")
+    page.wait_for_selector(".opblock")
+    yield page
+    context.close()
 
 
 def authorize(page, text: str) -> None:

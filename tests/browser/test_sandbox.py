@@ -1,18 +1,15 @@
 """The sandbox in a real browser: pages everyone can use, and a frame that obeys its tool alone."""
 
-import shutil
 from collections.abc import Iterator
 from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.fakes.platforms import RunningSandbox, running_app, running_sandbox
 from tests.fakes.toy_tool import ToyTool
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
 COURSE = "/as/{}/courses/tidal-pools"
 PAGES = {
     "people": "/",
@@ -30,14 +27,6 @@ PAGES = {
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
 def sandbox() -> Iterator[RunningSandbox]:
     tool = ToyTool()
     with running_app(tool.app) as tool_url, running_sandbox(tool_url) as sandbox:
@@ -47,8 +36,8 @@ def sandbox() -> Iterator[RunningSandbox]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 320, "height": 800})
+def page(chromium: Browser) -> Iterator[Page]:
+    context = chromium.new_context(viewport={"width": 320, "height": 800})
     yield context.new_page()
     context.close()
 
