@@ -14,7 +14,7 @@ from mentorai.core.errors import InputRejected, NotFound
 from mentorai.web.api.bodies import MARGIN_BYTES, read_object, reject
 from mentorai.web.api.replies import cut_page, no_content, reply, reply_page
 from mentorai.web.api.resource import Resource
-from mentorai.web.api.shapes import LATEST, Id, Page, PageQuery, Shape
+from mentorai.web.api.shapes import LATEST, ExactId, Id, Page, PageQuery, Shape
 from mentorai.web.api.sources import PassageFacts, describe_passage
 from mentorai.web.auth import author, bound_mentor, get_engine
 
@@ -70,6 +70,12 @@ class DatasetPath(Shape):
     """Which document."""
 
     dataset_id: Id
+
+
+class DeletedDataset(Shape):
+    """What to delete."""
+
+    dataset_id: ExactId
 
 
 class PassagePath(DatasetPath):
@@ -178,9 +184,9 @@ def change_dataset(path: DatasetPath, body: DatasetChanges) -> Response:
     returns=None,
     status=204,
 )
-def delete_dataset(path: DatasetPath) -> Response:
+def delete_dataset(path: DeletedDataset) -> Response:
     """Removes a document and its passages; answers no longer come from it."""
-    get_engine().datasets.delete(*bound_mentor(), _get(path.dataset_id).id)
+    get_engine().datasets.delete(*bound_mentor(), path.dataset_id)
     return no_content()
 
 

@@ -28,7 +28,8 @@ Make a key in the mentor's **API** tab, choose **Authorize** here, paste the key
 **Authorize** again and close the dialog. Your own programs send it as
 `Authorization: Api-Token <key>`; `Bearer <key>` and `X-API-Key: <key>` serve too.
 
-Where an address takes an id, the word `latest` stands for the newest thing of its kind.
+Where an address takes an id, the word `latest` stands for the newest thing of its kind, except
+where something is deleted.
 """
 
 

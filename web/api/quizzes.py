@@ -12,7 +12,7 @@ from mentorai.core.questions import QuizDraft
 from mentorai.core.quizzes import Quiz
 from mentorai.web.api.replies import cut_page, no_content, reply, reply_page
 from mentorai.web.api.resource import Resource
-from mentorai.web.api.shapes import LATEST, Id, Page, PageQuery, Shape
+from mentorai.web.api.shapes import LATEST, ExactId, Id, Page, PageQuery, Shape
 from mentorai.web.auth import bound_mentor, get_engine
 
 api = Resource("quizzes", "Quizzes and how they were taken.")
@@ -66,6 +66,12 @@ class QuizPath(Shape):
     """Which quiz."""
 
     quiz_id: Id
+
+
+class DeletedQuiz(Shape):
+    """What to delete."""
+
+    quiz_id: ExactId
 
 
 class QuizPage(Page):
@@ -151,9 +157,9 @@ def put_quiz(path: QuizPath, body: QuizBody) -> Response:
     returns=None,
     status=204,
 )
-def delete_quiz(path: QuizPath) -> Response:
+def delete_quiz(path: DeletedQuiz) -> Response:
     """Removes a quiz; attempts and grades stay."""
-    get_engine().quizzes.delete(*bound_mentor(), _get(path.quiz_id).id)
+    get_engine().quizzes.delete(*bound_mentor(), path.quiz_id)
     return no_content()
 
 

@@ -10,7 +10,7 @@ from mentorai.core.errors import NotFound
 from mentorai.core.values import Turn
 from mentorai.web.api.replies import cut_page, no_content, reply, reply_page
 from mentorai.web.api.resource import Resource
-from mentorai.web.api.shapes import LATEST, Id, Page, PageQuery, Shape
+from mentorai.web.api.shapes import LATEST, ExactId, Id, Page, PageQuery, Shape
 from mentorai.web.api.sources import Source, describe_sources
 from mentorai.web.auth import bound_mentor, caller, get_engine
 
@@ -40,6 +40,12 @@ class SessionPath(Shape):
     """Which conversation."""
 
     session_id: Id
+
+
+class DeletedSession(Shape):
+    """What to delete."""
+
+    session_id: ExactId
 
 
 class SessionPage(Page):
@@ -113,9 +119,9 @@ def get_session(path: SessionPath) -> Response:
     returns=None,
     status=204,
 )
-def delete_session(path: SessionPath) -> Response:
+def delete_session(path: DeletedSession) -> Response:
     """Removes a conversation and all its messages for good."""
-    get_engine().conversations.delete(*bound_mentor(), _get(path.session_id).id)
+    get_engine().conversations.delete(*bound_mentor(), path.session_id)
     return no_content()
 
 

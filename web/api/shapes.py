@@ -44,6 +44,8 @@ class Page(BaseModel):
 
 
 LATEST = "latest"
+# What is deleted is named: no example, and no word that stands for whatever is newest.
+ExactId = Annotated[str, Field(min_length=1, max_length=100, description="An id.")]
 Id = Annotated[
     str,
     Field(
