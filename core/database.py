@@ -3,9 +3,10 @@
 Rooms define their tables on `metadata` beside the code that owns them; migrations/ makes them.
 """
 
+import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,10 +14,11 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, DateTime, MetaData, create_engine, event
 from sqlalchemy.engine import URL, Dialect, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.types import TypeDecorator
 
 from mentorai.core.errors import ConfigurationError
+from mentorai.core.prepared import Compiled, Prepared
 
 metadata = MetaData(
     naming_convention={
@@ -48,6 +50,9 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+_NOTHING = nullcontext()
+
+
 class Database:
     """Connections to one database.
 
@@ -61,7 +66,7 @@ class Database:
         if not self.is_sqlite and self.url.get_backend_name() != "postgresql":
             raise ConfigurationError("database_url: only sqlite and postgresql are served.")
         options: dict[str, Any] = {"pool_pre_ping": True}
-        self._writing: AbstractContextManager[object] = nullcontext()
+        self._writing: AbstractContextManager[object] = _NOTHING
         if self.is_sqlite:
             # The connection used last has the warmest cache.
             options = {"connect_args": {"timeout": 15}, "pool_use_lifo": True}
@@ -81,6 +86,8 @@ class Database:
                 f"database_url: {self.url.drivername} is not installed; for "
                 'postgresql+psycopg: pip install "mentorai-toolkit[postgres]"'
             ) from error
+        self._compiled: dict[Prepared, Compiled] = {}
+        self._idle: dict[int, list[sqlite3.Connection]] = {}
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
@@ -102,18 +109,43 @@ class Database:
         with self.engine.connect() as connection:
             yield connection
 
-    @contextmanager
-    def single(self, *, writes: bool = False) -> Iterator[Connection]:
-        """For one statement, which is a transaction by itself: nothing begins, nothing commits."""
-        with self._writing if writes else nullcontext(), self.engine.connect() as connection:
-            if self.is_sqlite:
-                connection.info["single"] = True
-            else:
+    def run(self, prepared: Prepared, facts: Mapping[str, Any]) -> Any:
+        """One prepared statement, which is a transaction by itself; its first row, or None."""
+        if not self.is_sqlite:
+            with self.engine.connect() as connection:
                 connection.execution_options(isolation_level="AUTOCOMMIT")
-            try:
-                yield connection
-            finally:
-                connection.info["single"] = False
+                result = connection.execute(prepared.statement, facts)
+                return result.first() if result.returns_rows else None
+        compiled = self._compiled.get(prepared)
+        if compiled is None:
+            compiled = self._compiled[prepared] = Compiled(prepared, self.engine.dialect)
+        with self._writing if compiled.writes else _NOTHING:
+            values = self._run_sqlite(compiled.sql, compiled.bind(facts))
+        return None if values is None else compiled.read(values)
+
+    def _run_sqlite(self, sql: str, parameters: Sequence[Any]) -> Sequence[Any] | None:
+        # A few connections outside the pool, whose checks in and out cost more than the
+        # statement. One that a parent process opened is neither used nor closed here.
+        idle = self._idle.setdefault(os.getpid(), [])
+        try:
+            connection = idle.pop()
+        except IndexError:
+            connection = self._open_sqlite()
+        try:
+            cursor = connection.execute(sql, parameters)
+            values: Sequence[Any] | None = cursor.fetchone()
+            cursor.close()
+        except sqlite3.Error as error:
+            raise _hide_parameters(sql, error) from error
+        finally:
+            idle.append(connection)
+        return values
+
+    def _open_sqlite(self) -> sqlite3.Connection:
+        pooled = self.engine.raw_connection()
+        connection = cast(sqlite3.Connection, pooled.driver_connection)
+        pooled.detach()
+        return connection
 
     def upgrade(self, revision: str = "head") -> None:
         """Bring the tables to `revision`. Safe to call from several processes at once."""
@@ -125,6 +157,8 @@ class Database:
 
     def close(self) -> None:
         """Give every connection back."""
+        for connection in self._idle.pop(os.getpid(), ()):
+            connection.close()
         self.engine.dispose()
 
 
@@ -139,6 +173,11 @@ def _read_url(url: str) -> URL:
         ) from error
 
 
+def _hide_parameters(sql: str, error: sqlite3.Error) -> Exception:
+    """The error as the engine raises it: without what people sent."""
+    return DBAPIError.instance(sql, None, error, sqlite3.Error, hide_parameters=True)
+
+
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     # sqlite3 would begin transactions by itself, and late; _begin_sqlite does it at once.
     connection.isolation_level = None
@@ -149,8 +188,6 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    if connection.info.get("single"):
-        return
     # A transaction that reads first and writes later can be refused with "database is locked"
     # however long the timeout; one that will write says so when it begins.
     # On the driver's own connection: a statement of SQLAlchemy's costs ten times as much.

@@ -1,6 +1,6 @@
 """The stories on one page: admit, ask, report a score, check a key. The rooms do the work."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -8,6 +8,7 @@ from typing import Any, Self, TypeVar
 
 from mentorai.core import built_in, logs
 from mentorai.core.admins import Admins
+from mentorai.core.arrivals import find_arrival
 from mentorai.core.audit import Audit
 from mentorai.core.chat import Chat
 from mentorai.core.clock import now
@@ -96,28 +97,32 @@ class Engine:
         if denial:
             raise LaunchDenied(denial.reason)
         ref: MentorRef = self.choose_mentor(launch)
+        facts: dict[str, Any] = {
+            "organization_id": launch.organization_id,
+            "mentor_id": ref.mentor_id,
+            "role": launch.role,
+            "expires_at": now() + timedelta(hours=self.settings.session_hours),
+            "registration_id": launch.registration_id,
+            "quiz_id": ref.quiz_id,
+            "locale": launch.locale,
+            "return_url": launch.return_url,
+            "way": way,
+            "binding": binding,
+        }
+        session = self._open_session(launch, ref, facts)
+        self.plugins.tell("launch_admitted", launch=launch, session=session)
+        return session
+
+    def _open_session(self, launch: Launch, ref: MentorRef, facts: Mapping[str, Any]) -> Session:
+        known = find_arrival(self.database, launch, ref)
+        if known is not None:
+            # Nothing new but the session itself, whose foreign keys hold the rest in place.
+            return self.sessions.open(None, **known.session_facts, **facts)
         with self.database.write() as connection:
             arrival = self.people.put_arrival(connection, launch)
             if arrival.resource_link_id:
                 self.mentors.place(connection, launch, arrival.resource_link_id, ref)
-            session = self.sessions.open(
-                connection,
-                organization_id=launch.organization_id,
-                mentor_id=ref.mentor_id,
-                person_id=arrival.person.id,
-                role=launch.role,
-                expires_at=now() + timedelta(hours=self.settings.session_hours),
-                context_id=arrival.context_id,
-                resource_link_id=arrival.resource_link_id,
-                registration_id=launch.registration_id,
-                quiz_id=ref.quiz_id,
-                locale=launch.locale,
-                return_url=launch.return_url,
-                way=way,
-                binding=binding,
-            )
-        self.plugins.tell("launch_admitted", launch=launch, session=session)
-        return session
+            return self.sessions.open(connection, **arrival.session_facts, **facts)
 
     def refine(self, launch: Launch) -> Launch:
         """The launch with its family recognised and what that family says differently mended."""

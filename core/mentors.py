@@ -31,6 +31,7 @@ from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import Conflict, InputRejected, NotFound
 from mentorai.core.identifiers import new_id, to_slug
 from mentorai.core.people import resource_links
+from mentorai.core.prepared import Prepared
 from mentorai.core.values import Launch, MentorRef
 
 NAME_LENGTH = 100
@@ -269,8 +270,7 @@ class Mentors:
             "deployment_id": launch.deployment_id,
             "lms_resource_link_id": launch.resource_link.lms_id,
         }
-        with self._database.single() as connection:
-            row = connection.execute(_FIND_PLACEMENT, key).one_or_none()
+        row = self._database.run(_FIND_PLACEMENT, key)
         return MentorRef(row.mentor_id, row.quiz_id) if row else None
 
 
@@ -278,7 +278,7 @@ class Mentors:
 _FIND_PLACED = select(placements).where(
     placements.c.resource_link_id == bindparam("resource_link_id")
 )
-_FIND_PLACEMENT = (
+_FIND_PLACEMENT = Prepared(
     select(placements.c.mentor_id, placements.c.quiz_id)
     .join(resource_links, resource_links.c.id == placements.c.resource_link_id)
     .where(

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    and_,
     bindparam,
     insert,
     select,
@@ -110,6 +109,15 @@ class Arrival:
     context_id: str | None
     resource_link_id: str | None
 
+    @property
+    def session_facts(self) -> dict[str, Any]:
+        """What a session keeps of it."""
+        return {
+            "person_id": self.person.id,
+            "context_id": self.context_id,
+            "resource_link_id": self.resource_link_id,
+        }
+
 
 class People:
     """Who is known here, and from which courses."""
@@ -121,9 +129,6 @@ class People:
         """Keep the person, context, resource link and role of a launch; rows change only if
         the facts did. An anonymous launch gets a person of its own.
         """
-        kept = _find_arrival(connection, launch)
-        if kept:
-            return kept
         person = self._put_person(connection, launch)
         context_id = _put_context(connection, launch)
         link_id = _put_resource_link(connection, launch, context_id)
@@ -180,65 +185,8 @@ _FIND_RESOURCE_LINK = _finder(
 _FIND_ENROLMENT = _finder(enrolments, "context_id", "person_id")
 
 
-# All that a launch says, read at once: most launches bring nothing new.
-_ARRIVAL = (
-    select(people.c.id, people.c.name, people.c.email, enrolments.c.role)
-    .add_columns(*(column.label(f"context_{column.name}") for column in contexts.columns))
-    .add_columns(*(column.label(f"link_{column.name}") for column in resource_links.columns))
-    .select_from(identities)
-    .join(people, identities.c.person_id == people.c.id)
-    .outerjoin(
-        contexts,
-        and_(
-            contexts.c.registration_id == bindparam("registration_id"),
-            contexts.c.lms_context_id == bindparam("lms_context_id"),
-        ),
-    )
-    .outerjoin(
-        resource_links,
-        and_(
-            resource_links.c.registration_id == bindparam("registration_id"),
-            resource_links.c.deployment_id == bindparam("deployment_id"),
-            resource_links.c.lms_resource_link_id == bindparam("lms_resource_link_id"),
-        ),
-    )
-    .outerjoin(
-        enrolments,
-        and_(enrolments.c.context_id == contexts.c.id, enrolments.c.person_id == people.c.id),
-    )
-    .where(*(identities.c[n] == bindparam(n) for n in ("organization_id", "authority", "subject")))
-)
-
-
-def _find_arrival(connection: Connection, launch: Launch) -> Arrival | None:
-    """Our rows for a launch, if they are all there and say what it says."""
-    context, link = launch.context, launch.resource_link
-    if launch.subject is None or context is None or link is None:
-        return None
-    facts = {
-        "organization_id": launch.organization_id,
-        "authority": f"lti:{launch.registration_id}",
-        "subject": launch.subject,
-        "registration_id": launch.registration_id,
-        "deployment_id": launch.deployment_id,
-        "lms_context_id": context.lms_id,
-        "lms_resource_link_id": link.lms_id,
-    }
-    row = connection.execute(_ARRIVAL, facts).one_or_none()
-    if row is None or row.role != launch.role.value:
-        return None
-    known = row._mapping
-    said = {f"context_{name}": value for name, value in _context_facts(launch, context).items()}
-    said |= {
-        f"link_{name}": value for name, value in _link_facts(launch, link, row.context_id).items()
-    }
-    said |= {"name": launch.name or row.name, "email": launch.email or row.email}
-    if any(known[name] != value for name, value in said.items()):
-        return None
-    return Arrival(Person(row.id, row.name, row.email), row.context_id, row.link_id)
-
-
-def _context_facts(launch: Launch, context: Context) -> dict[str, str | None]:
+def context_facts(launch: Launch, context: Context) -> dict[str, str | None]:
+    """What a launch says of its context, by our columns."""
     return {
         "organization_id": launch.organization_id,
         "label": context.label,
@@ -247,9 +195,8 @@ def _context_facts(launch: Launch, context: Context) -> dict[str, str | None]:
     }
 
 
-def _link_facts(
-    launch: Launch, link: ResourceLink, context_id: str | None
-) -> dict[str, str | None]:
+def link_facts(launch: Launch, link: ResourceLink, context_id: str | None) -> dict[str, str | None]:
+    """What a launch says of its resource link, by our columns."""
     service = launch.grade_service
     return {
         "organization_id": launch.organization_id,
@@ -299,7 +246,7 @@ def _put_context(connection: Connection, launch: Launch) -> str | None:
             "registration_id": launch.registration_id,
             "lms_context_id": launch.context.lms_id,
         },
-        _context_facts(launch, launch.context),
+        context_facts(launch, launch.context),
     )
 
 
@@ -317,7 +264,7 @@ def _put_resource_link(
             "deployment_id": launch.deployment_id,
             "lms_resource_link_id": launch.resource_link.lms_id,
         },
-        _link_facts(launch, launch.resource_link, context_id),
+        link_facts(launch, launch.resource_link, context_id),
     )
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     delete,
     insert,
     select,
@@ -29,6 +30,7 @@ from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import SessionEnded, SessionExpired, SessionRejected
 from mentorai.core.identifiers import new_id
+from mentorai.core.prepared import Prepared
 from mentorai.core.values import Role, Session
 
 HANDOFF_SECONDS = 120
@@ -63,7 +65,10 @@ handoffs = Table(
 )
 
 
-_OPEN = insert(sessions)
+_OPEN = Prepared(
+    insert(sessions), [column.name for column in sessions.columns if column.name != "ended_at"]
+)
+_FIND = Prepared(select(sessions).where(sessions.c.id == bindparam("id")))
 
 
 class Sessions:
@@ -74,7 +79,7 @@ class Sessions:
 
     def open(
         self,
-        connection: Connection,
+        connection: Connection | None,
         *,
         organization_id: str,
         mentor_id: str,
@@ -90,7 +95,7 @@ class Sessions:
         way: str = "cookie",
         binding: str = "",
     ) -> Session:
-        """Open a session, in the caller's transaction.
+        """Open a session, in the caller's transaction or, given None, by itself.
 
         binding: what the browser must show. With an empty one nobody can use the session until
         a handoff was taken and `bind` called.
@@ -116,7 +121,10 @@ class Sessions:
             "binding_hash": _digest(binding) if binding else "",
             "created_at": now(),
         }
-        connection.execute(_OPEN, row)
+        if connection is None:
+            self._database.run(_OPEN, row)
+        else:
+            connection.execute(_OPEN.statement, row)
         return session
 
     def check(self, session_id: str, binding: str) -> Session:
@@ -125,8 +133,7 @@ class Sessions:
         Raises SessionRejected for an unknown session or another browser's; SessionEnded;
         SessionExpired.
         """
-        with self._database.read() as connection:
-            row = connection.execute(select(sessions).where(sessions.c.id == session_id)).first()
+        row = self._database.run(_FIND, {"id": session_id})
         kept = row.binding_hash if row else ""
         same = hmac.compare_digest(_digest(binding), kept or _digest(secrets.token_hex(8)))
         if row is None or not kept or not same:
@@ -210,5 +217,5 @@ def _alive(row: Row[Any]) -> Session:
 
 
 def _session(row: Row[Any]) -> Session:
-    facts = {name: row._mapping[name] for name in Session.__dataclass_fields__}
+    facts = {name: getattr(row, name) for name in Session.__dataclass_fields__}
     return Session(**facts | {"role": Role(row.role)})

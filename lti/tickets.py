@@ -27,6 +27,7 @@ from sqlalchemy import (
 from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import NonceReused, StateMismatch
+from mentorai.core.prepared import Prepared
 
 LIFETIME = timedelta(minutes=10)
 SWEEP_SECONDS = 60.0
@@ -64,9 +65,11 @@ class TakenTicket:
     bound: bool
 
 
-_ISSUE = insert(tickets)
+_ISSUE = Prepared(
+    insert(tickets), [column.name for column in tickets.columns if column.name != "taken_at"]
+)
 _MOMENT = bindparam("moment", type_=Instant)
-_TAKE = (
+_TAKEABLE = (
     update(tickets)
     .where(
         tickets.c.state_hash == bindparam("state"),
@@ -78,7 +81,11 @@ _TAKE = (
     .values(taken_at=_MOMENT)
     .returning(tickets.c.deployment_id)
 )
-_TAKE_BOUND = _TAKE.where(tickets.c.binding_hash.in_(bindparam("bindings", expanding=True)))
+_TAKE = Prepared(_TAKEABLE)
+# The bindings come as one text, so that the statement is the same for any number of them.
+_TAKE_BOUND = Prepared(
+    _TAKEABLE.where(bindparam("bindings", type_=String).contains(tickets.c.binding_hash))
+)
 
 
 class Tickets:
@@ -94,20 +101,19 @@ class Tickets:
         ticket = Ticket(state="state-" + secrets.token_urlsafe(32), nonce=secrets.token_urlsafe(32))
         moment = now()
         if self._is_time_to_sweep():
-            with self._database.single(writes=True) as connection:
+            with self._database.write() as connection:
                 connection.execute(delete(tickets).where(tickets.c.expires_at < moment))
-        with self._database.single(writes=True) as connection:
-            connection.execute(
-                _ISSUE,
-                {
-                    "state_hash": _hash(ticket.state),
-                    "nonce_hash": _hash(ticket.nonce),
-                    "registration_id": registration_id,
-                    "binding_hash": _hash(binding),
-                    "deployment_id": deployment_id,
-                    "expires_at": moment + LIFETIME,
-                },
-            )
+        self._database.run(
+            _ISSUE,
+            {
+                "state_hash": _hash(ticket.state),
+                "nonce_hash": _hash(ticket.nonce),
+                "registration_id": registration_id,
+                "binding_hash": _hash(binding),
+                "deployment_id": deployment_id,
+                "expires_at": moment + LIFETIME,
+            },
+        )
         return ticket
 
     def take(
@@ -129,12 +135,11 @@ class Tickets:
         }
         take = _TAKE
         if bindings:
-            take, facts = _TAKE_BOUND, facts | {"bindings": [_hash(each) for each in bindings]}
-        with self._database.single(writes=True) as connection:
-            row = connection.execute(take, facts).first()
+            take, facts = _TAKE_BOUND, facts | {"bindings": " ".join(map(_hash, bindings))}
+        row = self._database.run(take, facts)
         if row is not None:
             return TakenTicket(row.deployment_id, bound=bool(bindings))
-        with self._database.single() as connection:
+        with self._database.read() as connection:
             kept = connection.execute(
                 select(tickets).where(tickets.c.state_hash == facts["state"])
             ).first()

@@ -1,0 +1,86 @@
+"""Arrivals that bring nothing new: most launches, told by one look at the database."""
+
+from sqlalchemy import and_, bindparam, select
+
+from mentorai.core.database import Database
+from mentorai.core.mentors import placements
+from mentorai.core.people import (
+    Arrival,
+    context_facts,
+    contexts,
+    enrolments,
+    identities,
+    link_facts,
+    people,
+    resource_links,
+)
+from mentorai.core.prepared import Prepared
+from mentorai.core.values import Launch, MentorRef, Person
+
+
+def find_arrival(database: Database, launch: Launch, ref: MentorRef) -> Arrival | None:
+    """Our rows for a launch, if all are there, say what it says, and `ref` is placed there."""
+    context, link = launch.context, launch.resource_link
+    if launch.subject is None or context is None or link is None:
+        return None
+    row = database.run(
+        _ARRIVAL,
+        {
+            "organization_id": launch.organization_id,
+            "authority": f"lti:{launch.registration_id}",
+            "subject": launch.subject,
+            "registration_id": launch.registration_id,
+            "deployment_id": launch.deployment_id,
+            "lms_context_id": context.lms_id,
+            "lms_resource_link_id": link.lms_id,
+        },
+    )
+    if row is None:
+        return None
+    said = {
+        **{f"context_{name}": value for name, value in context_facts(launch, context).items()},
+        **{
+            f"link_{name}": value
+            for name, value in link_facts(launch, link, row.context_id).items()
+        },
+        # A platform that withholds a name today does not take back the one it gave before.
+        "name": launch.name or row.name,
+        "email": launch.email or row.email,
+        "role": launch.role.value,
+        "mentor_id": ref.mentor_id,
+        "quiz_id": ref.quiz_id,
+    }
+    if any(getattr(row, name) != value for name, value in said.items()):
+        return None
+    return Arrival(Person(row.id, row.name, row.email), row.context_id, row.link_id)
+
+
+_ARRIVAL = Prepared(
+    select(people.c.id, people.c.name, people.c.email, enrolments.c.role)
+    .add_columns(placements.c.mentor_id, placements.c.quiz_id)
+    .add_columns(*(column.label(f"context_{column.name}") for column in contexts.columns))
+    .add_columns(*(column.label(f"link_{column.name}") for column in resource_links.columns))
+    .select_from(identities)
+    .join(people, identities.c.person_id == people.c.id)
+    .join(
+        contexts,
+        and_(
+            contexts.c.registration_id == bindparam("registration_id"),
+            contexts.c.lms_context_id == bindparam("lms_context_id"),
+        ),
+    )
+    .join(
+        resource_links,
+        and_(
+            resource_links.c.registration_id == bindparam("registration_id"),
+            resource_links.c.deployment_id == bindparam("deployment_id"),
+            resource_links.c.lms_resource_link_id == bindparam("lms_resource_link_id"),
+        ),
+    )
+    .join(
+        enrolments,
+        and_(enrolments.c.context_id == contexts.c.id, enrolments.c.person_id == people.c.id),
+    )
+    .join(placements, placements.c.resource_link_id == resource_links.c.id)
+    .where(*(identities.c[n] == bindparam(n) for n in ("organization_id", "authority", "subject")))
+)

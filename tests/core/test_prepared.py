@@ -1,0 +1,127 @@
+import multiprocessing
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from sqlalchemy import Column, Integer, MetaData, String, Table, bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from mentorai.core.database import Database, Instant
+from mentorai.core.prepared import Prepared
+
+notes = Table(
+    "prepared_notes",
+    MetaData(),
+    Column("id", Integer, primary_key=True),
+    Column("text", String(50), nullable=False),
+    Column("at", Instant),
+    Column("taken", String(10)),
+)
+ADD = Prepared(insert(notes), ["id", "text", "at"])
+FIND = Prepared(select(notes).where(notes.c.id == bindparam("id")))
+TAKE = Prepared(
+    update(notes)
+    .where(notes.c.id == bindparam("which"), notes.c.taken.is_(None))
+    .values(taken=bindparam("taker"))
+    .returning(notes.c.text)
+)
+MOMENT = datetime(2026, 11, 23, 10, 42, 7, 123456, tzinfo=timezone(timedelta(hours=-7)))
+
+
+@pytest.fixture
+def database(tmp_path, database_url) -> Iterator[Database]:
+    database = Database(database_url or f"sqlite:///{tmp_path / 'notes.sqlite3'}")
+    notes.metadata.create_all(database.engine)
+    yield database
+    notes.metadata.drop_all(database.engine)
+    database.close()
+
+
+@pytest.fixture
+def note(database: Database) -> int:
+    database.run(ADD, {"id": 1, "text": "a", "at": MOMENT})
+    return 1
+
+
+def test_row_comes_back_by_column(database: Database, note: int) -> None:
+    row = database.run(FIND, {"id": note})
+
+    assert (row.id, row.text, row.taken) == (1, "a", None)
+
+
+def test_instant_comes_back_aware_and_the_same(database: Database, note: int) -> None:
+    row = database.run(FIND, {"id": note})
+
+    assert row.at == MOMENT
+    assert row.at.tzinfo is UTC
+
+
+def test_no_row_is_none(database: Database) -> None:
+    assert database.run(FIND, {"id": 1}) is None
+
+
+def test_what_it_wrote_is_seen_by_every_connection(database: Database, note: int) -> None:
+    with database.read() as connection:
+        kept = connection.execute(select(notes.c.text)).scalars().all()
+
+    assert kept == ["a"]
+
+
+def test_of_many_takers_at_once_one_gets_it(database: Database, note: int) -> None:
+    taken = []
+
+    def take(taker: str) -> None:
+        row = database.run(TAKE, {"which": note, "taker": taker})
+        taken.append(row and row.text)
+
+    threads = [threading.Thread(target=take, args=(str(n),)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(filter(None, taken)) == ["a"]
+
+
+def test_it_waits_for_a_transaction_that_writes(database: Database, note: int) -> None:
+    with database.write() as connection:
+        connection.execute(update(notes).values(taken="first"))
+        taken = []
+        thread = threading.Thread(
+            target=lambda: taken.append(database.run(TAKE, {"which": note, "taker": "second"}))
+        )
+        thread.start()
+        thread.join(0.1)
+        assert taken == []
+
+    thread.join()
+    assert taken == [None]
+
+
+def test_error_does_not_hold_what_people_sent(database: Database, note: int) -> None:
+    with pytest.raises(IntegrityError) as raised:
+        database.run(ADD, {"id": note, "text": "my private question", "at": None})
+
+    assert "private" not in str(raised.value)
+
+
+def test_it_goes_on_after_an_error(database: Database, note: int) -> None:
+    with pytest.raises(IntegrityError):
+        database.run(ADD, {"id": note, "text": "b", "at": None})
+
+    database.run(ADD, {"id": 2, "text": "b", "at": None})
+
+    assert database.run(FIND, {"id": 2}).text == "b"
+
+
+def test_child_process_leaves_its_parents_connections_alone(database: Database, note: int) -> None:
+    if not database.is_sqlite:
+        pytest.skip("psycopg's connections are the pool's affair")
+    fork = multiprocessing.get_context("fork")
+    child = fork.Process(target=lambda: database.run(TAKE, {"which": note, "taker": "child"}))
+    child.start()
+    child.join(20)
+
+    assert child.exitcode == 0
+    assert database.run(FIND, {"id": note}).taken == "child"
