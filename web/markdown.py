@@ -106,7 +106,8 @@ def _make() -> MarkdownIt:
     # A definition such as "[1]: http://..." would turn a citation into the text's own link.
     markdown.disable(["reference", "image", "html_block", "html_inline"])
     markdown.validateLink = lambda url: _ADDRESS.match(url.strip()) is not None  # type: ignore[method-assign]
-    markdown.core.ruler.push("citations", _mark_citations)
+    # Before escaped characters are joined with the text: an escaped [1] is a document's own.
+    markdown.core.ruler.before("text_join", "citations", _mark_citations)
     markdown.core.ruler.push("headings", _lower_headings)
     markdown.add_render_rule("citation", _write_citation)
     markdown.add_render_rule("link_open", _write_link)

@@ -70,6 +70,10 @@ def test_citation_in_code_stays_text():
     assert "<code>[1]</code>" in to_html("`[1]`", {1: "/s/1/passages/7"})
 
 
+def test_number_that_a_quoted_document_wrote_stays_text():
+    assert to_html(r"As shown \[1\] before.", {1: "/s/1"}) == "<p>As shown [1] before.</p>\n"
+
+
 def test_text_cannot_say_where_a_citation_leads():
     html = to_html("See [1].\n\n[1]: https://evil.example", {1: "/s/1/passages/7"})
 
