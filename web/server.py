@@ -48,7 +48,15 @@ def options(settings: Settings) -> dict[str, Any]:
         "control_socket_disable": True,
         # Headers of proxies are the web application's business, by the setting `proxies`.
         "forwarded_allow_ips": "",
+        "worker_exit": _close,
     }
+
+
+def _close(_server: object, worker: Any) -> None:
+    """Write what a process kept in memory, such as when keys were last used, before it ends."""
+    app = getattr(worker, "wsgi", None)
+    if app is not None:
+        app.extensions["mentorai"].close()
 
 
 def run(settings: Settings, tend: Callable[[], None], stop: Callable[[], None]) -> None:
@@ -105,9 +113,10 @@ def _run_waitress(settings: Settings, tend: Callable[[], None], stop: Callable[[
             tend()
 
     threading.Thread(target=tend_always, daemon=True).start()
+    app = load_app(settings)
     try:
         serve(
-            load_app(settings),
+            app,
             host=settings.host,
             port=settings.port,
             threads=settings.threads,
@@ -115,4 +124,5 @@ def _run_waitress(settings: Settings, tend: Callable[[], None], stop: Callable[[
         )
     finally:
         ended.set()
+        app.extensions["mentorai"].close()
         stop()

@@ -266,3 +266,26 @@ def test_demo_names_the_port_that_is_taken(
     assert process.returncode == 1
     assert f"Port {port + offset} of 127.0.0.1 cannot be used" in output
     assert ("SANDBOX_PORT=" if offset else "PORT=") in output
+
+
+def test_last_use_of_a_key_is_written_when_the_server_ends(
+    start: Start, port: int, environment: dict[str, str]
+) -> None:
+    def mentorai(*arguments: str) -> str:
+        command = [sys.executable, "-m", "mentorai.web.commands", *arguments]
+        done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+        return done.stdout
+
+    mentorai("mentors", "add", "Tidal Pools")
+    key = mentorai("keys", "issue", "report", "--mentor", "tidal-pools").strip()
+    process = start("serve", MENTORAI_PORT=str(port), MENTORAI_WORKER_INSIDE="false")
+    _wait_for_server(port)
+    headers = {"Authorization": f"Api-Token {key}"}
+    call = urllib.request.Request(f"http://127.0.0.1:{port}/api/v1/key", headers=headers)
+    with urllib.request.urlopen(call, timeout=5) as answer:
+        assert answer.status == 200
+
+    process.terminate()
+    process.wait(STOP_SECONDS)
+
+    assert "never" not in mentorai("keys", "list", "--mentor", "tidal-pools")
