@@ -298,7 +298,9 @@ def _find_text(claims: Claims, name: str) -> str:
     found = claims.get(name)
     if not isinstance(found, str) or _VARIABLE.fullmatch(found.strip()):
         return ""
-    return " ".join("".join(c if c.isprintable() else " " for c in found).split())[:TEXT_LENGTH]
+    if not found.isprintable():
+        found = "".join(c if c.isprintable() else " " for c in found)
+    return " ".join(found.split())[:TEXT_LENGTH]
 
 
 def _find_url(claims: Claims, name: str) -> str | None:

@@ -5,6 +5,7 @@ from flask import Blueprint, Flask, Request, Response, current_app, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_openapi.openapi import OpenAPI
 from flask_wtf.csrf import CSRFProtect
+from itsdangerous import URLSafeTimedSerializer
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from mentorai.core.engine import Engine
@@ -49,6 +50,15 @@ def _wrap(app: Flask, settings: Settings) -> None:
 
 class _BrowserSessions(SecureCookieSessionInterface):
     """The signed cookie, for browsers: the API reads no cookie and sets none."""
+
+    def __init__(self) -> None:
+        self._serializer: URLSafeTimedSerializer | None = None
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        # Flask makes one at each reading and each writing of a cookie.
+        if self._serializer is None:
+            self._serializer = super().get_signing_serializer(app)
+        return self._serializer
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         return None if request.path.startswith("/api/") else super().open_session(app, request)
