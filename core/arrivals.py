@@ -1,6 +1,8 @@
 """Arrivals that bring nothing new: most launches, told by one look at the database."""
 
-from sqlalchemy import and_, bindparam, select
+from typing import Any
+
+from sqlalchemy import Label, Table, and_, bindparam, select
 
 from mentorai.core.database import Database
 from mentorai.core.mentors import placements
@@ -55,11 +57,18 @@ def find_arrival(database: Database, launch: Launch, ref: MentorRef) -> Arrival 
     return Arrival(Person(row.id, row.name, row.email), row.context_id, row.link_id)
 
 
+def _label(table: Table, prefix: str) -> list[Label[Any]]:
+    return [
+        column.label(f"{prefix}_{column.name}")
+        for column in table.columns
+        if column.name != "created_at"
+    ]
+
+
 _ARRIVAL = Prepared(
     select(people.c.id, people.c.name, people.c.email, enrolments.c.role)
     .add_columns(placements.c.mentor_id, placements.c.quiz_id)
-    .add_columns(*(column.label(f"context_{column.name}") for column in contexts.columns))
-    .add_columns(*(column.label(f"link_{column.name}") for column in resource_links.columns))
+    .add_columns(*_label(contexts, "context"), *_label(resource_links, "link"))
     .select_from(identities)
     .join(people, identities.c.person_id == people.c.id)
     .join(
