@@ -1,0 +1,104 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mentorai.core.arrivals import find_arrival
+from mentorai.core.engine import Engine
+from mentorai.core.mentors import Mentor
+from mentorai.core.organizations import Organization
+from mentorai.core.values import Context, GradeService, Launch, MentorRef, ResourceLink, Role
+
+GRADES = GradeService("https://lms.example/items/1", None, frozenset({"score"}))
+
+
+@pytest.fixture
+def launch(organization: Organization) -> Launch:
+    return Launch(
+        organization_id=organization.id,
+        registration_id="registration-1",
+        deployment_id="1",
+        issuer="https://lms.example",
+        client_id="client",
+        family_code="lti",
+        message_type="LtiResourceLinkRequest",
+        subject="user-1",
+        role=Role.LEARNER,
+        target="/",
+        name="Ada",
+        email="ada@example.edu",
+        context=Context("course-1", "BIO", "Biology"),
+        resource_link=ResourceLink("link-1", "Week 1"),
+    )
+
+
+@pytest.fixture
+def ref(engine: Engine, mentor: Mentor, launch: Launch) -> MentorRef:
+    """Who answers in the launch's place, where its person has been before."""
+    engine.admit(launch, binding="b" * 64)
+    return MentorRef(mentor.id)
+
+
+def test_same_launch_again_finds_the_same_rows(
+    engine: Engine, launch: Launch, ref: MentorRef
+) -> None:
+    found = find_arrival(engine.database, launch, ref)
+
+    with engine.database.write() as connection:
+        assert found == engine.people.put_arrival(connection, launch)
+
+
+def test_withheld_name_and_email_are_nothing_new(
+    engine: Engine, launch: Launch, ref: MentorRef
+) -> None:
+    found = find_arrival(engine.database, replace(launch, name=None, email=None), ref)
+
+    assert found is not None
+    assert (found.person.name, found.person.email) == ("Ada", "ada@example.edu")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"subject": "user-2"},
+        {"subject": None},
+        {"registration_id": "registration-2"},
+        {"deployment_id": "2"},
+        {"name": "Ada L."},
+        {"email": "a@example.edu"},
+        {"role": Role.INSTRUCTOR},
+        {"issuer": "https://other.example"},
+        {"client_id": "other"},
+        {"family_code": "moodle"},
+        {"context": None},
+        {"context": Context("course-2", "BIO", "Biology")},
+        {"context": Context("course-1", "BIO", "Biology II")},
+        {"memberships_url": "https://lms.example/members"},
+        {"resource_link": None},
+        {"resource_link": ResourceLink("link-2", "Week 1")},
+        {"resource_link": ResourceLink("link-1", "Week 2")},
+        {"grade_service": GRADES},
+    ],
+)
+def test_whatever_is_new_has_to_be_written(
+    engine: Engine, launch: Launch, ref: MentorRef, change: dict[str, Any]
+) -> None:
+    assert find_arrival(engine.database, replace(launch, **change), ref) is None
+
+
+@pytest.mark.parametrize("other", [MentorRef("another"), MentorRef("", "quiz-1")])
+def test_another_mentor_or_quiz_in_the_place_has_to_be_written(
+    engine: Engine, launch: Launch, ref: MentorRef, other: MentorRef
+) -> None:
+    chosen = replace(other, mentor_id=other.mentor_id or ref.mentor_id)
+
+    assert find_arrival(engine.database, launch, chosen) is None
+
+
+def test_role_of_a_person_who_comes_back_is_that_of_the_session(
+    engine: Engine, launch: Launch, ref: MentorRef
+) -> None:
+    session = engine.admit(replace(launch, role=Role.INSTRUCTOR), binding="c" * 64)
+
+    assert session.role is Role.INSTRUCTOR
+    assert find_arrival(engine.database, launch, ref) is None
