@@ -1,15 +1,14 @@
 import io
-import os
 import random
-import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine
 
 from mentorai.core.engine import Engine
 from mentorai.core.errors import ConfigurationError
@@ -18,7 +17,6 @@ from mentorai.core.retrieval import WEAK_BELOW, check_fts5
 from mentorai.core.settings import Settings
 from mentorai.core.words import read_question, read_words
 
-POSTGRESQL = os.environ.get("TEST_POSTGRES_URL", "")
 SHORE = """# Tidal pools
 
 ## Limpets
@@ -33,36 +31,15 @@ Shore crabs hide below stones at low tide. When a crab has outgrown its shell, i
 
 Evaporation makes the pool saltier in summer; rain makes it fresher in winter.
 """
-DATABASES = [
-    "sqlite",
-    pytest.param(
-        "postgresql",
-        marks=pytest.mark.skipif(
-            not POSTGRESQL, reason="TEST_POSTGRES_URL names no PostgreSQL to try"
-        ),
-    ),
-]
 
 
-@pytest.fixture(params=DATABASES)
+@pytest.fixture(params=["sqlite", "postgresql"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """An engine on a database of its own, of each kind."""
-    if request.param == "sqlite":
-        engine = Engine.open(Settings(data_dir=tmp_path), plugins=[])
+    on_postgres = request.param == "postgresql"
+    url = request.getfixturevalue("postgres_database") if on_postgres else ""
+    with closing(Engine.open(Settings(data_dir=tmp_path, database_url=url), plugins=[])) as engine:
         yield engine
-        engine.close()
-        return
-    name = f"mentorai_{uuid.uuid4().hex}"
-    server = create_engine(POSTGRESQL, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    url = server.url.set(database=name).render_as_string(hide_password=False)
-    engine = Engine.open(Settings(data_dir=tmp_path, database_url=url), plugins=[])
-    yield engine
-    engine.close()
-    with server.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name}"))
-    server.dispose()
 
 
 def add(engine: Engine, mentor: Mentor, content: str, name: str = "shore.md") -> str:
