@@ -71,7 +71,8 @@ class Database:
             # The connection used last has the warmest cache.
             options = {"connect_args": {"timeout": 15}, "pool_use_lifo": True}
             # SQLite has writers wait by sleeping and asking again; a lock wakes the next at once.
-            self._writing = threading.Lock()
+            # Re-entrant, so that a write inside a write fails as SQLite has it and hangs nobody.
+            self._writing = threading.RLock()
         try:
             self.engine = create_engine(
                 # Parameters hold what people sent; an error must not carry them into a log.

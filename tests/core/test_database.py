@@ -1,10 +1,11 @@
+import sqlite3
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, String, Table, insert, select
+from sqlalchemy import Column, Integer, MetaData, String, Table, event, insert, select
 from sqlalchemy.exc import DatabaseError, IntegrityError, StatementError
 
 from mentorai.core.database import Database, Instant
@@ -159,3 +160,16 @@ def test_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
         database.upgrade()
 
     assert path.read_text().startswith("minutes")
+
+
+def test_write_inside_a_write_is_refused_and_hangs_nobody(database):
+    @event.listens_for(database.engine, "connect")
+    def be_impatient(connection, _record):
+        connection.execute("PRAGMA busy_timeout = 0")
+
+    with (
+        database.write(),
+        pytest.raises(sqlite3.OperationalError, match="locked"),
+        database.write(),
+    ):
+        pass
