@@ -15,6 +15,7 @@ from typing import Any, cast
 from sqlalchemy import Connection, DateTime, MetaData, create_engine, event
 from sqlalchemy.engine import URL, Dialect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 from mentorai.core.errors import ConfigurationError
@@ -157,10 +158,15 @@ class Database:
         upgrade(self, revision)
 
     def close(self) -> None:
-        """Give every connection back."""
+        """Close every connection; one that a thread still uses is closed when it is given back."""
+        event.listen(self.engine, "checkin", _close_returned)
         for connection in self._idle.pop(os.getpid(), ()):
             connection.close()
         self.engine.dispose()
+
+
+def _close_returned(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.invalidate()
 
 
 def _read_url(url: str) -> URL:

@@ -173,3 +173,15 @@ def test_write_inside_a_write_is_refused_and_hangs_nobody(database):
         database.write(),
     ):
         pass
+
+
+def test_connection_that_outlives_the_database_is_closed_when_given_back(postgres_database):
+    database = Database(postgres_database)
+
+    with database.read() as connection:
+        driver = connection.connection.driver_connection
+        database.close()
+    with database.read() as late:
+        another = late.connection.driver_connection
+
+    assert (driver.closed, another.closed) == (True, True)
