@@ -12,8 +12,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -88,39 +87,6 @@ def _make_queue(settings: "Settings") -> Any:
     return SqliteHuey("mentorai", filename=filename, fsync=True, results=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Chore:
-    """Something to do again and again. It may run in several workers at once."""
-
-    name: str
-    every_seconds: float
-    do: Callable[[], object]
-
-
-class Chores:
-    """What the worker does besides scores: `engine.room(Chores).add(...)`, at engine_started."""
-
-    def __init__(self, engine: "Engine") -> None:
-        self._engine = engine
-        self._chores: list[tuple[Chore, float]] = []
-
-    def add(self, name: str, every_seconds: float, do: Callable[[], object]) -> None:
-        """Have the worker call `do` every so many seconds; keep it short."""
-        self._chores.append((Chore(name, every_seconds, do), 0.0))
-
-    def run_due(self) -> None:
-        """Do what is due; what one raises is logged and does not stop the others."""
-        moment = time.monotonic()
-        for n, (chore, due) in enumerate(self._chores):
-            if moment < due:
-                continue
-            self._chores[n] = (chore, moment + chore.every_seconds)
-            try:
-                chore.do()
-            except Exception:
-                log.exception("chore_failed", chore=chore.name)
-
-
 def run_worker(
     engine: "Engine",
     *,
@@ -149,7 +115,6 @@ def run_worker(
 
 
 def _watch(engine: "Engine", consumer: Any, stop: threading.Event, parent_pid: int | None) -> None:
-    chores = engine.room(Chores)
     health_due = time.monotonic() + HEALTH_SECONDS
     while True:
         if parent_pid is not None and os.getppid() != parent_pid:
@@ -160,7 +125,6 @@ def _watch(engine: "Engine", consumer: Any, stop: threading.Event, parent_pid: i
         except Exception:
             # The database may be away for a while; the next sweep will see.
             log.exception("sweep_failed")
-        chores.run_due()
         if time.monotonic() >= health_due:
             health_due = time.monotonic() + HEALTH_SECONDS
             consumer.check_worker_health()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from mentorai.core.engine import Engine
-from mentorai.core.jobs import Chores, Jobs, run_worker
+from mentorai.core.jobs import Jobs, run_worker
 
 WORKER = """
 import os, sys
@@ -97,23 +97,6 @@ def test_worker_finishes_the_score_in_hand_when_stopped(engine, gradebook, repor
 
     assert gradebook.given == [8]
     assert engine.outbox.waiting() == 0
-
-
-def test_chores_are_done_and_one_that_fails_stops_no_other(engine):
-    done: list[str] = []
-
-    def fail() -> None:
-        raise RuntimeError
-
-    chores = engine.room(Chores)
-    chores.add("broken", 0, fail)
-    chores.add("often", 0, lambda: done.append("often"))
-    chores.add("seldom", 3_600, lambda: done.append("seldom"))
-
-    chores.run_due()
-    chores.run_due()
-
-    assert done == ["often", "seldom", "often"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
