@@ -34,6 +34,8 @@ from mentorai.core.prepared import Prepared
 from mentorai.core.values import Role, Session
 
 HANDOFF_SECONDS = 120
+# The cookie in which a browser keeps its binding.
+BINDING_COOKIE = "__Host-mentorai-browser"
 
 sessions = Table(
     "sessions",

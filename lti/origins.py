@@ -1,6 +1,7 @@
 """Addresses of platforms: which are acceptable, and what their origin is."""
 
 import ipaddress
+from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 
 URL_LENGTH = 2000
@@ -32,6 +33,12 @@ def find_origin(url: object) -> str | None:
 
     None if it has none: relative, of another scheme, or broken.
     """
+    return _find_origin(url) if isinstance(url, str) else None
+
+
+# Every launch asks for the same few.
+@lru_cache(maxsize=256)
+def _find_origin(url: str) -> str | None:
     parts = _split(url)
     if parts is None:
         return None

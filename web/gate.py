@@ -4,10 +4,10 @@ Both the student's pages and the embedded admin live under /s/<session_id>/ and 
 """
 
 from flask import g, request
-from flask import session as browser
 
 from mentorai.core.engine import Engine
 from mentorai.core.errors import SessionDenied
+from mentorai.core.sessions import BINDING_COOKIE
 from mentorai.core.values import RequestFacts, Session
 
 
@@ -16,7 +16,7 @@ def enter(engine: Engine, session_id: str) -> Session:
 
     Raises SessionRejected, SessionEnded, SessionExpired, SessionDenied.
     """
-    session = engine.sessions.check(session_id, browser.get("browser", ""))
+    session = engine.sessions.check(session_id, request.cookies.get(BINDING_COOKIE, ""))
     facts = RequestFacts(request.method, request.path, request.remote_addr or "")
     denial = engine.plugins.judge("judge_session", session=session, request_facts=facts)
     if denial:

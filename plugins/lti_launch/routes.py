@@ -1,6 +1,7 @@
 """The addresses under /lti/: login, launch, our public keys, and the way on without cookies."""
 
 import hashlib
+import re
 import secrets
 from collections.abc import Callable
 from functools import wraps
@@ -8,12 +9,20 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from flask import Blueprint, Response, g, jsonify, redirect, render_template, request
-from flask import session as browser
+from flask import (
+    Blueprint,
+    Response,
+    after_this_request,
+    g,
+    jsonify,
+    render_template,
+    request,
+)
 from werkzeug.wrappers import Response as AnyResponse
 
 from mentorai.core.engine import Engine
 from mentorai.core.errors import LaunchDenied, LaunchRejected, UnknownRegistration
+from mentorai.core.sessions import BINDING_COOKIE
 from mentorai.core.values import Launch, Session
 from mentorai.lti.deep_linking import DeepLinkingSettings, sign_answer
 from mentorai.lti.launch import FinishedLaunch, finish_launch
@@ -27,6 +36,7 @@ KEYSET_SECONDS = 300
 FORM_BYTES = 200_000
 APART = "__Host-mentorai-login-"
 APART_SECONDS = 600
+BINDING_PATTERN = re.compile(r"[0-9a-f]{64}")
 LOGINS = 20
 log = structlog.get_logger(__name__)
 
@@ -69,7 +79,7 @@ class LaunchPages:
         params = request.form if request.method == "POST" else request.args
         is_new = not find_binding()
         binding = put_binding()
-        answer = redirect(begin_login(self._tool, params.to_dict(), binding), 303)
+        answer = send_to(begin_login(self._tool, params.to_dict(), binding))
         if is_new:
             _keep_apart(answer, binding)
         return answer
@@ -87,7 +97,7 @@ class LaunchPages:
         way = "cookie" if finished.bound else "new_tab"
         session = self._engine.admit(finished.launch, way=way, binding=binding)
         if finished.bound:
-            return redirect(find_start(session), 303)
+            return send_to(find_start(session))
         code = self._engine.sessions.issue_handoff(session.id)
         return _offer_tab(finished.launch, code)
 
@@ -105,10 +115,10 @@ class LaunchPages:
         code, binding = request.args.get("code", ""), put_binding()
         picking = self._tool.deep_linking_requests.take_handoff(code, binding)
         if picking is not None:
-            return redirect(f"/lti/deep-linking/{picking}", 303)
+            return send_to(f"/lti/deep-linking/{picking}")
         session = self._engine.sessions.take_handoff(code)
         self._engine.sessions.bind(session.id, binding, "new_tab")
-        return redirect(find_start(session), 303)
+        return send_to(find_start(session))
 
     def _pick(
         self, finished: FinishedLaunch, settings: DeepLinkingSettings, binding: str
@@ -121,7 +131,7 @@ class LaunchPages:
         held_by = binding if finished.bound else secrets.token_hex(32)
         request_id = kept.put(launch, settings, held_by)
         if finished.bound:
-            return redirect(f"/lti/deep-linking/{request_id}", 303)
+            return send_to(f"/lti/deep-linking/{request_id}")
         return _offer_tab(launch, kept.issue_handoff(request_id))
 
 
@@ -160,14 +170,14 @@ class PickerPages:
 
 def find_binding() -> str:
     """What this browser shows to be known again: from its cookie, empty if it has none."""
-    return str(browser.get("browser") or "")
+    shown = request.cookies.get(BINDING_COOKIE, "")
+    return shown if BINDING_PATTERN.fullmatch(shown) else ""
 
 
 def put_binding() -> str:
-    """What this browser shows, given to it now if it has nothing to show."""
-    if not browser.get("browser"):
-        browser["browser"] = secrets.token_hex(32)
-    return find_binding()
+    """What this browser shows, given to it with this answer if it has nothing to show."""
+    shown = find_binding()
+    return shown or _give_binding()
 
 
 def find_bindings() -> list[str]:
@@ -176,18 +186,41 @@ def find_bindings() -> list[str]:
     return [binding for binding in (find_binding(), *apart[:LOGINS]) if binding]
 
 
+def _give_binding() -> str:
+    binding = secrets.token_hex(32)
+
+    @after_this_request
+    def give(answer: Response) -> Response:
+        _set_cookie(answer, BINDING_COOKIE, binding, None)
+        return answer
+
+    return binding
+
+
 def _keep_apart(answer: AnyResponse, binding: str) -> None:
     # A page may frame two launches in a browser that has no cookie yet. Each login then makes
     # a binding of its own, and the last one's cookie is all that the browser would keep.
+    name = APART + hashlib.sha256(binding.encode()).hexdigest()[:16]
+    _set_cookie(answer, name, binding, APART_SECONDS)
+
+
+def _set_cookie(answer: AnyResponse, name: str, value: str, max_age: int | None) -> None:
+    # Not signed: it is a random text, and only its hash is kept here.
     answer.set_cookie(
-        APART + hashlib.sha256(binding.encode()).hexdigest()[:16],
-        binding,
-        max_age=APART_SECONDS,
+        name,
+        value,
+        max_age=max_age,
         secure=True,
         httponly=True,
         samesite="None",
         partitioned=True,
     )
+
+
+def send_to(address: str) -> Response:
+    """A redirect to GET an address. Without the page that Flask writes beside it: no browser
+    shows it, and it costs more than all the rest of the answer."""
+    return Response(status=303, headers={"Location": address})
 
 
 def find_start(session: Session) -> str:

@@ -21,6 +21,7 @@ from mentorai.core.clock import now
 from mentorai.core.engine import Engine
 from mentorai.core.mentors import Mentor
 from mentorai.core.quizzes import Quiz
+from mentorai.core.sessions import BINDING_COOKIE
 from mentorai.core.settings import Settings
 from mentorai.core.values import Role, Session
 from mentorai.web.app import create_app
@@ -81,17 +82,14 @@ class House:
         """The instructor's pages of the mentor."""
         return f"{self.url}/s/{self.instructor.id}/admin/mentors/{self.mentor.slug}"
 
-    def cookie(self, **facts: Any) -> dict[str, Any]:
-        """The session cookie of a browser that shows the binding."""
-        value = sign_cookie(self.app, {"browser": BINDING, "csrf_token": "f" * 40} | facts)
-        return {
-            "name": "__Host-mentorai",
-            "value": value,
-            "domain": "localhost",
-            "path": "/",
-            "secure": True,
-            "sameSite": "None",
+    def cookies(self, **facts: Any) -> list[dict[str, Any]]:
+        """What a browser keeps that shows the binding, and `facts` in the session cookie."""
+        kept = {
+            "__Host-mentorai": sign_cookie(self.app, {"csrf_token": "f" * 40} | facts),
+            BINDING_COOKIE: BINDING,
         }
+        where = {"domain": "localhost", "path": "/", "secure": True, "sameSite": "None"}
+        return [{"name": name, "value": value} | where for name, value in kept.items()]
 
 
 @pytest.fixture(scope="session")
@@ -186,7 +184,7 @@ def open_context(chromium: Browser, house: House) -> Iterator[OpenContext]:
                 "admin_stamp": admin.stamp,
                 "admin_at": int(now().timestamp()),
             }
-        context.add_cookies([house.cookie(**facts)])
+        context.add_cookies(house.cookies(**facts))
         context.set_default_timeout(20_000)
         return context
 

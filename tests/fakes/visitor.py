@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 from mentorai.core.clock import now
 from mentorai.core.engine import Engine
 from mentorai.core.mentors import Mentor
+from mentorai.core.sessions import BINDING_COOKIE
 from mentorai.core.values import (
     Context,
     GradeService,
@@ -94,8 +95,10 @@ class Visitor:
         self.client = app.test_client()
         seed = "f" * 40
         self.token = URLSafeTimedSerializer(app.secret_key, salt="wtf-csrf-token").dumps(seed)
-        facts = {"csrf_token": seed} | ({"browser": binding} if binding else {})
-        self.client.set_cookie("__Host-mentorai", sign_cookie(app, facts), domain="localhost")
+        kept = sign_cookie(app, {"csrf_token": seed})
+        self.client.set_cookie("__Host-mentorai", kept, domain="localhost")
+        if binding:
+            self.client.set_cookie(BINDING_COOKIE, binding, domain="localhost")
 
     def get(self, path: str, **options: Any) -> TestResponse:
         """Open a page."""

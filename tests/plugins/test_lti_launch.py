@@ -15,6 +15,7 @@ from mentorai.core import hookimpl
 from mentorai.core.engine import Engine
 from mentorai.core.mentors import Mentor
 from mentorai.core.quizzes import QuizDraft
+from mentorai.core.sessions import BINDING_COOKIE
 from mentorai.core.settings import Settings
 from mentorai.core.values import Denial, Launch, Platform
 from mentorai.lti.registrations import Registration
@@ -116,7 +117,7 @@ def find_field(page: str, name: str) -> str:
 def test_login_gives_a_partitioned_cookie_and_goes_on(browser: Browser, method: str) -> None:
     browser.login(method)
 
-    cookie = browser.client.get_cookie("__Host-mentorai")
+    cookie = browser.client.get_cookie(BINDING_COOKIE)
     assert cookie is not None
     assert cookie.secure
     assert cookie.http_only
@@ -188,9 +189,7 @@ def test_launch_without_the_cookie_offers_a_tab_that_works_once(browser: Browser
 def test_launch_in_another_browser_is_refused(browser: Browser) -> None:
     other = browser.app.test_client()
     asked = browser.login()
-    other.get("/lti/login", query_string={"iss": "x", "login_hint": "x"})
-    with other.session_transaction() as cookie:
-        cookie["browser"] = "c" * 64
+    other.set_cookie(BINDING_COOKIE, "c" * 64)
 
     answer = browser.post(asked, browser.platform.claims, other)
 
