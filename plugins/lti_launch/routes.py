@@ -6,14 +6,12 @@ import secrets
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
-from uuid import UUID
 
 import structlog
 from flask import (
     Blueprint,
     Response,
     after_this_request,
-    g,
     jsonify,
     render_template,
     request,
@@ -21,15 +19,14 @@ from flask import (
 from werkzeug.wrappers import Response as AnyResponse
 
 from mentorai.core.engine import Engine
-from mentorai.core.errors import LaunchDenied, LaunchRejected, UnknownRegistration
+from mentorai.core.errors import LaunchDenied, LaunchRejected
 from mentorai.core.sessions import BINDING_COOKIE
 from mentorai.core.values import Launch, Session
-from mentorai.lti.deep_linking import DeepLinkingSettings, sign_answer
+from mentorai.lti.deep_linking import DeepLinkingSettings
 from mentorai.lti.launch import FinishedLaunch, finish_launch
 from mentorai.lti.login import begin_login
-from mentorai.lti.origins import find_origin
 from mentorai.lti.tool import Tool
-from mentorai.plugins.lti_launch.picker import list_offers, read_choice
+from mentorai.plugins.lti_launch.routes_picker import PickerPages
 
 Answer = str | Response | AnyResponse
 KEYSET_SECONDS = 300
@@ -51,7 +48,7 @@ def make_routes(engine: Engine) -> Blueprint:
         static_url_path="/lti/static",
     )
     pages = LaunchPages(engine)
-    picker = PickerPages(engine)
+    picker = PickerPages(engine, find_binding)
     # These two are posted by another site, which has no token of ours; the ticket guards them.
     _from_platform(routes, "/lti/login", pages.login, ["GET", "POST"])
     _from_platform(routes, "/lti/launch", pages.launch, ["GET", "POST"])
@@ -133,39 +130,6 @@ class LaunchPages:
         if finished.bound:
             return send_to(f"/lti/deep-linking/{request_id}")
         return _offer_tab(launch, kept.issue_handoff(request_id))
-
-
-class PickerPages:
-    """Deep linking: staff pick a mentor or a quiz, and the platform gets a signed answer."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._tool = engine.room(Tool)
-
-    def show(self, request_id: UUID) -> Answer:
-        """The mentors of the organization and their published quizzes."""
-        asked = self._tool.deep_linking_requests.check(str(request_id), find_binding())
-        return render_template(
-            "lti_launch/picker.html",
-            offers=list_offers(self._engine, asked.organization_id),
-            several=asked.settings.accept_multiple,
-        )
-
-    def answer(self, request_id: UUID) -> Answer:
-        """The signed answer, in a form that the browser brings to the platform."""
-        kept = self._tool.deep_linking_requests
-        asked = kept.check(str(request_id), find_binding())
-        registration = self._tool.registrations.get(asked.organization_id, asked.registration_id)
-        if not registration.is_active:
-            raise UnknownRegistration("Launches from this LMS are switched off here.")
-        offers = list_offers(self._engine, asked.organization_id)
-        items = read_choice(offers, request.form.getlist("choice"), self._tool.launch_url)
-        jwt = sign_answer(self._tool.tool_keys, registration, asked, items)
-        kept.close(asked.id)
-        g.form_targets = [find_origin(asked.settings.return_url)]
-        return render_template(
-            "lti_launch/answer.html", return_url=asked.settings.return_url, jwt=jwt
-        )
 
 
 def find_binding() -> str:
