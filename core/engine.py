@@ -85,11 +85,18 @@ class Engine:
         found: Room = self._rooms[kind]
         return found
 
-    def admit(self, launch: Launch, *, way: str = "cookie", binding: str = "") -> Session:
+    def admit(
+        self,
+        launch: Launch,
+        *,
+        way: str = "cookie",
+        binding: str = "",
+        session_id: str | None = None,
+    ) -> Session:
         """Let a validated launch in: recognise, refine, judge, choose the mentor, open a session.
 
         way: how the browser was recognised (cookie, storage, new_tab). binding: what the browser
-        must show to use the session, kept as a hash.
+        must show to use the session, kept as a hash. session_id: the id the session is to have.
         Raises LaunchDenied; NotFound when no mentor answers in this place.
         """
         launch = self.refine(launch)
@@ -108,6 +115,7 @@ class Engine:
             "return_url": launch.return_url,
             "way": way,
             "binding": binding,
+            "session_id": session_id,
         }
         session = self._open_session(launch, ref, facts)
         self.plugins.tell("launch_admitted", launch=launch, session=session)

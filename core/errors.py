@@ -8,8 +8,8 @@
     + TooManyStreams
     + KeyRejected            KeyMissing KeyUnknown KeyExpired KeyInactive KeyScopeTooSmall
     + LaunchRejected         UnknownRegistration UnknownDeployment StateMismatch NonceReused
-                             TokenInvalid ClaimMissing MessageUnsupported LaunchDenied
-                             PlatformDeclined
+                             TokenInvalid TokenExpired ClaimMissing MessageUnsupported
+                             LaunchDenied PlatformDeclined
     + SessionRejected        SessionExpired SessionEnded SessionDenied TurnDenied
     + ScoreRejected          ScoreOutOfRange ScoreStale NoLineItem NotGradable
     + DocumentRejected       DocumentTooLarge DocumentUnreadable DocumentUnsupported
@@ -156,6 +156,12 @@ class TokenInvalid(LaunchRejected):
     """The LMS sent a launch token that could not be verified."""
 
     code = "token_invalid"
+
+
+class TokenExpired(TokenInvalid):
+    """This launch is too old; open the activity again from the course."""
+
+    code = "token_expired"
 
 
 class ClaimMissing(LaunchRejected):

@@ -64,6 +64,7 @@ handoffs = Table(
     Column("code_hash", String(64), primary_key=True),
     Column("session_id", ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False),
     Column("expires_at", Instant, nullable=False, index=True),
+    Column("proof_hash", String(64)),
 )
 
 
@@ -96,14 +97,16 @@ class Sessions:
         return_url: str | None = None,
         way: str = "cookie",
         binding: str = "",
+        session_id: str | None = None,
     ) -> Session:
         """Open a session, in the caller's transaction or, given None, by itself.
 
-        binding: what the browser must show. With an empty one nobody can use the session until
-        a handoff was taken and `bind` called.
+        session_id: the id it is to have; a new one otherwise. binding: what the browser must
+        show. With an empty one nobody can use the session until a handoff was taken and `bind`
+        called.
         """
         session = Session(
-            id=new_id(),
+            id=session_id or new_id(),
             organization_id=organization_id,
             mentor_id=mentor_id,
             person_id=person_id,
@@ -160,8 +163,28 @@ class Sessions:
             row = connection.execute(query).first()
         return _session(row) if row else None
 
-    def issue_handoff(self, session_id: str) -> str:
-        """A code that carries this session to another tab: good once, for 120 seconds."""
+    def get_open(self, session_id: str) -> Session:
+        """The open session with this id, for a caller who has shown otherwise that it is theirs.
+
+        Raises SessionRejected, SessionEnded, SessionExpired.
+        """
+        row = self._database.run(_FIND, {"id": session_id})
+        if row is None:
+            raise SessionRejected
+        return _alive(row)
+
+    def find_open(self, session_id: str) -> Session | None:
+        """The session with this id if it is open, else None."""
+        try:
+            return self.get_open(session_id)
+        except SessionRejected:
+            return None
+
+    def issue_handoff(self, session_id: str, proof_hash: str | None = None) -> str:
+        """A code that carries this session to another page: good once, for 120 seconds.
+
+        proof_hash: the SHA-256 of what must be shown beside the code, if anything.
+        """
         code, moment = secrets.token_urlsafe(32), now()
         with self._database.write() as connection:
             connection.execute(delete(handoffs).where(handoffs.c.expires_at <= moment))
@@ -170,26 +193,28 @@ class Sessions:
                     code_hash=_digest(code),
                     session_id=session_id,
                     expires_at=moment + timedelta(seconds=HANDOFF_SECONDS),
+                    proof_hash=proof_hash,
                 )
             )
         return code
 
-    def take_handoff(self, code: str) -> Session:
+    def take_handoff(self, code: str, proof: str | None = None) -> Session:
         """The session behind a handoff code; of two takers at once, one gets it.
 
+        proof: what must be shown with a code that was issued so; a wrong one uses nothing up.
         Raises SessionRejected for a code that is unknown, used or too old; SessionEnded;
         SessionExpired.
         """
+        wanted = handoffs.c.code_hash == _digest(code)
+        proof_hash = _digest(proof) if proof else None
         with self._database.write() as connection:
             row = connection.execute(
                 select(sessions, handoffs.c.expires_at.label("code_expires_at"))
                 .join(handoffs, handoffs.c.session_id == sessions.c.id)
-                .where(handoffs.c.code_hash == _digest(code))
+                .where(wanted, handoffs.c.proof_hash.is_not_distinct_from(proof_hash))
             ).first()
             # The deletion is the taking: only one transaction can see its one row go.
-            taken = connection.execute(
-                delete(handoffs).where(handoffs.c.code_hash == _digest(code))
-            ).rowcount
+            taken = connection.execute(delete(handoffs).where(wanted)).rowcount if row else 0
         if row is None or taken != 1 or row.code_expires_at <= now():
             raise SessionRejected("This link was used already or is too old.")
         return _alive(row)

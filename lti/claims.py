@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from mentorai.core.errors import (
     ClaimMissing,
     MessageUnsupported,
+    TokenExpired,
     TokenInvalid,
     UnknownDeployment,
 )
@@ -87,10 +88,10 @@ def check_times(claims: Claims, moment: datetime) -> None:
         raise TokenInvalid(sentence, clause=clause)
     if -ahead > AGE_SECONDS + LEEWAY_SECONDS:
         sentence = f"The id_token was made {_seconds(-ahead)} ago, which is too long (iat)."
-        raise TokenInvalid(sentence, clause=clause)
+        raise TokenExpired(sentence, clause=clause)
     if expires <= present - LEEWAY_SECONDS:
         sentence = f"The id_token expired {_seconds(present - expires)} ago (exp)."
-        raise TokenInvalid(sentence, clause=clause)
+        raise TokenExpired(sentence, clause=clause)
     if not 0 < expires - issued <= LIFE_SECONDS:
         sentence = "The id_token lasts longer than a day, or no time at all (exp)."
         raise TokenInvalid(sentence, clause=clause)

@@ -31,7 +31,7 @@ from mentorai.lti.claims import (
 )
 from mentorai.lti.deep_linking import DeepLinkingSettings, read_settings
 from mentorai.lti.signed_tokens import check_signature, read_token
-from mentorai.lti.tickets import CLAUSE
+from mentorai.lti.tickets import CLAUSE, StoredProof
 from mentorai.lti.tool import Tool
 
 STATE_LENGTH = 255
@@ -54,12 +54,15 @@ class FinishedLaunch:
     """A message that passed every check.
 
     bound: whether the browser showed that it began this launch; if not, nobody may be let in
-    before the person says so in a tab of their own.
-    deep_linking: what is to be picked, when the message asks for that.
+    before the platform's storage shows it (stored), or the person says so in a tab of their own.
+    opens_id: the id for what this launch opens. deep_linking: what is to be picked, when the
+    message asks for that.
     """
 
     launch: Launch
     bound: bool
+    opens_id: str
+    stored: StoredProof | None = None
     deep_linking: DeepLinkingSettings | None = None
 
 
@@ -90,7 +93,7 @@ def finish_launch(tool: Tool, form: Mapping[str, str], bindings: Sequence[str]) 
     if ticket.deployment_id not in (None, launch.deployment_id):
         sentence = "The launch ends in another deployment than it began in (lti_deployment_id)."
         raise UnknownDeployment(sentence, clause=f"{CORE}4.1.2 (lti_deployment_id)")
-    return FinishedLaunch(launch, ticket.bound, settings)
+    return FinishedLaunch(launch, ticket.bound, ticket.opens_id, ticket.stored, settings)
 
 
 def _ask_library(claims: Claims, launch: Launch) -> None:

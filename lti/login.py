@@ -6,6 +6,7 @@ Source: LTI Security Framework 1.0, section 5.1.1.1 (third party initiated login
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -14,6 +15,7 @@ from pylti1p3.oidc_login import OIDCLogin
 from pylti1p3.registration import Registration as LibraryRegistration
 
 from mentorai.core.errors import ClaimMissing, LaunchRejected, UnknownRegistration
+from mentorai.lti.origins import find_origin
 from mentorai.lti.registrations import ID_LENGTH, Registration
 from mentorai.lti.tickets import Ticket
 from mentorai.lti.tool import Tool
@@ -23,18 +25,60 @@ CLAUSE = "LTI Security Framework 1.0, section 5.1.1.1"
 _STATE_PREFIX = "state-"
 
 
-def begin_login(tool: Tool, params: Mapping[str, str], binding: str) -> str:
-    """Begin a launch: keep a ticket, and give the address at the platform to redirect to.
+@dataclass(frozen=True, slots=True)
+class ToStore:
+    """What the page writes into the platform's storage before it goes on.
 
-    params: iss, login_hint, and where the platform sent them client_id, lti_message_hint and
-        lti_deployment_id. The hints go back byte for byte.
-    binding: what this browser will show again at the launch.
+    origin: the storage answers from there alone. target: the name of its frame, or `_parent`.
+    Source: LTI Client Side postMessages 1.0; LTI OIDC Login with postMessages 0.1.
+    """
+
+    origin: str
+    target: str
+    key: str
+    proof: str
+
+
+@dataclass(frozen=True, slots=True)
+class BegunLogin:
+    """Where the browser goes on to, and what it stores first, if anything."""
+
+    auth_url: str
+    to_store: ToStore | None = None
+
+
+def begin_login(
+    tool: Tool, params: Mapping[str, str], binding: str, *, is_new: bool = False
+) -> BegunLogin:
+    """Begin a launch: keep a ticket, and give the address at the platform to go on to.
+
+    params: iss, login_hint, and where the platform sent them client_id, lti_message_hint,
+        lti_deployment_id and lti_storage_target. The hints go back byte for byte.
+    binding: what this browser will show again at the launch. is_new: it was given just now, and
+        nobody knows whether the browser keeps it; then the platform's storage keeps a proof too.
     Raises ClaimMissing, UnknownRegistration, LaunchRejected.
     """
     _check_params(params)
     registration = _find_registration(tool, params)
-    ticket = tool.tickets.issue(registration.id, binding, params.get("lti_deployment_id") or None)
-    return build_auth_url(registration, params, ticket, tool.launch_url)
+    target = _find_storage_target(params) if is_new else None
+    deployment_id = params.get("lti_deployment_id") or None
+    ticket = tool.tickets.issue(registration.id, binding, deployment_id, target)
+    auth_url = build_auth_url(registration, params, ticket, tool.launch_url)
+    origin = find_origin(registration.auth_url)
+    if target is None or ticket.proof is None or origin is None:
+        return BegunLogin(auth_url)
+    return BegunLogin(auth_url, ToStore(origin, target, storage_key(ticket.state), ticket.proof))
+
+
+def storage_key(state: str) -> str:
+    """The name under which the platform's storage keeps the proof of one launch."""
+    return f"mentorai-{state}"
+
+
+def _find_storage_target(params: Mapping[str, str]) -> str | None:
+    """The frame that the platform named; None if it named none, or one that no frame can have."""
+    target = params.get("lti_storage_target") or ""
+    return target if 0 < len(target) <= ID_LENGTH and target.isprintable() else None
 
 
 def build_auth_url(

@@ -27,9 +27,12 @@ from sqlalchemy import (
 from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import NonceReused, StateMismatch
+from mentorai.core.identifiers import new_id
 from mentorai.core.prepared import Prepared
 
 LIFETIME = timedelta(minutes=10)
+# How long a ticket that was taken still tells what it opened, for Back and Reload.
+REMEMBERED = timedelta(hours=1)
 SWEEP_SECONDS = 60.0
 CLAUSE = "LTI Security Framework 1.0, section 5.1.1; OpenID Connect Core 1.0, section 3.2.2.11"
 
@@ -43,15 +46,30 @@ tickets = Table(
     Column("deployment_id", String(255)),
     Column("expires_at", Instant, nullable=False, index=True),
     Column("taken_at", Instant),
+    Column("storage_target", String(255)),
+    Column("proof_hash", String(64)),
+    Column("opens_id", String(36)),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A fresh ticket: the two secrets that go to the platform."""
+    """A fresh ticket: the two secrets that go to the platform.
+
+    proof: what the platform's storage keeps for the launch, when the login named a storage.
+    """
 
     state: str
     nonce: str
+    proof: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProof:
+    """What a login put into the platform's storage: in which frame, and the hash of what."""
+
+    target: str
+    proof_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +77,18 @@ class TakenTicket:
     """What a login knew. deployment_id: the one that the platform named then, if it did.
 
     bound: whether the browser that ends the launch showed that it began it.
+    opens_id: the id that what this launch opens is to have, so that Back finds it again.
     """
 
     deployment_id: str | None
     bound: bool
+    opens_id: str
+    stored: StoredProof | None = None
 
 
+_TAKEN = ("taken_at", "opens_id")
 _ISSUE = Prepared(
-    insert(tickets), [column.name for column in tickets.columns if column.name != "taken_at"]
+    insert(tickets), [column.name for column in tickets.columns if column.name not in _TAKEN]
 )
 _MOMENT = bindparam("moment", type_=Instant)
 _TAKEABLE = (
@@ -78,13 +100,15 @@ _TAKEABLE = (
         tickets.c.taken_at.is_(None),
         tickets.c.expires_at > _MOMENT,
     )
-    .values(taken_at=_MOMENT)
-    .returning(tickets.c.deployment_id)
+    .values(taken_at=_MOMENT, opens_id=bindparam("opens"))
+    .returning(tickets.c.deployment_id, tickets.c.storage_target, tickets.c.proof_hash)
 )
 _TAKE = Prepared(_TAKEABLE)
 # The bindings come as one text, so that the statement is the same for any number of them.
-_TAKE_BOUND = Prepared(
-    _TAKEABLE.where(bindparam("bindings", type_=String).contains(tickets.c.binding_hash))
+_IS_BOUND = bindparam("bindings", type_=String).contains(tickets.c.binding_hash)
+_TAKE_BOUND = Prepared(_TAKEABLE.where(_IS_BOUND))
+_FIND_OPENED = select(tickets.c.opens_id).where(
+    tickets.c.state_hash == bindparam("state"), tickets.c.taken_at.is_not(None), _IS_BOUND
 )
 
 
@@ -96,13 +120,27 @@ class Tickets:
         self._sweep_lock = threading.Lock()
         self._swept = time.monotonic()
 
-    def issue(self, registration_id: str, binding: str, deployment_id: str | None) -> Ticket:
-        """A new ticket of LIFETIME for the browser that shows `binding`."""
-        ticket = Ticket(state="state-" + secrets.token_urlsafe(32), nonce=secrets.token_urlsafe(32))
+    def issue(
+        self,
+        registration_id: str,
+        binding: str,
+        deployment_id: str | None,
+        storage_target: str | None = None,
+    ) -> Ticket:
+        """A new ticket of LIFETIME for the browser that shows `binding`.
+
+        storage_target: the frame of the platform's storage, if the launch may prove itself there.
+        """
+        ticket = Ticket(
+            state="state-" + secrets.token_urlsafe(32),
+            nonce=secrets.token_urlsafe(32),
+            proof=secrets.token_urlsafe(32) if storage_target else None,
+        )
         moment = now()
         if self._is_time_to_sweep():
+            old = tickets.c.expires_at < moment - REMEMBERED
             with self._database.write() as connection:
-                connection.execute(delete(tickets).where(tickets.c.expires_at < moment))
+                connection.execute(delete(tickets).where(old))
         self._database.run(
             _ISSUE,
             {
@@ -112,6 +150,8 @@ class Tickets:
                 "binding_hash": _hash(binding),
                 "deployment_id": deployment_id,
                 "expires_at": moment + LIFETIME,
+                "storage_target": storage_target,
+                "proof_hash": _hash(ticket.proof) if ticket.proof else None,
             },
         )
         return ticket
@@ -132,13 +172,19 @@ class Tickets:
             "nonce": _hash(nonce),
             "registration": registration_id,
             "moment": moment,
+            "opens": new_id(),
         }
         take = _TAKE
         if bindings:
             take, facts = _TAKE_BOUND, facts | {"bindings": " ".join(map(_hash, bindings))}
         row = self._database.run(take, facts)
         if row is not None:
-            return TakenTicket(row.deployment_id, bound=bool(bindings))
+            return TakenTicket(
+                row.deployment_id,
+                bound=bool(bindings),
+                opens_id=facts["opens"],
+                stored=StoredProof(row.storage_target, row.proof_hash) if row.proof_hash else None,
+            )
         with self._database.read() as connection:
             kept = connection.execute(
                 select(tickets).where(tickets.c.state_hash == facts["state"])
@@ -146,6 +192,13 @@ class Tickets:
         if kept is not None and kept.taken_at is not None:
             raise NonceReused(clause=CLAUSE)
         raise StateMismatch(_explain(kept.expires_at if kept else None, moment), clause=CLAUSE)
+
+    def find_opened(self, state: str, bindings: Sequence[str]) -> str | None:
+        """The id of what a launch that was posted before opened for this browser, or None."""
+        facts = {"state": _hash(state), "bindings": " ".join(map(_hash, bindings))}
+        with self._database.read() as connection:
+            found: str | None = connection.execute(_FIND_OPENED, facts).scalar()
+        return found
 
     def _is_time_to_sweep(self) -> bool:
         with self._sweep_lock:

@@ -13,6 +13,7 @@ from mentorai.core.errors import MentorAIError
 from mentorai.core.settings import Settings
 from mentorai.web.api import register_api
 from mentorai.web.errors import make_problem, register_errors
+from mentorai.web.gate import is_carried
 from mentorai.web.headers import common_headers, register_headers
 from mentorai.web.requests import RequestLine
 
@@ -95,8 +96,9 @@ def _register_csrf(app: Flask) -> None:
 
 
 def _is_exempt() -> bool:
-    # The API knows its callers by a header that no other site's form can send.
-    if request.path.startswith("/api/"):
+    # The API knows its callers by a header that no other site's form can send, and a page that
+    # is carried brings a secret of its own.
+    if request.path.startswith("/api/") or is_carried():
         return True
     view = current_app.view_functions[request.endpoint or ""]
     blueprint = current_app.blueprints.get(request.blueprint or "")

@@ -38,6 +38,7 @@ STATUSES: Mapping[type[e.MentorAIError], int] = {
     e.StateMismatch: 400,
     e.NonceReused: 400,
     e.TokenInvalid: 400,
+    e.TokenExpired: 400,
     e.ClaimMissing: 400,
     e.MessageUnsupported: 400,
     e.LaunchDenied: 403,

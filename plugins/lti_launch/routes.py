@@ -1,40 +1,34 @@
-"""The addresses under /lti/: login, launch, our public keys, and the way on without cookies."""
+"""The addresses under /lti/: login, launch, our public keys, and the ways on without cookies."""
 
-import hashlib
-import re
 import secrets
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 import structlog
-from flask import (
-    Blueprint,
-    Response,
-    after_this_request,
-    jsonify,
-    render_template,
-    request,
-)
+from flask import Blueprint, Response, jsonify, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from mentorai.core.engine import Engine
-from mentorai.core.errors import LaunchDenied, LaunchRejected
-from mentorai.core.sessions import BINDING_COOKIE
+from mentorai.core.errors import LaunchDenied, LaunchRejected, NonceReused, TokenExpired
 from mentorai.core.values import Launch, Session
 from mentorai.lti.deep_linking import DeepLinkingSettings
 from mentorai.lti.launch import FinishedLaunch, finish_launch
-from mentorai.lti.login import begin_login
+from mentorai.lti.login import begin_login, storage_key
+from mentorai.lti.origins import find_origin
+from mentorai.lti.tickets import StoredProof
 from mentorai.lti.tool import Tool
+from mentorai.plugins.lti_launch.routes_binding import (
+    find_binding,
+    find_bindings,
+    put_binding,
+    put_login_binding,
+)
 from mentorai.plugins.lti_launch.routes_picker import PickerPages
 
 Answer = str | Response | AnyResponse
 KEYSET_SECONDS = 300
 FORM_BYTES = 200_000
-APART = "__Host-mentorai-login-"
-APART_SECONDS = 600
-BINDING_PATTERN = re.compile(r"[0-9a-f]{64}")
-LOGINS = 20
 log = structlog.get_logger(__name__)
 
 
@@ -50,8 +44,10 @@ def make_routes(engine: Engine) -> Blueprint:
     pages = LaunchPages(engine)
     picker = PickerPages(engine, find_binding)
     # These two are posted by another site, which has no token of ours; the ticket guards them.
-    _from_platform(routes, "/lti/login", pages.login, ["GET", "POST"])
-    _from_platform(routes, "/lti/launch", pages.launch, ["GET", "POST"])
+    _without_token(routes, "/lti/login", pages.login, ["GET", "POST"])
+    _without_token(routes, "/lti/launch", pages.launch, ["GET", "POST"])
+    # And this one by a page in a browser that keeps no cookie to hold a token against.
+    _without_token(routes, "/lti/resume", pages.resume, ["POST"])
     routes.add_url_rule("/lti/jwks.json", "keyset", pages.keyset)
     routes.add_url_rule("/lti/continue", "continue", _logged(pages.go_on))
     routes.add_url_rule(
@@ -64,7 +60,11 @@ def make_routes(engine: Engine) -> Blueprint:
 
 
 class LaunchPages:
-    """Login and launch, and what a launch can lead to."""
+    """Login and launch, and what a launch can lead to.
+
+    Three ways in, each tried when the one before fails: the browser's cookie comes back; the
+    platform's storage gives back the proof that the login put there; the person opens a tab.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -74,12 +74,13 @@ class LaunchPages:
         """Send the browser on to the platform that began this launch."""
         request.max_content_length = FORM_BYTES
         params = request.form if request.method == "POST" else request.args
-        is_new = not find_binding()
-        binding = put_binding()
-        answer = send_to(begin_login(self._tool, params.to_dict(), binding))
-        if is_new:
-            _keep_apart(answer, binding)
-        return answer
+        binding, is_new = put_login_binding()
+        begun = begin_login(self._tool, params.to_dict(), binding, is_new=is_new)
+        if begun.to_store is None:
+            return send_to(begun.auth_url)
+        return render_template(
+            "lti_launch/storing.html", auth_url=begun.auth_url, to_store=begun.to_store
+        )
 
     def launch(self) -> Answer:
         """Let the person in, or offer the way on if the browser kept no cookie in the frame."""
@@ -87,22 +88,39 @@ class LaunchPages:
             # Platforms look at a link without launching it when a teacher saves it.
             return render_template("lti_launch/closed.html")
         request.max_content_length = FORM_BYTES
-        finished = finish_launch(self._tool, request.form.to_dict(), find_bindings())
-        binding = put_binding() if finished.bound else ""
+        form, bindings = request.form.to_dict(), find_bindings()
+        try:
+            finished = finish_launch(self._tool, form, bindings)
+        except (NonceReused, TokenExpired):
+            # Back and Reload post a launch again: this browser has what it opened already.
+            opened = self._find_opened(form.get("state", ""), bindings)
+            if opened is None:
+                raise
+            return send_to(find_start(opened))
         if finished.deep_linking is not None:
-            return self._pick(finished, finished.deep_linking, binding)
-        way = "cookie" if finished.bound else "new_tab"
-        session = self._engine.admit(finished.launch, way=way, binding=binding)
-        if finished.bound:
-            return send_to(find_start(session))
-        code = self._engine.sessions.issue_handoff(session.id)
-        return _offer_tab(finished.launch, code)
+            return self._pick(finished, finished.deep_linking)
+        if not finished.bound:
+            session = self._engine.admit(
+                finished.launch, way="new_tab", session_id=finished.opens_id
+            )
+            return self._offer_ways(finished, form["state"], session.id)
+        session = self._engine.admit(
+            finished.launch, binding=put_binding(), session_id=finished.opens_id
+        )
+        return send_to(find_start(session))
 
     def keyset(self) -> Answer:
         """Our public keys, for platforms."""
         answer = jsonify(self._tool.tool_keys.read_keyset())
         answer.headers["Cache-Control"] = f"public, max-age={KEYSET_SECONDS}"
         return answer
+
+    def resume(self) -> Answer:
+        """Let in the page that read the launch's proof from the platform's storage."""
+        request.max_content_length = FORM_BYTES
+        code, proof = request.form.get("code", ""), request.form.get("proof", "")
+        session = self._engine.sessions.take_handoff(code, proof)
+        return jsonify({"location": self._enter(session, "storage")})
 
     def go_on(self) -> Answer:
         """Take the session over into this tab, once."""
@@ -114,71 +132,46 @@ class LaunchPages:
         if picking is not None:
             return send_to(f"/lti/deep-linking/{picking}")
         session = self._engine.sessions.take_handoff(code)
-        self._engine.sessions.bind(session.id, binding, "new_tab")
-        return send_to(find_start(session))
+        return send_to(self._enter(session, "new_tab"))
 
-    def _pick(
-        self, finished: FinishedLaunch, settings: DeepLinkingSettings, binding: str
-    ) -> Answer:
+    def _enter(self, session: Session, way: str) -> str:
+        """Bind the session to this browser; where it starts, with a code in case that the
+        browser does not keep the cookie that comes with this answer."""
+        self._engine.sessions.bind(session.id, put_binding(), way)
+        code = self._engine.sessions.issue_handoff(session.id)
+        return f"{find_start(session)}?code={code}"
+
+    def _find_opened(self, state: str, bindings: list[str]) -> Session | None:
+        session_id = self._tool.tickets.find_opened(state, bindings) if bindings else None
+        return self._engine.sessions.find_open(session_id) if session_id else None
+
+    def _offer_ways(self, finished: FinishedLaunch, state: str, session_id: str) -> str:
+        sessions, launch, stored = self._engine.sessions, finished.launch, finished.stored
+        to_read = None
+        if stored is not None:
+            code = sessions.issue_handoff(session_id, stored.proof_hash)
+            to_read = self._describe_storage(launch, stored, state) | {"code": code}
+        return _offer_tab(launch, sessions.issue_handoff(session_id), to_read)
+
+    def _describe_storage(self, launch: Launch, stored: StoredProof, state: str) -> dict[str, Any]:
+        registration = self._tool.registrations.get(launch.organization_id, launch.registration_id)
+        return {
+            "origin": find_origin(registration.auth_url),
+            "target": stored.target,
+            "key": storage_key(state),
+        }
+
+    def _pick(self, finished: FinishedLaunch, settings: DeepLinkingSettings) -> Answer:
         launch = self._engine.refine(finished.launch)
         denial = self._engine.plugins.judge("judge_launch", launch=launch)
         if denial:
             raise LaunchDenied(denial.reason)
         kept = self._tool.deep_linking_requests
-        held_by = binding if finished.bound else secrets.token_hex(32)
+        held_by = put_binding() if finished.bound else secrets.token_hex(32)
         request_id = kept.put(launch, settings, held_by)
         if finished.bound:
             return send_to(f"/lti/deep-linking/{request_id}")
         return _offer_tab(launch, kept.issue_handoff(request_id))
-
-
-def find_binding() -> str:
-    """What this browser shows to be known again: from its cookie, empty if it has none."""
-    shown = request.cookies.get(BINDING_COOKIE, "")
-    return shown if BINDING_PATTERN.fullmatch(shown) else ""
-
-
-def put_binding() -> str:
-    """What this browser shows, given to it with this answer if it has nothing to show."""
-    shown = find_binding()
-    return shown or _give_binding()
-
-
-def find_bindings() -> list[str]:
-    """All that this browser shows: its binding, and those of logins that it began at once."""
-    apart = [value for name, value in request.cookies.items() if name.startswith(APART)]
-    return [binding for binding in (find_binding(), *apart[:LOGINS]) if binding]
-
-
-def _give_binding() -> str:
-    binding = secrets.token_hex(32)
-
-    @after_this_request
-    def give(answer: Response) -> Response:
-        _set_cookie(answer, BINDING_COOKIE, binding, None)
-        return answer
-
-    return binding
-
-
-def _keep_apart(answer: AnyResponse, binding: str) -> None:
-    # A page may frame two launches in a browser that has no cookie yet. Each login then makes
-    # a binding of its own, and the last one's cookie is all that the browser would keep.
-    name = APART + hashlib.sha256(binding.encode()).hexdigest()[:16]
-    _set_cookie(answer, name, binding, APART_SECONDS)
-
-
-def _set_cookie(answer: AnyResponse, name: str, value: str, max_age: int | None) -> None:
-    # Not signed: it is a random text, and only its hash is kept here.
-    answer.set_cookie(
-        name,
-        value,
-        max_age=max_age,
-        secure=True,
-        httponly=True,
-        samesite="None",
-        partitioned=True,
-    )
 
 
 def send_to(address: str) -> Response:
@@ -194,16 +187,17 @@ def find_start(session: Session) -> str:
     return f"/s/{session.id}/quiz/" if session.quiz_id else f"/s/{session.id}/"
 
 
-def _offer_tab(launch: Launch, code: str) -> str:
+def _offer_tab(launch: Launch, code: str, to_read: dict[str, Any] | None = None) -> str:
     return render_template(
         "lti_launch/new_tab.html",
         code=code,
+        to_read=to_read,
         name=launch.name,
         course=(launch.context.title or launch.context.label) if launch.context else "",
     )
 
 
-def _from_platform(
+def _without_token(
     routes: Blueprint, rule: str, view: Callable[[], Answer], methods: list[str]
 ) -> None:
     view = _logged(view)

@@ -85,6 +85,9 @@ class Launches:
             "client_id": options.client_id,
             "lti_deployment_id": options.deployment_id,
         }
+        target = platform.behaviour.storage_target
+        if target:
+            fields["lti_storage_target"] = target
         return Form(options.tool_login_url, fields, platform.behaviour.login_by)
 
     def authenticate(self, asked: Mapping[str, str], fault: Fault | None = None) -> Form:

@@ -25,6 +25,7 @@ from mentorai.plugins.sandbox.school import (
 from mentorai.plugins.sandbox.shelf import Record, Shelf
 
 KEPT_REQUESTS = 2_000
+STORAGE_FRAME = "platform_storage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,8 @@ class Behaviour:
     lose_cookies: the launch begins in the frame and ends in the whole window, so that a cookie
         kept for the frame does not come back.
     page_size: the most line items, results or members on one page.
+    storage: what the tool may keep at the platform for its launches: nothing (as in Moodle), in
+        the page that frames it, or in a frame beside it (as Canvas has it).
     """
 
     clock_offset_seconds: float = 0.0
@@ -102,6 +105,12 @@ class Behaviour:
     score_times: Literal["sent", "received"] = "sent"
     lose_cookies: bool = False
     page_size: int = 50
+    storage: Literal["none", "parent", "frame"] = "none"
+
+    @property
+    def storage_target(self) -> str | None:
+        """The frame that a login initiation names (lti_storage_target)."""
+        return {"none": None, "parent": "_parent", "frame": STORAGE_FRAME}[self.storage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +160,7 @@ class SandboxPlatform:
             "login_by": lambda v: v in ("post", "get"),
             "score_times": lambda v: v in ("sent", "received"),
             "lose_cookies": lambda v: isinstance(v, bool),
+            "storage": lambda v: v in ("none", "parent", "frame"),
             "page_size": lambda v: _number(v) and isinstance(v, int) and 1 <= v <= 200,
         }
         errors = {

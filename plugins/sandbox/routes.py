@@ -1,5 +1,6 @@
 """The sandbox LMS as a Flask application."""
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response
@@ -27,7 +28,15 @@ def create_platform(options: Options | None = None) -> Flask:
     for part in (routes_lti, routes_pages, routes_control):
         app.register_blueprint(part.routes)
     app.register_error_handler(Refused, routes_pages.show_refusal)
-    app.context_processor(lambda: {"college": COLLEGE, "options": house.platform.options})
+
+    @app.context_processor
+    def give_platform() -> dict[str, Any]:
+        platform = house.platform
+        return {
+            "college": COLLEGE,
+            "options": platform.options,
+            "storage": platform.behaviour.storage,
+        }
 
     @app.get("/healthz")
     def healthz() -> dict[str, str]:

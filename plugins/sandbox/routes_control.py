@@ -168,6 +168,7 @@ def _read_behaviour(form: dict[str, str]) -> Json:
         "clock_offset_seconds": float(form.get("clock_offset_seconds") or 0),
         "login_by": form.get("login_by", "post"),
         "score_times": form.get("score_times", "sent"),
+        "storage": form.get("storage", "none"),
         "line_item_query": "line_item_query" in form,
         "lose_cookies": "lose_cookies" in form,
     }

@@ -74,6 +74,12 @@ def show_item(person: str, course: str, item: str) -> str:
     return render_template("sandbox/item.html", person=who, course=where, item=what)
 
 
+@routes.get("/storage/")
+def show_storage() -> str:
+    """What stands beside the tool's frame and keeps things for it."""
+    return render_template("sandbox/storage.html")
+
+
 @routes.get(f"{PAGE}/items/<item>/launch")
 def launch(person: str, course: str, item: str) -> str:
     """What the frame loads: the login initiation, sent on by the browser."""

@@ -92,10 +92,15 @@ class House:
         return [{"name": name, "value": value} | where for name, value in kept.items()]
 
 
+def find_chromium() -> str | None:
+    """The installed Chromium, if there is one."""
+    return next(filter(None, map(shutil.which, CHROMIUM)), None)
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The one browser of this process: playwright does not bear a second one beside it."""
-    found = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    found = find_chromium()
     if found is None and not os.environ.get("REQUIRE_BROWSER"):
         pytest.skip("no Chromium is installed")
     with sync_playwright() as playwright:

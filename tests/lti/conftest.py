@@ -55,7 +55,7 @@ class Launcher:
             "login_hint": "6",
             "target_link_uri": self.tool.launch_url,
         }
-        url = begin_login(self.tool, given | params, binding)
+        url = begin_login(self.tool, given | params, binding).auth_url
         found: dict[str, str] = read_query(url)
         return found
 

@@ -1,12 +1,15 @@
 """The addresses under /lti/, through the whole application, with the platform at the wire."""
 
+import html
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import responses
+import time_machine
 from flask.testing import FlaskClient
 from joserfc import jwt
 from joserfc.jwk import KeySet
@@ -74,17 +77,23 @@ class Browser:
 
     def login(self, method: str = "POST", client: FlaskClient | None = None) -> dict[str, str]:
         """Begin a launch; what the platform gets asked."""
-        params = {
+        where = {"query_string" if method == "GET" else "data": self._params()}
+        answer = (client or self.client).open("/lti/login", method=method, **where)
+        assert answer.status_code == 303
+        asked: dict[str, str] = read_query(answer.location)
+        return asked
+
+    def begin(self, client: FlaskClient | None = None, **params: str) -> Any:
+        """A login initiation with more parameters; the answer to it."""
+        return (client or self.client).post("/lti/login", data=self._params() | params)
+
+    def _params(self) -> dict[str, str]:
+        return {
             "iss": self.platform.issuer,
             "client_id": self.platform.client_id,
             "login_hint": "6",
             "target_link_uri": self.platform.public_url,
         }
-        where = {"query_string": params} if method == "GET" else {"data": params}
-        answer = (client or self.client).open("/lti/login", method=method, **where)
-        assert answer.status_code == 303
-        asked: dict[str, str] = read_query(answer.location)
-        return asked
 
     def launch(self, client: FlaskClient | None = None, **changes: Any) -> Any:
         """A whole launch; the answer to the form post."""
@@ -179,10 +188,15 @@ def test_launch_without_the_cookie_offers_a_tab_that_works_once(browser: Browser
     assert tab.head(link.group(1)).status_code == 204
     start = tab.get(link.group(1))
     assert start.status_code == 303
-    assert tab.get(start.location).status_code == 200
+    # The cookie is kept here, so the code in the address leads on to the address by itself.
+    page = tab.get(start.location)
+    assert page.status_code == 303
+    assert "code" not in page.location
+    assert tab.get(page.location).status_code == 200
     assert other.get(link.group(1)).status_code == 403
     assert other.get(start.location).status_code == 403
-    assert browser.client.get(start.location).status_code == 403
+    assert other.get(page.location).status_code == 403
+    assert browser.client.get(page.location).status_code == 403
 
 
 @pytest.mark.usefixtures("mentor")
@@ -198,18 +212,132 @@ def test_launch_in_another_browser_is_refused(browser: Browser) -> None:
 
 
 @pytest.mark.usefixtures("mentor")
-def test_launch_posted_again_is_refused_with_a_reference(browser: Browser) -> None:
+def test_launch_posted_again_leads_its_browser_to_the_session_it_has(browser: Browser) -> None:
+    asked = browser.login()
+    token = browser.platform.sign(browser.platform.claims(asked["nonce"]))
+    form = {"state": asked["state"], "id_token": token}
+    first = browser.client.post("/lti/launch", data=form)
+
+    answer = browser.client.post("/lti/launch", data=form)
+
+    assert answer.status_code == 303
+    assert answer.location == first.location
+
+
+@pytest.mark.usefixtures("mentor")
+def test_expired_launch_posted_again_leads_its_browser_to_the_session_it_has(
+    browser: Browser,
+) -> None:
+    asked = browser.login()
+    token = browser.platform.sign(browser.platform.claims(asked["nonce"]))
+    form = {"state": asked["state"], "id_token": token}
+    first = browser.client.post("/lti/launch", data=form)
+
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=30)):
+        answer = browser.client.post("/lti/launch", data=form)
+
+    assert answer.location == first.location
+
+
+@pytest.mark.usefixtures("mentor")
+def test_launch_posted_again_is_refused_when_its_session_has_ended(
+    browser: Browser, engine: Engine
+) -> None:
+    asked = browser.login()
+    first = browser.post(asked, browser.platform.claims)
+    engine.sessions.end(first.location.split("/")[2])
+
+    answer = browser.post(asked, browser.platform.claims)
+
+    assert answer.status_code == 400
+    assert "used already" in answer.text
+
+
+@pytest.mark.usefixtures("mentor")
+def test_launch_posted_by_another_browser_is_refused_with_a_reference(browser: Browser) -> None:
     asked = browser.login()
     token = browser.platform.sign(browser.platform.claims(asked["nonce"]))
     form = {"state": asked["state"], "id_token": token}
     browser.client.post("/lti/launch", data=form)
 
-    answer = browser.client.post("/lti/launch", data=form)
+    answer = browser.app.test_client().post("/lti/launch", data=form)
 
     assert answer.status_code == 400
     assert "used already" in answer.text
     assert answer.headers["X-Request-Id"] in answer.text
     assert token not in answer.text
+
+
+@pytest.mark.usefixtures("mentor")
+def test_login_stores_a_proof_when_nobody_knows_whether_cookies_are_kept(
+    browser: Browser,
+) -> None:
+    asked = browser.begin(lti_storage_target="post_message_forwarding")
+
+    page = asked.get_data(as_text=True)
+    assert asked.status_code == 200
+    assert 'data-target="post_message_forwarding"' in page
+    assert f'data-origin="{browser.platform.issuer}"' in page
+    assert re.search(r'data-proof="[\w-]{43}"', page)
+
+
+@pytest.mark.usefixtures("mentor")
+def test_login_goes_on_at_once_when_the_browser_shows_a_cookie(browser: Browser) -> None:
+    browser.login()
+
+    assert browser.begin(lti_storage_target="_parent").status_code == 303
+
+
+@pytest.mark.parametrize("target", ["", "x" * 300, "two\nlines"])
+def test_login_goes_on_at_once_when_no_frame_can_have_that_name(
+    browser: Browser, target: str
+) -> None:
+    assert browser.begin(lti_storage_target=target).status_code == 303
+
+
+def test_name_of_a_frame_cannot_break_out_of_the_page(browser: Browser) -> None:
+    page = browser.begin(lti_storage_target='"><script>alert(1)</script>').text
+
+    assert "<script>alert" not in page
+
+
+@pytest.fixture
+def stored(browser: Browser, mentor: Mentor) -> dict[str, str]:
+    """A launch without a cookie whose proof the platform keeps: its code and its proof."""
+    stranger = browser.app.test_client()
+    page = browser.begin(stranger, lti_storage_target="_parent").text
+    found = re.search(r'href="([^"]+)"[^>]*data-proof="([^"]+)"', page)
+    assert found is not None
+    asked = read_query(html.unescape(found.group(1)))
+    ready = browser.post(asked, browser.platform.claims, browser.app.test_client()).text
+    code = re.search(r'data-code="([^"]+)"', ready)
+    assert code is not None
+    return {"code": code.group(1), "proof": found.group(2)}
+
+
+def test_proof_opens_the_session_once(browser: Browser, stored: dict[str, str]) -> None:
+    frame, other = browser.app.test_client(), browser.app.test_client()
+
+    answer = frame.post("/lti/resume", data=stored)
+
+    assert answer.status_code == 200
+    assert answer.json is not None
+    # A client that keeps no cookie: only the code in the address can open the page.
+    assert other.get(answer.json["location"]).status_code == 200
+    assert other.get(answer.json["location"]).status_code == 403
+    assert frame.post("/lti/resume", data=stored).status_code == 403
+
+
+@pytest.mark.parametrize("proof", ["", "made up", "x" * 5_000])
+def test_wrong_proof_opens_nothing_and_uses_nothing_up(
+    browser: Browser, stored: dict[str, str], proof: str
+) -> None:
+    frame = browser.app.test_client()
+
+    assert frame.post("/lti/resume", data=stored | {"proof": proof}).status_code == 403
+
+    assert frame.get("/lti/continue", query_string={"code": stored["code"]}).status_code == 403
+    assert frame.post("/lti/resume", data=stored).status_code == 200
 
 
 @pytest.mark.usefixtures("mentor")

@@ -15,6 +15,7 @@ from mentorai.web.admin.platforms import PlatformPages
 from mentorai.web.admin.prompt import PromptPages
 from mentorai.web.admin.questions import QuestionPages
 from mentorai.web.admin.quizzes import QuizPages
+from mentorai.web.gate import carry
 
 PAGES = (
     AccountPages,
@@ -44,6 +45,7 @@ def make_admin(engine: Engine) -> Blueprint:
     """
     admin = Blueprint("admin", __name__)
     guard(engine, admin)
+    carry(engine, admin)
     for pages in PAGES:
         pages(engine).route(admin)
 

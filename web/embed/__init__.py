@@ -5,9 +5,10 @@ from typing import Any
 from flask import Blueprint, request
 
 from mentorai.core.engine import Engine
+from mentorai.web.embed.carried import CarriedPages
 from mentorai.web.embed.chat import ChatPages
 from mentorai.web.embed.quiz import QuizPages
-from mentorai.web.gate import enter, visitor
+from mentorai.web.gate import carry, enter, visitor
 
 
 def make_embed(engine: Engine) -> Blueprint:
@@ -23,6 +24,8 @@ def make_embed(engine: Engine) -> Blueprint:
         if "session_id" not in values:
             values["session_id"] = visitor().id
 
+    carry(engine, embed)
     ChatPages(engine).route(embed)
     QuizPages(engine).route(embed)
+    CarriedPages(engine).route(embed)
     return embed

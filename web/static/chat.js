@@ -1,6 +1,7 @@
 // The conversation. Every form works without this script; here answers arrive as they are made.
 // The words shown while an answer grows are plain text. Its HTML is made by the server alone.
 
+import { call } from "./calls.js";
 import { copyText, tellCopied } from "./copy.js";
 import { explainBreak, explainFailure, explainRefusal } from "./problems.js";
 import { readEvents } from "./events.js";
@@ -47,7 +48,7 @@ async function ask(prompt) {
 
 function post(prompt, signal) {
   const body = new URLSearchParams({ prompt, session_id: conversation.value });
-  return fetch(form.action, {
+  return call(form.action, {
     method: "POST",
     body,
     signal,
@@ -111,7 +112,7 @@ async function settle(turn) {
 
 async function readTurn(address) {
   try {
-    const response = await fetch(address, { headers: { Accept: "text/html" } });
+    const response = await call(address, { headers: { Accept: "text/html" } });
     if (!response.ok) return null;
     const holder = document.createElement("template");
     holder.innerHTML = await response.text(); // Sanitised by the server.

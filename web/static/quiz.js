@@ -1,5 +1,6 @@
 // A quiz works without this: it keeps answers while they are given, and looks where the score is.
 
+import { call } from "./calls.js";
 import { showTimes } from "./times.js";
 
 showTimes();
@@ -16,7 +17,7 @@ async function save() {
   const body = new URLSearchParams(new FormData(form));
   body.set("act", "save");
   try {
-    const response = await fetch(form.action, {
+    const response = await call(form.action, {
       method: "POST",
       body,
       headers: { "X-Quiet": "1", Accept: "application/json" },
@@ -44,7 +45,7 @@ const sync = document.getElementById("sync");
 
 async function look() {
   try {
-    const response = await fetch(sync.dataset.url, { headers: { Accept: "text/html" } });
+    const response = await call(sync.dataset.url, { headers: { Accept: "text/html" } });
     if (!response.ok) return;
     const holder = document.createElement("template");
     holder.innerHTML = await response.text(); // Made and escaped by the server.

@@ -1,5 +1,7 @@
 // A cited passage in a panel beside the conversation. Without this script the link is a page.
 
+import { call, goTo } from "./calls.js";
+
 const panel = document.getElementById("source");
 let asked = 0;
 
@@ -10,11 +12,11 @@ export async function openSource(link) {
   address.searchParams.set("part", "1");
   let html;
   try {
-    const response = await fetch(address, { headers: { Accept: "text/html" } });
+    const response = await call(address, { headers: { Accept: "text/html" } });
     if (!response.ok) throw new Error(String(response.status));
     html = await response.text();
   } catch {
-    window.location.assign(link.href);
+    goTo(link.href);
     return;
   }
   if (mine !== asked) return;

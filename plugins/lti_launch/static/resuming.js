@@ -1,0 +1,30 @@
+// Launch without a cookie: the proof that the platform kept opens the session here in the frame.
+// Without an answer the button for a tab of its own is shown, as it is without scripts.
+
+import { getData, putData } from "./platform_storage.js";
+
+const status = document.getElementById("resuming");
+const tab = document.getElementById("tab");
+const { origin, target, key, code } = status.dataset;
+
+async function resume() {
+  const proof = await getData({ origin, target }, key);
+  if (!proof) return null;
+  putData({ origin, target }, key, null).catch(() => false);
+  const answer = await fetch("/lti/resume", {
+    method: "POST",
+    body: new URLSearchParams({ code, proof }),
+    headers: { Accept: "application/json" },
+  });
+  return answer.ok ? (await answer.json()).location : null;
+}
+
+tab.hidden = true;
+status.hidden = false;
+const start = await resume().catch(() => null);
+if (start) {
+  location.replace(start);
+} else {
+  status.hidden = true;
+  tab.hidden = false;
+}

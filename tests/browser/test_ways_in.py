@@ -1,0 +1,219 @@
+"""Launches into a frame of another site, in browsers that keep cookies there and that do not.
+
+The tool is at localhost and the LMS at 127.0.0.1, so its frames are truly cross-site. A browser
+that keeps nothing is a real Chromium whose settings block the tool's site.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect
+from sqlalchemy import select
+
+from mentorai.core.engine import Engine
+from mentorai.core.sessions import sessions
+from mentorai.core.settings import Settings
+from mentorai.plugins import lti_launch
+from mentorai.plugins import sandbox as sandbox_plugin
+from mentorai.web.app import create_app
+from mentorai.web.commands.demo_course import register, seed
+from tests.browser.conftest import find_chromium
+from tests.fakes.platforms import RunningSandbox, free_port, running_app, running_sandbox
+
+PERSON = "/as/{}/courses/tidal-pools/items/{}/"
+# What Chromium keeps for "sites that may not save data on this device".
+BLOCKED = {"cookies": {"[*.]localhost,*": {"setting": 2}}}
+
+
+@dataclass(frozen=True)
+class Campus:
+    """A running toolkit and a running LMS."""
+
+    engine: Engine
+    sandbox: RunningSandbox
+
+    def ways(self) -> list[str]:
+        """How each session came in."""
+        with self.engine.database.read() as connection:
+            return list(connection.execute(select(sessions.c.way)).scalars())
+
+
+@pytest.fixture
+def campus(tmp_path: Path) -> Iterator[Campus]:
+    port = free_port()
+    url = f"http://localhost:{port}"
+    settings = Settings(data_dir=tmp_path / "data", public_url=url, allow_loopback_platforms=True)
+    plugins = [("lti_launch", lti_launch), ("sandbox", sandbox_plugin)]
+    engine = Engine.open(settings, plugins=plugins)
+    with running_sandbox(url) as sandbox, running_app(create_app(engine), port=port):
+        register(engine, sandbox.description["platform"])
+        for mentor in sandbox.description["mentors"]:
+            seed(engine, mentor)
+        yield Campus(engine, sandbox)
+    engine.close()
+
+
+@pytest.fixture
+def open_browser(chromium: Browser, tmp_path: Path) -> Iterator[Callable[..., BrowserContext]]:
+    """Open a browser of its own, new; blocked: it keeps nothing for the tool's site."""
+    contexts = []
+
+    def open_it(*, blocked: bool) -> BrowserContext:
+        folder = tmp_path / "profile" / "Default"
+        folder.mkdir(parents=True)
+        exceptions = BLOCKED if blocked else {}
+        preferences = {"profile": {"content_settings": {"exceptions": exceptions}}}
+        (folder / "Preferences").write_text(json.dumps(preferences))
+        context = chromium.browser_type.launch_persistent_context(
+            folder.parent,
+            executable_path=find_chromium(),
+            args=["--no-sandbox", "--disable-gpu"],
+            viewport={"width": 1000, "height": 900},
+        )
+        context.set_default_timeout(20_000)
+        contexts.append(context)
+        return context
+
+    yield open_it
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def blocked(open_browser: Callable[..., BrowserContext]) -> Page:
+    return open_browser(blocked=True).new_page()
+
+
+def launch(page: Page, campus: Campus, person: str, item: str = "tides-mentor") -> Frame:
+    """Open an item of the course as a person; the tool's frame."""
+    page.goto(campus.sandbox.url + PERSON.format(person, item))
+    frame = page.frame(name="tool")
+    assert frame is not None
+    return frame
+
+
+@pytest.mark.parametrize("storage", ["none", "parent", "frame"])
+def test_cookie_is_enough_where_it_is_kept(
+    campus: Campus, open_browser: Callable[..., BrowserContext], storage: str
+) -> None:
+    campus.sandbox.platform.behave({"storage": storage})
+    page = open_browser(blocked=False).new_page()
+
+    frame = launch(page, campus, "maya")
+
+    expect(frame.get_by_role("textbox", name="Your message")).to_be_visible()
+    assert frame.locator("meta[name=page-token]").count() == 0
+    assert campus.ways() == ["cookie"]
+
+
+@pytest.mark.parametrize("storage", ["parent", "frame"])
+def test_platform_storage_opens_the_frame_where_no_cookie_is_kept(
+    campus: Campus, blocked: Page, storage: str
+) -> None:
+    campus.sandbox.platform.behave({"storage": storage})
+
+    frame = launch(blocked, campus, "maya")
+
+    expect(frame.get_by_role("textbox", name="Your message")).to_be_visible()
+    frame.wait_for_url(lambda url: "code" not in url)
+    assert campus.ways() == ["storage"]
+
+
+def test_new_tab_opens_where_nothing_else_does(campus: Campus, blocked: Page) -> None:
+    frame = launch(blocked, campus, "maya")
+
+    with blocked.context.expect_page() as opened:
+        frame.get_by_role("link", name="Open the mentor in a new tab").click()
+
+    expect(opened.value.get_by_role("textbox", name="Your message")).to_be_visible()
+    assert campus.ways() == ["new_tab"]
+
+
+def test_new_tab_is_offered_when_the_storage_says_nothing(campus: Campus, blocked: Page) -> None:
+    campus.sandbox.platform.behave({"storage": "frame"})
+    blocked.route("**/storage/", lambda route: route.abort())
+
+    frame = launch(blocked, campus, "maya")
+
+    expect(frame.get_by_role("link", name="Open the mentor in a new tab")).to_be_visible()
+    assert campus.ways() == ["new_tab"]
+
+
+def test_proof_of_another_launch_does_not_open_the_frame(campus: Campus, blocked: Page) -> None:
+    campus.sandbox.platform.behave({"storage": "parent"})
+    # Somebody else's launch: the platform's storage in this page never held its proof.
+    blocked.add_init_script(
+        "addEventListener('message', (event) => {"
+        " if (event.data?.subject === 'lti.get_data') {"
+        "  event.stopImmediatePropagation();"
+        "  event.source.postMessage({subject: 'lti.get_data.response', key: event.data.key,"
+        "   message_id: event.data.message_id, value: 'made up'}, '*'); } }, true)"
+    )
+
+    frame = launch(blocked, campus, "maya")
+
+    expect(frame.get_by_role("link", name="Open the mentor in a new tab")).to_be_visible()
+    assert campus.ways() == ["new_tab"]
+
+
+def test_student_talks_to_the_mentor_without_cookies(campus: Campus, blocked: Page) -> None:
+    campus.sandbox.platform.behave({"storage": "parent"})
+    frame = launch(blocked, campus, "maya")
+
+    frame.get_by_role("textbox", name="Your message").fill("Why are there two high tides a day?")
+    frame.get_by_role("button", name="Send").click()
+    frame.locator(".turn a[href*=passage]").first.click()
+
+    expect(frame.locator("#source mark").first).to_be_visible()
+    frame.get_by_role("button", name="Close").click()
+    frame.get_by_role("link", name="Quizzes").click()
+    expect(frame.get_by_role("link", name="Quiz 1: Tides and zones")).to_be_visible()
+
+
+def test_student_takes_a_quiz_without_cookies(campus: Campus, blocked: Page) -> None:
+    campus.sandbox.platform.behave({"storage": "frame"})
+    frame = launch(blocked, campus, "maya", "shore-quiz")
+
+    frame.get_by_role("button", name="Start the quiz").click()
+    frame.get_by_label("At new moon and at full moon").check()
+    expect(frame.locator("#saved")).to_have_text("Answers saved.")
+    frame.get_by_role("button", name="Submit").click()
+    frame.get_by_role("button", name="Submit anyway").click()
+
+    expect(frame.locator(".score")).to_contain_text("2 of")
+
+
+def test_instructor_makes_a_key_without_cookies(campus: Campus, blocked: Page) -> None:
+    campus.sandbox.platform.behave({"storage": "parent"})
+    frame = launch(blocked, campus, "ruth")
+
+    frame.get_by_role("button", name="Tidal Pools mentor").click()
+    frame.get_by_role("menuitem", name="API").click()
+    frame.get_by_role("link", name="Create New").first.click()
+    frame.get_by_label("API Key Name").fill("Gradebook")
+    frame.get_by_role("button", name="Submit").click()
+    expect(frame.locator("#plain")).to_contain_text("mai_")
+    frame.get_by_role("link", name="Done").click()
+    frame.get_by_role("button", name="Deactivate Gradebook").click()
+
+    expect(frame.get_by_role("row", name="Gradebook")).to_contain_text("Inactive")
+
+
+def test_back_and_reload_of_a_launch_lead_to_what_it_opened(
+    campus: Campus, open_browser: Callable[..., BrowserContext]
+) -> None:
+    page = open_browser(blocked=False).new_page()
+    page.goto(campus.sandbox.url + PERSON.format("maya", "tides-mentor") + "launch")
+    expect(page.get_by_role("textbox", name="Your message")).to_be_visible()
+    first = page.url
+    page.get_by_role("link", name="Quizzes").click()
+    page.wait_for_url("**/quiz/")
+
+    page.go_back()
+    page.reload()
+
+    assert page.url == first
+    assert campus.ways() == ["cookie"]
