@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     bindparam,
+    delete,
     func,
     insert,
     or_,
@@ -215,6 +216,19 @@ class Mentors:
                     .values(**checked, updated_at=now())
                 )
         return self.get(organization_id, mentor_id)
+
+    def remove(self, organization_id: str, mentor_id: str) -> None:
+        """Take a mentor away with all that is its own: prompts, material, quizzes, keys, grades.
+
+        Raises NotFound.
+        """
+        self.get(organization_id, mentor_id)
+        with self._database.write() as connection:
+            connection.execute(
+                delete(mentors).where(
+                    mentors.c.organization_id == organization_id, mentors.c.id == mentor_id
+                )
+            )
 
     def list_prompts(self, organization_id: str, mentor_id: str) -> Sequence[PromptVersion]:
         """Every version of the system prompt, newest first."""
