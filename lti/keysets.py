@@ -3,8 +3,10 @@
 Parsed keys are kept in the process and the JSON in a table that all processes share, so a warm
 launch fetches and parses nothing. A set is fetched again when it is older than FRESH, and when
 a launch names an unknown kid; but each process asks one address one call at a time, and after
-a fetch leaves it alone for COOLDOWN_SECONDS, however many made-up kids arrive. A platform whose
-key set cannot be fetched keeps launching with the keys that are known, for STALE.
+a fetch that did not help leaves it alone for COOLDOWN_SECONDS, however many made-up kids arrive.
+A fetch that helped starts no pause, so that a platform which rotates its key a moment later
+goes on launching. A platform whose key set cannot be fetched keeps launching with the keys that
+are known, for STALE.
 """
 
 import json
@@ -20,7 +22,7 @@ import structlog
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 from joserfc.util import base64_to_int
-from sqlalchemy import Column, String, Table, Text, bindparam, insert, select, update
+from sqlalchemy import Column, String, Table, Text, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from mentorai.core.clock import now
@@ -96,6 +98,21 @@ class Keysets:
             raise PlatformUnavailable(f"The keys of {find_origin(url)} could not be fetched.")
         return loaded.keys.get(kid)
 
+    def put(self, url: str, document: object) -> None:
+        """Keep the key set of a platform that cannot be asked for it, as if it had been fetched.
+
+        Raises PlatformReplyInvalid if it holds no key that can be used.
+        """
+        if not read_keyset(document):
+            raise PlatformReplyInvalid("This key set holds no key that can be used.")
+        self._keep(url, json.dumps(document), now())
+
+    def forget(self, url: str) -> None:
+        """Keep the key set at `url` no longer; processes that have read it know it for FRESH."""
+        with self._database.write() as connection:
+            connection.execute(delete(keysets).where(keysets.c.url == url))
+        self._loaded.pop(url, None)
+
     def _load(self, url: str, kid: str, moment: datetime) -> _Loaded | None:
         """The best set there is: another process's, or fetched now if that is due."""
         loaded = self._read_kept(url)
@@ -114,8 +131,10 @@ class Keysets:
         finally:
             self._tried[url] = time.monotonic()
         self._keep(url, document, moment)
-        self._loaded[url] = _Loaded(read_keyset(json.loads(document)), moment)
-        return self._loaded[url]
+        fetched = self._loaded[url] = _Loaded(read_keyset(json.loads(document)), moment)
+        if kid in fetched.keys:
+            del self._tried[url]
+        return fetched
 
     def _read_kept(self, url: str) -> _Loaded | None:
         with self._database.read() as connection:

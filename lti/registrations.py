@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     bindparam,
+    delete,
     insert,
     select,
     update,
@@ -222,6 +223,18 @@ class Registrations:
             if found is not None:
                 raise UnknownRegistration("Launches from this LMS are switched off here.")
         raise UnknownRegistration()
+
+    def remove(self, organization_id: str, registration_id: str) -> None:
+        """Take a platform away, with its deployments and access tokens. Raises NotFound."""
+        self.get(organization_id, registration_id)
+        with self._database.write() as connection:
+            connection.execute(
+                delete(registrations).where(
+                    registrations.c.organization_id == organization_id,
+                    registrations.c.id == registration_id,
+                )
+            )
+        self._seen.clear()
 
     def add_deployment(
         self, organization_id: str, registration_id: str, deployment_id: str

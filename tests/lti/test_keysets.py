@@ -34,8 +34,18 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keysets_module, "EMPTY_COOLDOWN_SECONDS", 0.0)
 
 
-@pytest.mark.usefixtures("eager")
-def test_keyset_is_fetched_again_when_the_platform_rotated(
+def test_keyset_is_asked_once_more_and_then_left_alone_whatever_kids_arrive(
+    launcher: Any,
+) -> None:
+    launcher.launch()
+
+    for n in range(5):
+        with pytest.raises(TokenInvalid, match="kid"):
+            launcher.launch(header={"kid": f"made-up-{n}"})
+    assert launcher.platform.fetches() == 2
+
+
+def test_keyset_is_fetched_at_once_when_the_platform_rotates_a_moment_after_a_fetch(
     launcher: Any, second_key: RSAKey
 ) -> None:
     launcher.launch()
@@ -44,15 +54,6 @@ def test_keyset_is_fetched_again_when_the_platform_rotated(
 
     assert launcher.launch().bound
     assert launcher.platform.fetches() == 2
-
-
-def test_keyset_is_left_alone_for_a_while_whatever_kids_arrive(launcher: Any) -> None:
-    launcher.launch()
-
-    for n in range(5):
-        with pytest.raises(TokenInvalid, match="kid"):
-            launcher.launch(header={"kid": f"made-up-{n}"})
-    assert launcher.platform.fetches() == 1
 
 
 @pytest.mark.usefixtures("eager")
@@ -207,3 +208,21 @@ def test_keyset_call_gives_up_on_a_platform_that_is_too_slow(
     with pytest.raises(PlatformError):
         Keysets(engine.database, http).find(slow_keys, "k2")
     http.close()
+
+
+def test_keyset_that_was_put_serves_every_process_until_it_is_forgotten(
+    tool: Tool, engine: Engine, second_key: RSAKey
+) -> None:
+    url = "https://nobody.invalid/jwks"
+    tool.keysets.put(url, {"keys": [second_key.as_dict(private=False)]})
+
+    assert Keysets(engine.database, tool.http).find(url, "k2") is not None
+
+    tool.keysets.forget(url)
+    with pytest.raises(PlatformError):
+        Keysets(engine.database, tool.http).find(url, "k2")
+
+
+def test_keyset_without_a_usable_key_is_not_put(tool: Tool) -> None:
+    with pytest.raises(PlatformReplyInvalid):
+        tool.keysets.put("https://nobody.invalid/jwks", {"keys": []})

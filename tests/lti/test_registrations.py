@@ -123,3 +123,16 @@ def test_deployment_added_twice_is_one(tool: Any, registration: Any) -> None:
         )
 
     assert found.deployment_ids == ("1", "2")
+
+
+def test_removed_registration_is_gone_with_its_deployments(
+    tool: Any, organization: Organization, platform: Any
+) -> None:
+    made = tool.registrations.add(organization.id, **platform.facts())
+
+    tool.registrations.remove(organization.id, made.id)
+
+    assert tool.registrations.find(platform.issuer, platform.client_id) is None
+    with pytest.raises(NotFound):
+        tool.registrations.remove(organization.id, made.id)
+    assert tool.registrations.add(organization.id, **platform.facts()).id != made.id
