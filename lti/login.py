@@ -166,7 +166,7 @@ class _Login(OIDCLogin[Any, Any, Any, Any, Any]):
     """The library's login with our ticket in place of its own state, nonce, session and cookie."""
 
     def __init__(self, params: _Params, tool_conf: _OneRegistration, ticket: Ticket) -> None:
-        super().__init__(params, tool_conf, self, self)
+        super().__init__(params, tool_conf, session_service=self, cookie_service=self)
         self._ticket = ticket
 
     def get_redirect(self, url: str) -> Any:

@@ -2,10 +2,13 @@
 
 Each case runs the same bad launch twice: against the library's own Flask adapter, where it is
 accepted or crashes (shown, so that a release which mends it is noticed), and against ours.
+They are about the distribution pylti1p3; its successor pylti1p3next, which is imported by the same
+name, has mended some, and what ours does on it is shown by all other tests.
 """
 
 import time
 from collections.abc import Callable
+from importlib.metadata import packages_distributions
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -46,6 +49,11 @@ CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
 MEMBERSHIP = "http://purl.imsglobal.org/vocab/lis/v2/membership"
 INSTITUTION = "http://purl.imsglobal.org/vocab/lis/v2/institution/person"
 LAUNCH_URL = "https://localhost/launch"
+
+pytestmark = pytest.mark.skipif(
+    set(packages_distributions()["pylti1p3"]) != {"pylti1p3"},
+    reason="these are the weaknesses of the distribution pylti1p3 itself",
+)
 
 
 class Storage(LaunchDataStorage[Any]):
