@@ -41,6 +41,10 @@ class SigningKeys:
         self._shelf.put(KIND, kid, {"kid": kid, "jwk": jwk, "published": publish})
         return kid
 
+    def signing_key(self) -> RSAKey:
+        """The newest key, its private part too."""
+        return self._key(self.kid)
+
     def published(self) -> dict[str, Any]:
         """The JWKS: public parts only (RFC 7517, section 5)."""
         shown = [record["kid"] for record in self._shelf.list(KIND) if record["published"]]
