@@ -173,13 +173,6 @@ class Sessions:
             raise SessionRejected
         return _alive(row)
 
-    def find_open(self, session_id: str) -> Session | None:
-        """The session with this id if it is open, else None."""
-        try:
-            return self.get_open(session_id)
-        except SessionRejected:
-            return None
-
     def issue_handoff(self, session_id: str, proof_hash: str | None = None) -> str:
         """A code that carries this session to another page: good once, for 120 seconds.
 

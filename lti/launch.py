@@ -4,8 +4,10 @@ The order is the point: signature, claims, then the ticket, so that nothing a st
 uses up anything. Source: LTI Security Framework 1.0, section 5.1.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from pylti1p3.exception import LtiException
 from pylti1p3.message_validators.resource_message import ResourceMessageValidator
@@ -55,8 +57,8 @@ class FinishedLaunch:
 
     bound: whether the browser showed that it began this launch; if not, nobody may be let in
     before the platform's storage shows it (stored), or the person says so in a tab of their own.
-    opens_id: the id for what this launch opens. deep_linking: what is to be picked, when the
-    message asks for that.
+    opens_id: the id for what this launch opens (name_opened). deep_linking: what is to be picked,
+    when the message asks for that.
     """
 
     launch: Launch
@@ -93,7 +95,12 @@ def finish_launch(tool: Tool, form: Mapping[str, str], bindings: Sequence[str]) 
     if ticket.deployment_id not in (None, launch.deployment_id):
         sentence = "The launch ends in another deployment than it began in (lti_deployment_id)."
         raise UnknownDeployment(sentence, clause=f"{CORE}4.1.2 (lti_deployment_id)")
-    return FinishedLaunch(launch, ticket.bound, ticket.opens_id, ticket.stored, settings)
+    return FinishedLaunch(launch, ticket.bound, name_opened(token.text), ticket.stored, settings)
+
+
+def name_opened(id_token: str) -> str:
+    """The id of what an id_token opens: posted again, it names what it opened the first time."""
+    return str(UUID(bytes=hashlib.sha256(id_token.encode()).digest()[:16], version=4))
 
 
 def _ask_library(claims: Claims, launch: Launch) -> None:

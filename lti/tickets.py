@@ -27,12 +27,9 @@ from sqlalchemy import (
 from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import NonceReused, StateMismatch
-from mentorai.core.identifiers import new_id
 from mentorai.core.prepared import Prepared
 
 LIFETIME = timedelta(minutes=10)
-# How long a ticket that was taken still tells what it opened, for Back and Reload.
-REMEMBERED = timedelta(hours=1)
 SWEEP_SECONDS = 60.0
 CLAUSE = "LTI Security Framework 1.0, section 5.1.1; OpenID Connect Core 1.0, section 3.2.2.11"
 
@@ -48,7 +45,6 @@ tickets = Table(
     Column("taken_at", Instant),
     Column("storage_target", String(255)),
     Column("proof_hash", String(64)),
-    Column("opens_id", String(36)),
 )
 
 
@@ -77,18 +73,15 @@ class TakenTicket:
     """What a login knew. deployment_id: the one that the platform named then, if it did.
 
     bound: whether the browser that ends the launch showed that it began it.
-    opens_id: the id that what this launch opens is to have, so that Back finds it again.
     """
 
     deployment_id: str | None
     bound: bool
-    opens_id: str
     stored: StoredProof | None = None
 
 
-_TAKEN = ("taken_at", "opens_id")
 _ISSUE = Prepared(
-    insert(tickets), [column.name for column in tickets.columns if column.name not in _TAKEN]
+    insert(tickets), [column.name for column in tickets.columns if column.name != "taken_at"]
 )
 _MOMENT = bindparam("moment", type_=Instant)
 _TAKEABLE = (
@@ -100,15 +93,13 @@ _TAKEABLE = (
         tickets.c.taken_at.is_(None),
         tickets.c.expires_at > _MOMENT,
     )
-    .values(taken_at=_MOMENT, opens_id=bindparam("opens"))
+    .values(taken_at=_MOMENT)
     .returning(tickets.c.deployment_id, tickets.c.storage_target, tickets.c.proof_hash)
 )
 _TAKE = Prepared(_TAKEABLE)
 # The bindings come as one text, so that the statement is the same for any number of them.
-_IS_BOUND = bindparam("bindings", type_=String).contains(tickets.c.binding_hash)
-_TAKE_BOUND = Prepared(_TAKEABLE.where(_IS_BOUND))
-_FIND_OPENED = select(tickets.c.opens_id).where(
-    tickets.c.state_hash == bindparam("state"), tickets.c.taken_at.is_not(None), _IS_BOUND
+_TAKE_BOUND = Prepared(
+    _TAKEABLE.where(bindparam("bindings", type_=String).contains(tickets.c.binding_hash))
 )
 
 
@@ -138,9 +129,8 @@ class Tickets:
         )
         moment = now()
         if self._is_time_to_sweep():
-            old = tickets.c.expires_at < moment - REMEMBERED
             with self._database.write() as connection:
-                connection.execute(delete(tickets).where(old))
+                connection.execute(delete(tickets).where(tickets.c.expires_at < moment))
         self._database.run(
             _ISSUE,
             {
@@ -172,7 +162,6 @@ class Tickets:
             "nonce": _hash(nonce),
             "registration": registration_id,
             "moment": moment,
-            "opens": new_id(),
         }
         take = _TAKE
         if bindings:
@@ -182,7 +171,6 @@ class Tickets:
             return TakenTicket(
                 row.deployment_id,
                 bound=bool(bindings),
-                opens_id=facts["opens"],
                 stored=StoredProof(row.storage_target, row.proof_hash) if row.proof_hash else None,
             )
         with self._database.read() as connection:
@@ -192,13 +180,6 @@ class Tickets:
         if kept is not None and kept.taken_at is not None:
             raise NonceReused(clause=CLAUSE)
         raise StateMismatch(_explain(kept.expires_at if kept else None, moment), clause=CLAUSE)
-
-    def find_opened(self, state: str, bindings: Sequence[str]) -> str | None:
-        """The id of what a launch that was posted before opened for this browser, or None."""
-        facts = {"state": _hash(state), "bindings": " ".join(map(_hash, bindings))}
-        with self._database.read() as connection:
-            found: str | None = connection.execute(_FIND_OPENED, facts).scalar()
-        return found
 
     def _is_time_to_sweep(self) -> bool:
         with self._sweep_lock:

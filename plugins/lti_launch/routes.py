@@ -10,10 +10,16 @@ from flask import Blueprint, Response, jsonify, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from mentorai.core.engine import Engine
-from mentorai.core.errors import LaunchDenied, LaunchRejected, NonceReused, TokenExpired
+from mentorai.core.errors import (
+    LaunchDenied,
+    LaunchRejected,
+    NonceReused,
+    SessionRejected,
+    TokenExpired,
+)
 from mentorai.core.values import Launch, Session
 from mentorai.lti.deep_linking import DeepLinkingSettings
-from mentorai.lti.launch import FinishedLaunch, finish_launch
+from mentorai.lti.launch import FinishedLaunch, finish_launch, name_opened
 from mentorai.lti.login import begin_login, storage_key
 from mentorai.lti.origins import find_origin
 from mentorai.lti.tickets import StoredProof
@@ -88,12 +94,12 @@ class LaunchPages:
             # Platforms look at a link without launching it when a teacher saves it.
             return render_template("lti_launch/closed.html")
         request.max_content_length = FORM_BYTES
-        form, bindings = request.form.to_dict(), find_bindings()
+        form = request.form.to_dict()
         try:
-            finished = finish_launch(self._tool, form, bindings)
+            finished = finish_launch(self._tool, form, find_bindings())
         except (NonceReused, TokenExpired):
             # Back and Reload post a launch again: this browser has what it opened already.
-            opened = self._find_opened(form.get("state", ""), bindings)
+            opened = self._find_opened(form.get("id_token", ""))
             if opened is None:
                 raise
             return send_to(find_start(opened))
@@ -141,9 +147,11 @@ class LaunchPages:
         code = self._engine.sessions.issue_handoff(session.id)
         return f"{find_start(session)}?code={code}"
 
-    def _find_opened(self, state: str, bindings: list[str]) -> Session | None:
-        session_id = self._tool.tickets.find_opened(state, bindings) if bindings else None
-        return self._engine.sessions.find_open(session_id) if session_id else None
+    def _find_opened(self, id_token: str) -> Session | None:
+        try:
+            return self._engine.sessions.check(name_opened(id_token), find_binding())
+        except SessionRejected:
+            return None
 
     def _offer_ways(self, finished: FinishedLaunch, state: str, session_id: str) -> str:
         sessions, launch, stored = self._engine.sessions, finished.launch, finished.stored

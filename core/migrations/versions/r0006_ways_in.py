@@ -1,4 +1,4 @@
-"""What a launch without cookies needs: where its proof was stored, and what it opened."""
+"""What a launch without cookies needs: where its proof was stored."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +11,6 @@ def upgrade() -> None:
     with op.batch_alter_table("launch_tickets") as table:
         table.add_column(sa.Column("storage_target", sa.String(length=255), nullable=True))
         table.add_column(sa.Column("proof_hash", sa.String(length=64), nullable=True))
-        table.add_column(sa.Column("opens_id", sa.String(length=36), nullable=True))
     with op.batch_alter_table("handoffs") as table:
         table.add_column(sa.Column("proof_hash", sa.String(length=64), nullable=True))
 
@@ -20,6 +19,5 @@ def downgrade() -> None:
     with op.batch_alter_table("handoffs") as table:
         table.drop_column("proof_hash")
     with op.batch_alter_table("launch_tickets") as table:
-        table.drop_column("opens_id")
         table.drop_column("proof_hash")
         table.drop_column("storage_target")
