@@ -5,6 +5,7 @@ A request that brings a token or a code is judged by that alone: its cookies cou
 and so it needs no CSRF token either, since no other site can make a browser send one.
 """
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -55,15 +56,27 @@ def find_visitor() -> Session | None:
     return found
 
 
+def find_framers(engine: Engine, session: Session) -> Sequence[str]:
+    """The origins whose pages may frame this session's, as the plugins name them."""
+    if "framers" not in g:
+        named = engine.plugins.ask_all("frame_ancestors", engine=engine, session=session)
+        g.framers = list(dict.fromkeys(origin for some in named for origin in some))
+    framers: Sequence[str] = g.framers
+    return framers
+
+
 def carry(engine: Engine, pages: Blueprint) -> None:
     """Have what these pages show and redirect to carry the session on, if they were carried."""
 
     @pages.context_processor
-    def give_token() -> dict[str, Any]:
+    def give_session() -> dict[str, Any]:
         session = find_visitor()
-        if session is None or not is_carried():
+        if session is None:
             return {}
-        return {"page_token": issue_token(session.id), "page_base": f"/s/{session.id}/"}
+        facts = {"frame_origins": find_framers(engine, session), "locale": session.locale}
+        if is_carried():
+            facts |= {"page_token": issue_token(session.id), "page_base": f"/s/{session.id}/"}
+        return facts
 
     @pages.after_request
     def add_code(response: Response) -> Response:

@@ -11,7 +11,7 @@ from flask import Flask, Response, current_app, g, request
 
 from mentorai.core.engine import Engine
 from mentorai.core.settings import Settings
-from mentorai.web.gate import find_visitor
+from mentorai.web.gate import find_framers, find_visitor
 
 FRAMED = ("/s/", "/lti/")
 POLICY = (
@@ -72,5 +72,4 @@ def _frame_ancestors(response: Response) -> Sequence[str] | None:
         is_open = request.path.startswith("/lti/") or response.status_code >= 400
         return None if is_open else ["'self'"]
     engine: Engine = current_app.extensions["mentorai"]
-    origins = engine.plugins.ask_all("frame_ancestors", engine=engine, session=session)
-    return ["'self'", *dict.fromkeys(origin for some in origins for origin in some)]
+    return ["'self'", *find_framers(engine, session)]

@@ -58,16 +58,21 @@ def list_members(
 
 @hookimpl
 def frame_ancestors(engine: "Engine", session: Session) -> Sequence[str]:
-    """The origins of the platform that the session came from."""
+    """The origins of the platform that the session came from, as registered and as launched."""
+    from mentorai.lti.origins import find_origin
     from mentorai.lti.tool import Tool
 
     if session.registration_id is None:
         return ()
     tool = engine.room(Tool)
     try:
-        return tool.registrations.get(session.organization_id, session.registration_id).framers
+        known = tool.registrations.get(session.organization_id, session.registration_id).framers
     except NotFound:
         return ()
+    # Many schools share one issuer, and each frames us from a host of its own: the launch that
+    # the platform signed says which.
+    launched = find_origin(session.return_url)
+    return (*known, launched) if launched else known
 
 
 @hookimpl

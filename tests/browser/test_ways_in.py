@@ -217,3 +217,46 @@ def test_back_and_reload_of_a_launch_lead_to_what_it_opened(
 
     assert page.url == first
     assert campus.ways() == ["cookie"]
+
+
+def tool_height(page: Page) -> float:
+    height: float = page.evaluate("document.getElementById('tool').offsetHeight")
+    return height
+
+
+def test_conversation_takes_the_height_that_the_window_has(
+    campus: Campus, open_browser: Callable[..., BrowserContext]
+) -> None:
+    page = open_browser(blocked=False).new_page()
+    page.set_viewport_size({"width": 1000, "height": 1100})
+
+    frame = launch(page, campus, "maya")
+    expect(frame.get_by_role("textbox", name="Your message")).to_be_visible()
+
+    page.wait_for_function("document.getElementById('tool').offsetHeight > 700")
+    top: float = page.evaluate("document.getElementById('tool').getBoundingClientRect().top")
+    assert abs(top + tool_height(page) - 1100) < 30
+
+
+def test_page_is_as_high_as_what_is_on_it(
+    campus: Campus, open_browser: Callable[..., BrowserContext]
+) -> None:
+    page = open_browser(blocked=False).new_page()
+    frame = launch(page, campus, "maya", "shore-quiz")
+    frame.get_by_role("button", name="Start the quiz").click()
+    expect(frame.get_by_role("button", name="Submit")).to_be_visible()
+
+    page.wait_for_function("document.getElementById('tool').offsetHeight > 1000")
+    inside: int = frame.evaluate("document.documentElement.scrollHeight - innerHeight")
+    assert inside <= 2
+
+
+def test_page_in_a_tab_of_its_own_leads_back_to_the_course(
+    campus: Campus, open_browser: Callable[..., BrowserContext]
+) -> None:
+    page = open_browser(blocked=False).new_page()
+    page.goto(campus.sandbox.url + PERSON.format("maya", "tides-mentor") + "launch")
+
+    page.get_by_role("link", name="Back to the course").click()
+
+    page.wait_for_url("**/courses/tidal-pools/")

@@ -16,11 +16,31 @@ if (frame) {
   window.addEventListener("message", (event) => {
     if (event.origin !== frame.dataset.origin || event.source !== frame.contentWindow) return;
     const message = read(event.data);
-    if (!message || message.subject !== "lti.frameResize") return;
-    const height = Number(message.height);
-    if (!Number.isFinite(height)) return;
-    frame.style.height = `${Math.min(Math.max(height, LOWEST), HIGHEST)}px`;
+    if (message?.subject === "lti.frameResize") resize(Number(message.height));
+    if (message?.subject === "lti.scrollToTop") frame.scrollIntoView({ block: "start" });
+    if (message?.subject === "lti.fetchWindowSize") tellWindowSize(event);
   });
+}
+
+function resize(height) {
+  if (!Number.isFinite(height)) return;
+  frame.style.height = `${Math.min(Math.max(height, LOWEST), HIGHEST)}px`;
+}
+
+function tellWindowSize(event) {
+  const { left, top } = frame.getBoundingClientRect();
+  event.source.postMessage(
+    {
+      subject: "lti.fetchWindowSize.response",
+      message_id: event.data.message_id,
+      height: window.innerHeight,
+      width: window.innerWidth,
+      offset: { left: left + window.scrollX, top: top + window.scrollY },
+      footer: 0,
+      scrollY: window.scrollY,
+    },
+    frame.dataset.origin,
+  );
 }
 
 // The gradebook shows a score soon after it came.

@@ -14,7 +14,9 @@ function answer(event, fields) {
 }
 
 function tellCapabilities(event) {
-  const messages = [{ subject: "lti.capabilities" }, { subject: "lti.frameResize" }];
+  const messages = ["capabilities", "frameResize", "fetchWindowSize", "scrollToTop"].map(
+    (name) => ({ subject: `lti.${name}` }),
+  );
   if (storage !== "none") {
     const where = storage === "frame" ? { frame: "platform_storage" } : {};
     messages.push({ subject: "lti.put_data", ...where }, { subject: "lti.get_data", ...where });
