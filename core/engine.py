@@ -137,7 +137,9 @@ class Engine:
         family = self.plugins.ask_first(
             "recognise_platform", issuer=launch.issuer, family_code=launch.family_code
         )
-        launch = replace(launch, family_code=family or "lti")
+        family = family or "lti"
+        if family != launch.family_code:
+            launch = replace(launch, family_code=family)
         refined: Launch | None = self.plugins.ask_first(
             "refine_launch", platform=launch.platform, launch=launch
         )

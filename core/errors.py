@@ -10,6 +10,7 @@
     + LaunchRejected         UnknownRegistration UnknownDeployment StateMismatch NonceReused
                              TokenInvalid TokenExpired ClaimMissing MessageUnsupported
                              LaunchDenied PlatformDeclined
+      + UnknownDeployment    DeploymentHeld DeploymentRefused
     + SessionRejected        SessionExpired SessionEnded SessionDenied TurnDenied
     + ScoreRejected          ScoreOutOfRange ScoreStale NoLineItem NotGradable
     + DocumentRejected       DocumentTooLarge DocumentUnreadable DocumentUnsupported
@@ -138,6 +139,18 @@ class UnknownDeployment(LaunchRejected):
     """This deployment of the LMS is not registered here."""
 
     code = "unknown_deployment"
+
+
+class DeploymentHeld(UnknownDeployment):
+    """This deployment of the LMS waits for approval by campus IT."""
+
+    code = "deployment_held"
+
+
+class DeploymentRefused(UnknownDeployment):
+    """Campus IT does not let this deployment of the LMS launch."""
+
+    code = "deployment_refused"
 
 
 class StateMismatch(LaunchRejected):

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
+
+from mentorai.core.launch_facts import NO_DETAILS, LaunchDetails
 
 
 class Role(StrEnum):
@@ -91,7 +93,10 @@ class Launch:
     subject: the platform's own id of the person (`sub`); None for an anonymous launch.
     role: the role in the context; institution roles alone never make staff.
     target: where in the tool the platform wants to arrive, a path with query on our own origin.
-    custom: custom parameters; unsubstituted variables are absent.
+    custom: custom parameters. A variable that nobody substituted is absent, as in every text.
+    roles: the names that `role` was read from, as the platform sent them.
+    details: what else the platform said.
+    Its repr names no person and holds no claim, so that it may come into a log.
     """
 
     organization_id: str
@@ -115,6 +120,17 @@ class Launch:
     locale: str | None = None
     document_target: str | None = None
     is_test_user: bool = False
+    roles: tuple[str, ...] = ()
+    details: LaunchDetails = field(default=NO_DETAILS, compare=False)
+
+    def __repr__(self) -> str:
+        place = f"registration {self.registration_id}, deployment {self.deployment_id!r}"
+        return f"Launch({self.message_type}, {place}, {self.role.value})"
+
+    @property
+    def other_claims(self) -> Mapping[str, Any]:
+        """The claims that nothing here speaks of, such as a vendor's own; read-only."""
+        return self.details.other_claims
 
     @property
     def platform(self) -> Platform:

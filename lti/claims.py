@@ -2,52 +2,65 @@
 
 Each refusal names the claim and the clause. Reading is forgiving where nothing depends on it
 (a title that is not text is no title) and strict where something does (ids, times, audience).
-PHP platforms write an empty object as []; it is read as one.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from urllib.parse import urlsplit
 
 from mentorai.core.errors import (
     ClaimMissing,
+    DeploymentHeld,
+    DeploymentRefused,
     MessageUnsupported,
     TokenExpired,
     TokenInvalid,
     UnknownDeployment,
 )
 from mentorai.core.values import Context, GradeService, Launch, ResourceLink, Role
+from mentorai.lti.claim_values import (
+    CLAIM,
+    CORE,
+    ID_LENGTH,
+    URL_LENGTH,
+    Claims,
+    find_object,
+    find_text,
+    find_texts,
+    find_url,
+    get_text,
+    is_variable,
+    read_object,
+)
+from mentorai.lti.optional_claims import (
+    AGS_CLAIM,
+    CODE_LENGTH,
+    NRPS_CLAIM,
+    OptionalClaims,
+)
 from mentorai.lti.origins import find_origin
-from mentorai.lti.registrations import Registration
-from mentorai.lti.roles import is_test_user, read_role
+from mentorai.lti.registrations import ACTIVE, HELD, REFUSED, REJECT, Registration
+from mentorai.lti.roles import Overrides, is_test_user, read_role
+
+__all__ = ["CLAIM", "CORE", "ID_LENGTH", "Claims", "read_object"]
 
 LEEWAY_SECONDS = 60
 AGE_SECONDS = 600
 LIFE_SECONDS = 86_400
-ID_LENGTH = 255
-TEXT_LENGTH = 1_000
 AUDIENCES = 20
 LATEST = 1e11
 VERSION = "1.3.0"
 RESOURCE_LINK = "LtiResourceLinkRequest"
 DEEP_LINKING = "LtiDeepLinkingRequest"
 
-CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
-AGS_CLAIM = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
-NRPS_CLAIM = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
 SECURITY = "LTI Security Framework 1.0, section 5.1.3"
-CORE = "LTI Core 1.3, section "
 _AUTHORITY = re.compile(r"https?://[^/?#\\]+")
-_VARIABLE = re.compile(r"\$[A-Za-z_]\w*(\.\w+)+")
-
-Claims = Mapping[str, Any]
 
 
 def read_issuer(claims: Claims) -> str:
     """The issuer (`iss`). Raises ClaimMissing, TokenInvalid."""
-    return _get_text(claims, "iss", f"{SECURITY}, step 2")
+    return get_text(claims, "iss", f"{SECURITY}, step 2")
 
 
 def read_audience(claims: Claims) -> list[str]:
@@ -103,19 +116,26 @@ def check_times(claims: Claims, moment: datetime) -> None:
 
 def read_nonce(claims: Claims) -> str:
     """The nonce, whose ticket is taken later. Raises ClaimMissing, TokenInvalid."""
-    return _get_text(claims, "nonce", f"{SECURITY}, step 9")
+    return get_text(claims, "nonce", f"{SECURITY}, step 9")
 
 
-def read_deployment(claims: Claims, registration: Registration) -> str:
-    """The deployment, known to the registration.
+def read_deployment(claims: Claims, registration: Registration, *, may_wait: bool = False) -> str:
+    """The deployment, one that may launch.
 
-    Raises ClaimMissing, TokenInvalid, UnknownDeployment.
+    may_wait: let those pass too that Deployments.admit decides on, which the caller asks later,
+    when it knows that the message is meant.
+    Raises ClaimMissing, TokenInvalid, UnknownDeployment, DeploymentHeld, DeploymentRefused.
     """
     clause = f"{CORE}5.3.3 (LTI Deployment ID claim)"
-    found = _get_text(claims, f"{CLAIM}deployment_id", clause)
-    if found not in registration.deployment_ids:
-        raise UnknownDeployment(clause=clause)
-    return found
+    found = get_text(claims, f"{CLAIM}deployment_id", clause)
+    state = registration.deployments.get(found)
+    if state == ACTIVE:
+        return found
+    if state == REFUSED:
+        raise DeploymentRefused(clause=clause)
+    if may_wait and (state == HELD or registration.deployment_policy != REJECT):
+        return found
+    raise DeploymentHeld(clause=clause) if state == HELD else UnknownDeployment(clause=clause)
 
 
 def read_message_type(claims: Claims) -> str:
@@ -123,14 +143,14 @@ def read_message_type(claims: Claims) -> str:
 
     Raises ClaimMissing, TokenInvalid, MessageUnsupported.
     """
-    version = _get_text(claims, f"{CLAIM}version", f"{CORE}5.3.2 (version claim)")
+    version = get_text(claims, f"{CLAIM}version", f"{CORE}5.3.2 (version claim)")
     if version != VERSION:
         raise MessageUnsupported(
             "The LMS speaks a version of LTI that is not served here (version).",
             clause=f"{CORE}5.3.2 (version claim)",
         )
     clause = f"{CORE}5.3.1 (message type claim)"
-    found = _get_text(claims, f"{CLAIM}message_type", clause)
+    found = get_text(claims, f"{CLAIM}message_type", clause)
     if found not in (RESOURCE_LINK, DEEP_LINKING):
         raise MessageUnsupported(clause=clause)
     return found
@@ -153,10 +173,12 @@ def read_roles(claims: Claims) -> list[str]:
 def read_subject(claims: Claims) -> str | None:
     """The platform's id of the person; None if the claim is absent: an anonymous launch.
 
+    A variable that nobody substituted would make one person of all, so it is no id either.
+
     A number, as odd platforms send it, is read as its text. Raises TokenInvalid.
     """
     found = claims.get("sub")
-    if found is None:
+    if found is None or (isinstance(found, str) and is_variable(found)):
         return None
     if isinstance(found, int) and not isinstance(found, bool):
         # Not str(found) of any length: Python itself refuses numbers of thousands of digits.
@@ -178,7 +200,7 @@ def read_target(claims: Claims, message_type: str, public_url: str) -> str:
     name = f"{CLAIM}target_link_uri"
     if message_type == DEEP_LINKING and not claims.get(name):
         return "/"
-    found = _get_text(claims, name, clause, length=4_000)
+    found = get_text(claims, name, clause, URL_LENGTH)
     # Some platforms send letters beyond ASCII as they are; only the origin needs to be exact.
     authority = _AUTHORITY.match(found)
     if authority is None or find_origin(authority.group()) != find_origin(public_url):
@@ -196,7 +218,7 @@ def read_resource_link(claims: Claims) -> ResourceLink:
     found = read_object(claims, f"{CLAIM}resource_link")
     if not found:
         raise ClaimMissing("The id_token names no resource link (resource_link).", clause=clause)
-    return ResourceLink(_get_text(found, "id", clause), _find_text(found, "title"))
+    return ResourceLink(get_text(found, "id", clause), find_text(found, "title"))
 
 
 def read_context(claims: Claims) -> Context | None:
@@ -204,120 +226,91 @@ def read_context(claims: Claims) -> Context | None:
     found = read_object(claims, f"{CLAIM}context")
     if not found:
         return None
-    lms_id = _get_text(found, "id", f"{CORE}5.4.1 (context claim)")
-    return Context(lms_id, _find_text(found, "label"), _find_text(found, "title"))
+    lms_id = get_text(found, "id", f"{CORE}5.4.1 (context claim)")
+    return Context(lms_id, find_text(found, "label"), find_text(found, "title"))
 
 
 def read_custom(claims: Claims) -> dict[str, str]:
-    """The custom parameters that hold a text and are not a variable nobody substituted.
+    """The custom parameters; one that is a variable nobody substituted is absent.
 
-    Raises TokenInvalid.
+    Some platforms substitute numbers as numbers; they are read as their text. Raises TokenInvalid.
+    Source: LTI Core 1.3, section 5.4.6.
     """
-    found = read_object(claims, f"{CLAIM}custom")
-    return {
-        str(name): value
-        for name, value in found.items()
-        if isinstance(value, str) and not _VARIABLE.fullmatch(value.strip())
-    }
+    read: dict[str, str] = {}
+    for name, value in read_object(claims, f"{CLAIM}custom").items():
+        if isinstance(value, str):
+            if not is_variable(value):
+                read[name] = value
+        elif isinstance(value, (int, float)) and abs(value) < LATEST:
+            read[name] = str(value).lower()
+    return read
 
 
 def read_grade_service(claims: Claims) -> GradeService | None:
     """What the platform offers for grades (LTI AGS 2.0, section 3.1). Raises TokenInvalid."""
     found = read_object(claims, AGS_CLAIM)
-    scopes = found.get("scope")
     service = GradeService(
-        line_item_url=_find_url(found, "lineitem"),
-        line_items_url=_find_url(found, "lineitems"),
-        scopes=frozenset(
-            each for each in (scopes if isinstance(scopes, list) else ()) if isinstance(each, str)
-        ),
+        line_item_url=find_url(found, "lineitem"),
+        line_items_url=find_url(found, "lineitems"),
+        scopes=frozenset(find_texts(found, "scope")),
     )
     return service if service.line_item_url or service.line_items_url else None
-
-
-def read_object(claims: Claims, name: str) -> Claims:
-    """The claim `name` as an object, empty if it is absent. Raises TokenInvalid."""
-    found = claims.get(name)
-    if found is None or found == []:
-        return {}
-    if not isinstance(found, dict):
-        raise TokenInvalid(f"The claim {_short(name)} is not an object.", clause=CORE + "5.3")
-    return found
 
 
 def read_launch(claims: Claims, registration: Registration, public_url: str) -> Launch:
     """The Launch that these claims make, all checked except times and nonce.
 
-    Raises ClaimMissing, TokenInvalid, MessageUnsupported, UnknownDeployment.
+    Its deployment may be one that waits, or is unknown to a registration that does not refuse
+    those: Deployments.admit decides on it once the ticket was taken.
+    Raises ClaimMissing, TokenInvalid, MessageUnsupported, UnknownDeployment, DeploymentRefused.
     """
     message_type = read_message_type(claims)
-    deployment_id = read_deployment(claims, registration)
+    deployment_id = read_deployment(claims, registration, may_wait=True)
     roles = read_roles(claims)
     subject = read_subject(claims)
     target = read_target(claims, message_type, public_url)
     link = read_resource_link(claims) if message_type == RESOURCE_LINK else None
     presentation = read_object(claims, f"{CLAIM}launch_presentation")
-    family = _find_text(read_object(claims, f"{CLAIM}tool_platform"), "product_family_code")
+    platform = find_object(claims, f"{CLAIM}tool_platform")
     return Launch(
         organization_id=registration.organization_id,
         registration_id=registration.id,
         deployment_id=deployment_id,
         issuer=registration.issuer,
         client_id=registration.client_id,
-        family_code=family[:64],
+        family_code=find_text(platform, "product_family_code", CODE_LENGTH),
         message_type=message_type,
         subject=subject,
-        role=_read_power(roles, subject),
+        role=_read_power(roles, registration.role_overrides, subject),
         target=target,
         name=_find_name(claims),
-        email=_find_text(claims, "email") or None,
+        email=find_text(claims, "email") or None,
         context=read_context(claims),
         resource_link=link,
         custom=read_custom(claims),
         grade_service=read_grade_service(claims),
-        memberships_url=_find_url(read_object(claims, NRPS_CLAIM), "context_memberships_url"),
-        return_url=_find_url(presentation, "return_url"),
-        locale=_find_text(presentation, "locale")[:64] or None,
-        document_target=_find_text(presentation, "document_target")[:64] or None,
+        memberships_url=find_url(read_object(claims, NRPS_CLAIM), "context_memberships_url"),
+        return_url=find_url(presentation, "return_url"),
+        locale=find_text(presentation, "locale", CODE_LENGTH) or None,
+        document_target=find_text(presentation, "document_target", CODE_LENGTH) or None,
         is_test_user=is_test_user(roles),
+        roles=tuple(roles),
+        details=OptionalClaims(claims),
     )
 
 
-def _read_power(roles: Sequence[str], subject: str | None) -> Role:
-    role = read_role(roles)
+def _read_power(roles: Sequence[str], overrides: Overrides, subject: str | None) -> Role:
+    role = read_role(roles, overrides)
     # Whoever manages a mentor leaves a name in the audit; nobody in particular cannot.
     return Role.OTHER if subject is None and role.is_staff else role
 
 
 def _find_name(claims: Claims) -> str | None:
-    parts = (_find_text(claims, "given_name"), _find_text(claims, "family_name"))
-    return _find_text(claims, "name") or " ".join(filter(None, parts)) or None
-
-
-def _find_text(claims: Claims, name: str) -> str:
-    """A text that people read, in one line; empty if there is none. Nothing depends on it."""
-    found = claims.get(name)
-    if not isinstance(found, str) or _VARIABLE.fullmatch(found.strip()):
-        return ""
-    if not found.isprintable():
-        found = "".join(c if c.isprintable() else " " for c in found)
-    return " ".join(found.split())[:TEXT_LENGTH]
-
-
-def _find_url(claims: Claims, name: str) -> str | None:
-    found = claims.get(name)
-    return found if isinstance(found, str) and find_origin(found) else None
-
-
-def _get_text(claims: Claims, name: str, clause: str, length: int = ID_LENGTH) -> str:
-    found = claims.get(name)
-    if found is None or found == "":
-        raise ClaimMissing(f"The id_token lacks the claim {_short(name)}.", clause=clause)
-    if not isinstance(found, str) or len(found) > length or not found.isprintable():
-        raise TokenInvalid(
-            f"The claim {_short(name)} is not a text of 1 to {length} characters.", clause=clause
-        )
-    return found
+    whole = find_text(claims, "name")
+    if whole:
+        return whole
+    parts = (find_text(claims, "given_name"), find_text(claims, "family_name"))
+    return " ".join(filter(None, parts)) or None
 
 
 def _get_time(claims: Claims, name: str, clause: str) -> float:
@@ -333,7 +326,3 @@ def _get_time(claims: Claims, name: str, clause: str) -> float:
 
 def _seconds(seconds: float) -> str:
     return f"{seconds:.0f} s"
-
-
-def _short(name: str) -> str:
-    return name.rpartition("/")[2]

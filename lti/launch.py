@@ -95,6 +95,8 @@ def finish_launch(tool: Tool, form: Mapping[str, str], bindings: Sequence[str]) 
     if ticket.deployment_id not in (None, launch.deployment_id):
         sentence = "The launch ends in another deployment than it began in (lti_deployment_id)."
         raise UnknownDeployment(sentence, clause=f"{CORE}4.1.2 (lti_deployment_id)")
+    course = launch.context.title or launch.context.label if launch.context else ""
+    tool.deployments.admit(registration, launch.deployment_id, course)
     return FinishedLaunch(launch, ticket.bound, name_opened(token.text), ticket.stored, settings)
 
 

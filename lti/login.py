@@ -48,7 +48,12 @@ class BegunLogin:
 
 
 def begin_login(
-    tool: Tool, params: Mapping[str, str], binding: str, *, is_new: bool = False
+    tool: Tool,
+    params: Mapping[str, str],
+    binding: str,
+    *,
+    is_new: bool = False,
+    registration_id: str | None = None,
 ) -> BegunLogin:
     """Begin a launch: keep a ticket, and give the address at the platform to go on to.
 
@@ -56,10 +61,11 @@ def begin_login(
         lti_deployment_id and lti_storage_target. The hints go back byte for byte.
     binding: what this browser will show again at the launch. is_new: it was given just now, and
         nobody knows whether the browser keeps it; then the platform's storage keeps a proof too.
+    registration_id: the one whose own login address was called, if it was one's own.
     Raises ClaimMissing, UnknownRegistration, LaunchRejected.
     """
     _check_params(params)
-    registration = _find_registration(tool, params)
+    registration = _find_registration(tool, params, registration_id)
     target = _find_storage_target(params) if is_new else None
     deployment_id = params.get("lti_deployment_id") or None
     ticket = tool.tickets.issue(registration.id, binding, deployment_id, target)
@@ -119,8 +125,12 @@ def _check_params(params: Mapping[str, str]) -> None:
             raise LaunchRejected(f"The LMS began a launch with a huge {name}.", clause=CLAUSE)
 
 
-def _find_registration(tool: Tool, params: Mapping[str, str]) -> Registration:
+def _find_registration(
+    tool: Tool, params: Mapping[str, str], registration_id: str | None
+) -> Registration:
     issuer, client_id = params["iss"], params.get("client_id")
+    if registration_id is not None:
+        client_id = _check_address(tool, params, registration_id)
     if client_id:
         return tool.registrations.check(issuer, [client_id])
     found = tool.registrations.find_only(issuer)
@@ -131,6 +141,20 @@ def _find_registration(tool: Tool, params: Mapping[str, str]) -> Registration:
             clause=CLAUSE,
         )
     return found
+
+
+def _check_address(tool: Tool, params: Mapping[str, str], registration_id: str) -> str:
+    """The client id of the registration whose own login address was called."""
+    found = tool.registrations.find_named(registration_id)
+    # The address only tells apart who shares an issuer: it makes nobody somebody else.
+    said = params.get("client_id") or (found.client_id if found else "")
+    if found is None or (params["iss"], said) != (found.issuer, found.client_id):
+        raise UnknownRegistration(
+            "This login address belongs to another registration than the LMS means (iss, "
+            "client_id).",
+            clause=CLAUSE,
+        )
+    return found.client_id
 
 
 class _Params:

@@ -8,8 +8,9 @@ from typing import Any
 
 from mentorai.core.errors import PlatformReplyInvalid
 from mentorai.core.values import Member
+from mentorai.lti.claim_values import is_variable
 from mentorai.lti.registrations import Registration
-from mentorai.lti.roles import read_role
+from mentorai.lti.roles import Overrides, read_role
 from mentorai.lti.services import read_pages
 from mentorai.lti.tool import Tool
 
@@ -29,17 +30,22 @@ def list_members(tool: Tool, registration: Registration, memberships_url: str) -
         if not isinstance(listed, list):
             raise PlatformReplyInvalid("The LMS sent a roster that cannot be read.")
         for row in listed:
-            member = read_member(row) if isinstance(row, dict) else None
+            member = (
+                read_member(row, registration.role_overrides) if isinstance(row, dict) else None
+            )
             if member is not None:
                 yield member
 
 
-def read_member(row: Mapping[str, Any]) -> Member | None:
-    """One row of a roster (NRPS 2.0, section 2.2), or None if it names nobody."""
+def read_member(row: Mapping[str, Any], overrides: Overrides) -> Member | None:
+    """One row of a roster (NRPS 2.0, section 2.2), or None if it names nobody.
+
+    overrides: what campus IT said of the platform's roles.
+    """
     subject = row.get("user_id")
     if isinstance(subject, int) and not isinstance(subject, bool):
         subject = str(subject)
-    if not isinstance(subject, str) or not subject:
+    if not isinstance(subject, str) or not subject or is_variable(subject):
         return None
     roles = row.get("roles")
     names = [each for each in roles if isinstance(each, str)] if isinstance(roles, list) else []
@@ -48,7 +54,7 @@ def read_member(row: Mapping[str, Any]) -> Member | None:
     )
     return Member(
         subject=subject,
-        role=read_role(names),
+        role=read_role(names, overrides),
         active=row.get("status", "Active") == "Active",
         name=whole or None,
         email=_text(row, "email") or None,
@@ -57,4 +63,6 @@ def read_member(row: Mapping[str, Any]) -> Member | None:
 
 def _text(row: Mapping[str, Any], name: str) -> str:
     found = row.get(name)
-    return found[:NAME_LENGTH].strip() if isinstance(found, str) else ""
+    if not isinstance(found, str) or is_variable(found):
+        return ""
+    return found[:NAME_LENGTH].strip()

@@ -1,4 +1,4 @@
-"""Registrations: which platforms may launch, and their deployments.
+"""Registrations: which platforms may launch, and by which rules.
 
 A platform is found by (issuer, client id); many tenants of one LMS share an issuer.
 What is found is remembered in the process for FRESH_SECONDS, so that a change made by another
@@ -7,115 +7,71 @@ process is seen everywhere within that time; a change made by this process is se
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    Column,
-    Connection,
-    ForeignKey,
-    Row,
-    String,
-    Table,
-    Text,
-    UniqueConstraint,
-    bindparam,
-    delete,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from mentorai.core.audit import Audit
 from mentorai.core.clock import now
-from mentorai.core.database import Database, Instant, metadata
+from mentorai.core.database import Database
 from mentorai.core.errors import Conflict, InputRejected, NotFound, UnknownRegistration
-from mentorai.core.identifiers import new_id
+from mentorai.core.identifiers import is_id, new_id
 from mentorai.core.settings import Settings
-from mentorai.lti.origins import find_origin, find_url_fault
+from mentorai.lti.deployments import add_row, find_state, set_state
+from mentorai.lti.origins import find_origin
+from mentorai.lti.registration_rows import (
+    ACCEPT,
+    ACTIVE,
+    DISABLED,
+    HELD,
+    HOLD,
+    ID_LENGTH,
+    PENDING,
+    POLICIES,
+    REFUSED,
+    REJECT,
+    Deployment,
+    Registration,
+    get_row,
+    read_registration,
+    registrations,
+)
+from mentorai.lti.registration_rules import check_facts, check_override, find_id_fault
+from mentorai.lti.roles import read_role_name
+
+__all__ = [
+    "ACCEPT",
+    "ACTIVE",
+    "DISABLED",
+    "HELD",
+    "HOLD",
+    "ID_LENGTH",
+    "PENDING",
+    "POLICIES",
+    "REFUSED",
+    "REJECT",
+    "Deployment",
+    "Registration",
+    "Registrations",
+    "registrations",
+]
 
 FRESH_SECONDS = 2.0
-ID_LENGTH = 255
-ACTIVE, DISABLED = "active", "disabled"
-
-registrations = Table(
-    "registrations",
-    metadata,
-    Column("id", String(36), primary_key=True),
-    Column("organization_id", ForeignKey("organizations.id"), nullable=False, index=True),
-    Column("issuer", String(ID_LENGTH), nullable=False),
-    Column("client_id", String(ID_LENGTH), nullable=False),
-    Column("name", String(200), nullable=False),
-    Column("auth_url", Text, nullable=False),
-    Column("token_url", Text, nullable=False),
-    Column("keyset_url", Text, nullable=False),
-    Column("token_audience", Text, nullable=False),
-    Column("frame_origins", JSON, nullable=False),
-    Column("family", String(64), nullable=False),
-    Column("status", String(16), nullable=False),
-    Column("created_at", Instant, nullable=False),
-    Column("updated_at", Instant, nullable=False),
-    UniqueConstraint("issuer", "client_id"),
-)
-
-deployments = Table(
-    "deployments",
-    metadata,
-    Column("id", String(36), primary_key=True),
-    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
-    Column("registration_id", ForeignKey("registrations.id", ondelete="CASCADE"), nullable=False),
-    Column("deployment_id", String(ID_LENGTH), nullable=False),
-    Column("created_at", Instant, nullable=False),
-    UniqueConstraint("registration_id", "deployment_id"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """One platform that may launch here.
-
-    token_audience: what the platform wants as `aud` of our assertions; empty: token_url.
-    frame_origins: whose pages may frame us; empty: the origins of issuer and auth_url.
-    """
-
-    id: str
-    organization_id: str
-    issuer: str
-    client_id: str
-    name: str
-    auth_url: str
-    token_url: str
-    keyset_url: str
-    token_audience: str
-    frame_origins: tuple[str, ...]
-    deployment_ids: tuple[str, ...]
-    family: str
-    status: str
-    created_at: datetime
-
-    @property
-    def is_active(self) -> bool:
-        """Whether launches of this platform are taken."""
-        return self.status == ACTIVE
-
-    @property
-    def framers(self) -> tuple[str, ...]:
-        """The origins whose pages may frame our pages, without repeats."""
-        if self.frame_origins:
-            return self.frame_origins
-        found = (find_origin(self.issuer), find_origin(self.auth_url))
-        return tuple(dict.fromkeys(origin for origin in found if origin))
 
 
 class Registrations:
-    """The platforms of every organization."""
+    """The platforms of every organization.
+
+    author: how the audit names who asked for a change.
+    """
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
+        self._audit = Audit(database)
         self._seen: dict[tuple[str, str], tuple[float, Registration]] = {}
+        self._names: dict[str, tuple[str, str]] = {}
 
     def add(
         self,
@@ -131,9 +87,14 @@ class Registrations:
         name: str = "",
         family: str = "",
         frame_origins: Sequence[str] = (),
+        deployment_policy: str = REJECT,
+        status: str = ACTIVE,
+        author: str = "",
     ) -> Registration:
         """Register a platform.
 
+        deployment_ids: may be empty if unknown ones are held or accepted.
+        status: PENDING for one that campus IT has yet to approve.
         Raises InputRejected that names each wrong field; Conflict if issuer and client id are
         registered already.
         """
@@ -147,13 +108,15 @@ class Registrations:
             "name": name or find_origin(issuer) or "",
             "family": family,
             "frame_origins": list(frame_origins),
+            "deployment_policy": deployment_policy,
         }
-        self._check(facts, deployment_ids)
+        check_facts(facts, deployment_ids, allow_loopback=self._settings.allow_loopback_platforms)
         moment, registration_id = now(), new_id()
         row = facts | {
             "id": registration_id,
             "organization_id": organization_id,
-            "status": ACTIVE,
+            "status": status,
+            "role_overrides": {},
             "created_at": moment,
             "updated_at": moment,
         }
@@ -161,7 +124,10 @@ class Registrations:
             with self._database.write() as connection:
                 connection.execute(insert(registrations).values(row))
                 for deployment_id in dict.fromkeys(deployment_ids):
-                    _add_deployment(connection, organization_id, registration_id, deployment_id)
+                    add_row(connection, organization_id, registration_id, deployment_id)
+                named = {name: facts[name] for name in ("issuer", "client_id")}
+                place = (organization_id, registration_id)
+                self._note(connection, *place, "registration_added", author, named)
         except IntegrityError as error:
             raise Conflict("This issuer and client id are registered already.") from error
         return self.get(organization_id, registration_id)
@@ -172,19 +138,13 @@ class Registrations:
         with self._database.read() as connection:
             order = (registrations.c.created_at, registrations.c.id)
             rows = connection.execute(query.order_by(*order)).all()
-            return [_registration(row, _read_deployments(connection, row.id)) for row in rows]
+            return [read_registration(connection, row) for row in rows]
 
     def get(self, organization_id: str, registration_id: str) -> Registration:
         """One platform. Raises NotFound."""
-        query = _SELECT.where(
-            registrations.c.organization_id == organization_id,
-            registrations.c.id == registration_id,
-        )
         with self._database.read() as connection:
-            row = connection.execute(query).first()
-            if row is None:
-                raise NotFound("There is no such registration.")
-            return _registration(row, _read_deployments(connection, row.id))
+            row = get_row(connection, organization_id, registration_id)
+            return read_registration(connection, row)
 
     def find(self, issuer: str, client_id: str) -> Registration | None:
         """The platform with this issuer and client id, of whatever organization and status."""
@@ -197,7 +157,7 @@ class Registrations:
             if row is None:
                 self._seen.pop((issuer, client_id), None)
                 return None
-            found = _registration(row, _read_deployments(connection, row.id))
+            found = read_registration(connection, row)
         # Only what exists is remembered: made-up names cannot fill the memory.
         self._seen[issuer, client_id] = (moment, found)
         return found
@@ -211,6 +171,18 @@ class Registrations:
             rows = connection.execute(query.limit(2)).all()
         return self.find(issuer, rows[0].client_id) if len(rows) == 1 else None
 
+    def find_named(self, registration_id: str) -> Registration | None:
+        """The platform with this id, of whatever organization and status: who logs in has none."""
+        names = self._names.get(registration_id)
+        if names is None and is_id(registration_id):
+            query = select(registrations.c.issuer, registrations.c.client_id)
+            with self._database.read() as connection:
+                row = connection.execute(query.where(registrations.c.id == registration_id)).first()
+            if row is not None:
+                names = self._names[registration_id] = (row.issuer, row.client_id)
+        found = self.find(*names) if names else None
+        return found if found and found.id == registration_id else None
+
     def check(self, issuer: str, client_ids: Sequence[str]) -> Registration:
         """The active platform with this issuer and the first client id that is registered.
 
@@ -220,80 +192,171 @@ class Registrations:
             found = self.find(issuer, client_id)
             if found is not None and found.is_active:
                 return found
+            if found is not None and found.status == PENDING:
+                raise UnknownRegistration("Launches from this LMS wait for approval by campus IT.")
             if found is not None:
                 raise UnknownRegistration("Launches from this LMS are switched off here.")
         raise UnknownRegistration()
 
-    def remove(self, organization_id: str, registration_id: str) -> None:
+    def remove(self, organization_id: str, registration_id: str, author: str = "") -> None:
         """Take a platform away, with its deployments and access tokens. Raises NotFound."""
-        self.get(organization_id, registration_id)
         with self._database.write() as connection:
-            connection.execute(
-                delete(registrations).where(
-                    registrations.c.organization_id == organization_id,
-                    registrations.c.id == registration_id,
-                )
-            )
+            row = get_row(connection, organization_id, registration_id, lock=True)
+            connection.execute(delete(registrations).where(registrations.c.id == row.id))
+            named = {"issuer": row.issuer, "client_id": row.client_id}
+            place = (organization_id, registration_id)
+            self._note(connection, *place, "registration_removed", author, named)
+        self.forget()
+
+    def forget(self) -> None:
+        """Read every platform anew: something about one has changed."""
         self._seen.clear()
+        self._names.clear()
 
     def add_deployment(
-        self, organization_id: str, registration_id: str, deployment_id: str
+        self, organization_id: str, registration_id: str, deployment_id: str, author: str = ""
     ) -> Registration:
-        """Let one more deployment launch; a known one changes nothing.
+        """Let one more deployment launch; one that may already changes nothing.
 
         Raises InputRejected, NotFound.
         """
-        known = self.get(organization_id, registration_id)
-        fault = _find_id_fault(deployment_id)
+        fault = find_id_fault(deployment_id)
         if fault:
             raise InputRejected({"deployment_id": [fault]})
-        if deployment_id not in known.deployment_ids:
-            with self._database.write() as connection:
-                _add_deployment(connection, organization_id, registration_id, deployment_id)
-            self._seen.clear()
-        return self.get(organization_id, registration_id)
-
-    def disable(self, organization_id: str, registration_id: str) -> Registration:
-        """Refuse launches of a platform from now on; nothing is lost. Raises NotFound."""
-        return self._set_status(organization_id, registration_id, DISABLED)
-
-    def enable(self, organization_id: str, registration_id: str) -> Registration:
-        """Take launches of a platform again. Raises NotFound."""
-        return self._set_status(organization_id, registration_id, ACTIVE)
-
-    def _set_status(self, organization_id: str, registration_id: str, status: str) -> Registration:
+        place = (organization_id, registration_id)
         with self._database.write() as connection:
-            connection.execute(
-                update(registrations)
-                .where(
-                    registrations.c.organization_id == organization_id,
-                    registrations.c.id == registration_id,
-                )
-                .values(status=status, updated_at=now())
-            )
-        self._seen.clear()
+            get_row(connection, *place, lock=True)
+            state = find_state(connection, registration_id, deployment_id)
+            if state is None:
+                add_row(connection, *place, deployment_id)
+            elif state != ACTIVE:
+                set_state(connection, registration_id, deployment_id, ACTIVE)
+            if state != ACTIVE:
+                named = {"deployment_id": deployment_id}
+                self._note(connection, *place, "deployment_added", author, named)
+        return self._read_again(organization_id, registration_id)
+
+    def disable(self, organization_id: str, registration_id: str, author: str = "") -> Registration:
+        """Refuse launches of a platform from now on; nothing is lost. Raises NotFound."""
+        return self._put_status(
+            organization_id, registration_id, DISABLED, "registration_disabled", author
+        )
+
+    def enable(self, organization_id: str, registration_id: str, author: str = "") -> Registration:
+        """Take launches of a platform again. Raises NotFound."""
+        return self._put_status(
+            organization_id, registration_id, ACTIVE, "registration_enabled", author
+        )
+
+    def approve(self, organization_id: str, registration_id: str, author: str = "") -> Registration:
+        """Take launches of a platform that was pending. Raises NotFound."""
+        return self._put_status(
+            organization_id, registration_id, ACTIVE, "registration_approved", author
+        )
+
+    def put_policy(
+        self, organization_id: str, registration_id: str, policy: str, author: str = ""
+    ) -> Registration:
+        """Say what happens to deployments that are not known yet; it decides on no known one.
+
+        Raises InputRejected, NotFound.
+        """
+        if policy not in POLICIES:
+            raise InputRejected({"deployment_policy": [f"One of {', '.join(POLICIES)}, please."]})
+        facts = {"deployment_policy": policy}
+        with self._database.write() as connection:
+            row = get_row(connection, organization_id, registration_id, lock=True)
+            self._change(connection, row, facts, "deployment_policy_put", author)
+        return self._read_again(organization_id, registration_id)
+
+    def put_override(
+        self,
+        organization_id: str,
+        registration_id: str,
+        name: str,
+        role: str,
+        *,
+        beyond_course: bool = False,
+        author: str = "",
+    ) -> Registration:
+        """Say what one of the platform's roles makes of a person here, in place of the usual.
+
+        name: in any form that a platform may send. beyond_course: that the role is known to be
+        none in a course, and its holders shall be staff where they have no role in the course.
+        Raises InputRejected (name, role, beyond_course), NotFound.
+        """
+        full = read_role_name(name).text
+        with self._database.write() as connection:
+            row = get_row(connection, organization_id, registration_id, lock=True)
+            known = row.role_overrides
+            given = check_override(name, role, known=known, beyond_course=beyond_course)
+            facts = {"role_overrides": {**known, full: given.value}}
+            self._change(connection, row, facts, "role_override_put", author)
+        return self._read_again(organization_id, registration_id)
+
+    def drop_override(
+        self, organization_id: str, registration_id: str, name: str, author: str = ""
+    ) -> Registration:
+        """Read one of the platform's roles as usual again. Raises NotFound."""
+        full = read_role_name(name).text
+        with self._database.write() as connection:
+            row = get_row(connection, organization_id, registration_id, lock=True)
+            left = {each: role for each, role in row.role_overrides.items() if each != full}
+            if left == row.role_overrides:
+                raise NotFound("Nothing is said of this role here.")
+            facts = {"role_overrides": left}
+            self._change(connection, row, facts, "role_override_dropped", author)
+        return self._read_again(organization_id, registration_id)
+
+    def _put_status(
+        self, organization_id: str, registration_id: str, status: str, action: str, author: str
+    ) -> Registration:
+        with self._database.write() as connection:
+            row = get_row(connection, organization_id, registration_id, lock=True)
+            self._change(connection, row, {"status": status}, action, author)
+        return self._read_again(organization_id, registration_id)
+
+    def _change(
+        self,
+        connection: Connection,
+        row: Row[Any],
+        facts: Mapping[str, Any],
+        action: str,
+        author: str,
+    ) -> None:
+        """Change columns of a row, and note it with what they held; what changes nothing is not."""
+        before = {name: getattr(row, name) for name in facts}
+        if before == facts:
+            return
+        connection.execute(
+            update(registrations)
+            .where(registrations.c.id == row.id)
+            .values(**facts, updated_at=now())
+        )
+        noted = {**facts, "before": before}
+        self._note(connection, row.organization_id, row.id, action, author, noted)
+
+    def _read_again(self, organization_id: str, registration_id: str) -> Registration:
+        self.forget()
         return self.get(organization_id, registration_id)
 
-    def _check(self, facts: Mapping[str, Any], deployment_ids: Sequence[str]) -> None:
-        loopback = self._settings.allow_loopback_platforms
-        faults = {
-            field: find_url_fault(facts[field], allow_loopback=loopback)
-            for field in ("issuer", "auth_url", "token_url", "keyset_url")
-        }
-        faults["issuer"] = faults["issuer"] or _find_issuer_fault(facts["issuer"])
-        faults["client_id"] = _find_id_fault(facts["client_id"])
-        for field, length in (("name", 200), ("family", 64), ("token_audience", ID_LENGTH)):
-            faults[field] = _find_text_fault(facts[field], length)
-        if not all(find_origin(origin) == origin for origin in facts["frame_origins"]):
-            faults["frame_origins"] = "Origins such as https://lms.example.edu, please."
-        if not deployment_ids:
-            faults["deployment_ids"] = "At least one, please."
-        for deployment_id in deployment_ids:
-            fault = _find_id_fault(deployment_id)
-            faults["deployment_ids"] = faults.get("deployment_ids") or fault
-        errors = {field: [fault] for field, fault in faults.items() if fault}
-        if errors:
-            raise InputRejected(errors)
+    def _note(
+        self,
+        connection: Connection,
+        organization_id: str,
+        registration_id: str,
+        action: str,
+        author: str,
+        facts: Mapping[str, Any],
+    ) -> None:
+        self._audit.write(
+            connection,
+            organization_id=organization_id,
+            actor=author,
+            action=action,
+            subject=registration_id,
+            facts=facts,
+        )
 
 
 _SELECT = select(registrations)
@@ -301,63 +364,3 @@ _FIND = _SELECT.where(
     registrations.c.issuer == bindparam("issuer"),
     registrations.c.client_id == bindparam("client_id"),
 )
-_DEPLOYMENTS = (
-    select(deployments.c.deployment_id)
-    .where(deployments.c.registration_id == bindparam("registration_id"))
-    .order_by(deployments.c.created_at, deployments.c.deployment_id)
-)
-
-
-def _read_deployments(connection: Connection, registration_id: str) -> tuple[str, ...]:
-    return tuple(connection.execute(_DEPLOYMENTS, {"registration_id": registration_id}).scalars())
-
-
-def _registration(row: Row[Any], deployment_ids: tuple[str, ...]) -> Registration:
-    return Registration(
-        id=row.id,
-        organization_id=row.organization_id,
-        issuer=row.issuer,
-        client_id=row.client_id,
-        name=row.name,
-        auth_url=row.auth_url,
-        token_url=row.token_url,
-        keyset_url=row.keyset_url,
-        token_audience=row.token_audience,
-        frame_origins=tuple(row.frame_origins),
-        deployment_ids=deployment_ids,
-        family=row.family,
-        status=row.status,
-        created_at=row.created_at,
-    )
-
-
-def _add_deployment(
-    connection: Connection, organization_id: str, registration_id: str, deployment_id: str
-) -> None:
-    connection.execute(
-        insert(deployments).values(
-            id=new_id(),
-            organization_id=organization_id,
-            registration_id=registration_id,
-            deployment_id=deployment_id,
-            created_at=now(),
-        )
-    )
-
-
-def _find_id_fault(text: object) -> str | None:
-    if isinstance(text, str) and 0 < len(text) <= ID_LENGTH and text.isprintable():
-        return None
-    return f"1 to {ID_LENGTH} printable characters, please."
-
-
-def _find_text_fault(text: str, length: int) -> str | None:
-    if len(text) <= length and text.isprintable():
-        return None
-    return f"At most {length} printable characters, please."
-
-
-def _find_issuer_fault(issuer: str) -> str | None:
-    if len(issuer) > ID_LENGTH or "?" in issuer:
-        return f"At most {ID_LENGTH} characters and no query, please."
-    return None

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from mentorai.lti.deep_linking import DeepLinkingRequests
+from mentorai.lti.deployments import Deployments
 from mentorai.lti.keysets import Keysets
 from mentorai.lti.platform_http import PlatformHttp
 from mentorai.lti.registrations import Registrations
@@ -22,6 +23,7 @@ class Tool:
         self.settings = settings
         self.http = PlatformHttp(settings)
         self.registrations = Registrations(database, settings)
+        self.deployments = Deployments(database, self.registrations)
         self.tool_keys = ToolKeys(database, settings)
         self.tickets = Tickets(database)
         self.deep_linking_requests = DeepLinkingRequests(database)
@@ -32,6 +34,10 @@ class Tool:
     def login_url(self) -> str:
         """Where a platform begins a launch (OIDC login initiation)."""
         return f"{self.settings.public_url}/lti/login"
+
+    def login_url_of(self, registration_id: str) -> str:
+        """The same for one registration alone, when its platform does not say which it means."""
+        return f"{self.login_url}/{registration_id}"
 
     @property
     def launch_url(self) -> str:

@@ -35,6 +35,8 @@ STATUSES: Mapping[type[e.MentorAIError], int] = {
     e.LaunchRejected: 400,
     e.UnknownRegistration: 400,
     e.UnknownDeployment: 400,
+    e.DeploymentHeld: 403,
+    e.DeploymentRefused: 403,
     e.StateMismatch: 400,
     e.NonceReused: 400,
     e.TokenInvalid: 400,

@@ -49,8 +49,9 @@ def make_routes(engine: Engine) -> Blueprint:
     )
     pages = LaunchPages(engine)
     picker = PickerPages(engine, find_binding)
-    # These two are posted by another site, which has no token of ours; the ticket guards them.
+    # These are posted by another site, which has no token of ours; the ticket guards them.
     _without_token(routes, "/lti/login", pages.login, ["GET", "POST"])
+    _without_token(routes, "/lti/login/<registration_id>", pages.login_named, ["GET", "POST"])
     _without_token(routes, "/lti/launch", pages.launch, ["GET", "POST"])
     # And this one by a page in a browser that keeps no cookie to hold a token against.
     _without_token(routes, "/lti/resume", pages.resume, ["POST"])
@@ -78,10 +79,19 @@ class LaunchPages:
 
     def login(self) -> Answer:
         """Send the browser on to the platform that began this launch."""
+        return self._log_in(None)
+
+    def login_named(self, registration_id: str) -> Answer:
+        """The same at the address of one registration, whose platform does not name it."""
+        return self._log_in(registration_id)
+
+    def _log_in(self, registration_id: str | None) -> Answer:
         request.max_content_length = FORM_BYTES
         params = request.form if request.method == "POST" else request.args
         binding, is_new = put_login_binding()
-        begun = begin_login(self._tool, params.to_dict(), binding, is_new=is_new)
+        begun = begin_login(
+            self._tool, params.to_dict(), binding, is_new=is_new, registration_id=registration_id
+        )
         if begun.to_store is None:
             return send_to(begun.auth_url)
         return render_template(
@@ -206,7 +216,7 @@ def _offer_tab(launch: Launch, code: str, to_read: dict[str, Any] | None = None)
 
 
 def _without_token(
-    routes: Blueprint, rule: str, view: Callable[[], Answer], methods: list[str]
+    routes: Blueprint, rule: str, view: Callable[..., Answer], methods: list[str]
 ) -> None:
     view = _logged(view)
     view.csrf_exempt = True  # type: ignore[attr-defined]

@@ -13,6 +13,7 @@ import mentorai.core
 import mentorai.lti
 from mentorai.core.database import Database, metadata
 from mentorai.core.engine import Engine
+from mentorai.core.errors import DeploymentHeld
 from mentorai.core.migrations import downgrade, find_revisions
 from mentorai.core.settings import Settings
 from mentorai.core.values import Context, Launch, ResourceLink, Role
@@ -60,7 +61,9 @@ def test_downgrade_takes_every_table_away(database: Database) -> None:
     assert set(inspect(database.engine).get_table_names()) <= {"alembic_version"}
 
 
-@pytest.mark.parametrize("revision", ["base", "0001", "0002", "0003", "0004", "0005"])
+@pytest.mark.parametrize(
+    "revision", ["base", "0001", "0002", "0003", "0004", "0005", "0006", "0007"]
+)
 def test_steps_down_and_up_again_keep_what_was_there_before_them(
     database: Database, tmp_path: Path, revision: str
 ) -> None:
@@ -85,6 +88,25 @@ def test_steps_down_and_up_again_keep_what_was_there_before_them(
     engine.close()
 
 
+def test_no_deployment_launches_that_was_held_when_a_step_down_forgets_its_state(
+    database: Database, tmp_path: Path
+) -> None:
+    url = database.url.render_as_string(hide_password=False)
+    settings = Settings(data_dir=tmp_path, database_url=url, allow_loopback_platforms=True)
+    engine = Engine.open(settings, plugins=[])
+    fill(engine)
+    engine.close()
+
+    downgrade(database, "0006")
+    database.upgrade()
+
+    engine = Engine.open(settings, plugins=[])
+    kept = engine.room(Tool).registrations.list(engine.organizations.get().id)[0]
+    engine.close()
+    assert kept.deployments == {"1": "active"}
+    assert kept.deployment_policy == "reject"
+
+
 def fill(engine: Engine) -> None:
     """Something in the tables of every step."""
     organization = engine.organizations.get()
@@ -107,7 +129,10 @@ def fill(engine: Engine) -> None:
         token_url="https://lms.example/token",
         keyset_url="https://lms.example/keys",
         deployment_ids=["1"],
+        deployment_policy="hold",
     )
+    with pytest.raises(DeploymentHeld):
+        engine.room(Tool).deployments.admit(registration, "2")
     session = engine.admit(
         Launch(
             organization_id=organization.id,

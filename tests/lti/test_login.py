@@ -6,6 +6,7 @@ import pytest
 
 from mentorai.core.errors import ClaimMissing, LaunchRejected, UnknownRegistration
 from mentorai.lti.login import begin_login
+from tests.fakes.signing_platform import read_query
 
 MOODLE_HINT = '{"cmid":2,"launchid":"ltilaunch1_883095751"}'
 
@@ -90,3 +91,52 @@ def test_login_is_refused_for_what_it_brings(
 def test_login_is_refused_with_nothing(tool: Any) -> None:
     with pytest.raises(ClaimMissing, match="iss"):
         begin_login(tool, {}, "b")
+
+
+def test_login_at_the_registrations_own_address_needs_no_client_id(
+    launcher: Any, organization: Any
+) -> None:
+    second = launcher.tool.registrations.add(
+        organization.id, **launcher.platform.facts(client_id="b")
+    )
+    params = {"iss": launcher.platform.issuer, "login_hint": "6"}
+
+    url = begin_login(launcher.tool, params, "b" * 64, registration_id=second.id).auth_url
+
+    assert read_query(url)["client_id"] == "b"
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"iss": "https://else.example.edu"},
+        {"client_id": "else"},
+        {"client_id": "b"},
+    ],
+)
+def test_login_at_a_registrations_own_address_is_refused_for_another(
+    launcher: Any, organization: Any, registration: Any, params: dict[str, str]
+) -> None:
+    launcher.tool.registrations.add(organization.id, **launcher.platform.facts(client_id="b"))
+    given = {"iss": launcher.platform.issuer, "login_hint": "6"} | params
+
+    with pytest.raises(UnknownRegistration, match="another registration"):
+        begin_login(launcher.tool, given, "b" * 64, registration_id=registration.id)
+
+
+@pytest.mark.parametrize("registration_id", ["", "nothing", "x\0", "0" * 36, "é" * 10_000])
+def test_login_at_an_address_of_nobody_is_refused(launcher: Any, registration_id: str) -> None:
+    given = {"iss": launcher.platform.issuer, "login_hint": "6"}
+
+    with pytest.raises(UnknownRegistration):
+        begin_login(launcher.tool, given, "b" * 64, registration_id=registration_id)
+
+
+def test_login_at_its_own_address_is_refused_when_the_registration_is_switched_off(
+    launcher: Any, organization: Any, registration: Any
+) -> None:
+    launcher.tool.registrations.disable(organization.id, registration.id)
+    given = {"iss": launcher.platform.issuer, "login_hint": "6"}
+
+    with pytest.raises(UnknownRegistration, match="switched off"):
+        begin_login(launcher.tool, given, "b" * 64, registration_id=registration.id)

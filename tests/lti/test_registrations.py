@@ -11,8 +11,9 @@ from mentorai.core.engine import Engine
 from mentorai.core.errors import Conflict, InputRejected, NotFound, UnknownRegistration
 from mentorai.core.organizations import Organization
 from mentorai.core.settings import Settings
+from mentorai.core.values import Role
 from mentorai.lti import registrations as registrations_module
-from mentorai.lti.registrations import Registrations
+from mentorai.lti.registrations import HOLD, PENDING, Registrations
 
 
 @pytest.fixture
@@ -70,6 +71,7 @@ def test_registration_is_refused_twice(tool: Any, registration: Any, platform: A
         ("frame_origins", ["https://lms.example.edu/path"]),
         ("token_audience", "x" * 300),
         ("name", "x" * 300),
+        ("deployment_policy", "whatever"),
     ],
 )
 def test_registration_is_refused_and_names_the_field(
@@ -136,3 +138,115 @@ def test_removed_registration_is_gone_with_its_deployments(
     with pytest.raises(NotFound):
         tool.registrations.remove(organization.id, made.id)
     assert tool.registrations.add(organization.id, **platform.facts()).id != made.id
+
+
+def test_registration_needs_no_deployment_when_unknown_ones_are_held(
+    tool: Any, platform: Any, organization: Organization
+) -> None:
+    facts = platform.facts(deployment_ids=[], deployment_policy=HOLD)
+
+    made = tool.registrations.add(organization.id, **facts)
+
+    assert (made.deployment_ids, made.deployment_policy) == ((), HOLD)
+
+
+def test_pending_registration_launches_once_it_is_approved(
+    tool: Any, platform: Any, organization: Organization, engine: Engine
+) -> None:
+    made = tool.registrations.add(organization.id, **platform.facts(status=PENDING))
+    with pytest.raises(UnknownRegistration, match="wait for approval"):
+        tool.registrations.check(made.issuer, [made.client_id])
+    assert tool.registrations.find_only(made.issuer) is None
+
+    tool.registrations.approve(organization.id, made.id, "admin:1")
+
+    assert tool.registrations.check(made.issuer, [made.client_id]).is_active
+    entry = engine.audit.list(organization.id)[1][0]
+    assert (entry.action, entry.actor, entry.subject) == (
+        "registration_approved", "admin:1", made.id,
+    )  # fmt: skip
+
+
+def test_changes_of_a_registration_are_audited_and_repeats_are_not(
+    tool: Any, registration: Any, engine: Engine
+) -> None:
+    place = (registration.organization_id, registration.id)
+
+    for _ in range(2):
+        tool.registrations.disable(*place, "it")
+        tool.registrations.put_policy(*place, HOLD, "it")
+        tool.registrations.put_override(*place, "Instructor", "assistant", author="it")
+    tool.registrations.drop_override(*place, "Instructor", "it")
+
+    entries = [each for each in engine.audit.list(place[0])[1] if each.actor == "it"]
+    assert [each.action for each in reversed(entries)] == [
+        "registration_disabled",
+        "deployment_policy_put",
+        "role_override_put",
+        "role_override_dropped",
+    ]
+    assert entries[-1].facts == {"status": "disabled", "before": {"status": "active"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "beyond_course", "field"),
+    [
+        ("", "learner", False, "name"),
+        ("x" * 256, "learner", False, "name"),
+        ("two words", "learner", False, "name"),
+        ("zero\0", "learner", False, "name"),
+        ("Learner", "god", False, "role"),
+        ("Mentor", "assistant", True, "role"),
+        ("http://purl.imsglobal.org/vocab/lis/v2/membership/Mentor#Tutor", "instructor", True,
+         "role"),
+        ("http://purl.imsglobal.org/vocab/lti/system/person#TestUser", "instructor", True, "role"),
+        ("http://purl.imsglobal.org/vocab/lis/v2/institution/person#Faculty", "instructor", False,
+         "beyond_course"),
+        ("urn:lti:instrole:ims/lis/Administrator", "administrator", False, "beyond_course"),
+        ("Faculty", "assistant", False, "beyond_course"),
+    ],
+)  # fmt: skip
+def test_override_is_refused_and_names_the_field(
+    tool: Any, registration: Any, name: str, role: str, beyond_course: bool, field: str
+) -> None:
+    place = (registration.organization_id, registration.id)
+
+    with pytest.raises(InputRejected) as caught:
+        tool.registrations.put_override(*place, name, role, beyond_course=beyond_course)
+
+    assert list(caught.value.errors) == [field]
+    assert tool.registrations.get(*place).role_overrides == {}
+
+
+def test_override_of_a_role_in_the_institution_counts_when_it_was_said_expressly(
+    launcher: Any, registration: Any
+) -> None:
+    faculty = "http://purl.imsglobal.org/vocab/lis/v2/institution/person#Faculty"
+    launcher.tool.registrations.put_override(
+        registration.organization_id, registration.id, faculty, "assistant", beyond_course=True
+    )
+
+    assert launcher.launch(roles=[faculty]).launch.role is Role.ASSISTANT
+    assert launcher.launch(roles=[faculty, "Learner"]).launch.role is Role.LEARNER
+
+
+def test_overrides_are_bounded_in_number(tool: Any, registration: Any) -> None:
+    place = (registration.organization_id, registration.id)
+    for number in range(50):
+        tool.registrations.put_override(*place, f"urn:x:{number}", "learner")
+
+    with pytest.raises(InputRejected):
+        tool.registrations.put_override(*place, "urn:x:50", "learner")
+
+    assert len(tool.registrations.put_override(*place, "urn:x:7", "other").role_overrides) == 50
+
+
+def test_override_that_is_not_there_is_not_found(
+    tool: Any, registration: Any, engine: Engine
+) -> None:
+    other = engine.organizations.put("other", "Other")
+
+    with pytest.raises(NotFound):
+        tool.registrations.drop_override(registration.organization_id, registration.id, "Learner")
+    with pytest.raises(NotFound):
+        tool.registrations.put_override(other.id, registration.id, "Learner", "other")

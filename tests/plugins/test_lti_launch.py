@@ -132,6 +132,45 @@ def test_login_gives_a_partitioned_cookie_and_goes_on(browser: Browser, method: 
     assert cookie.http_only
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_login_at_the_registrations_own_address_goes_on(
+    browser: Browser, registration: Registration, platform: Any, method: str
+) -> None:
+    params = {"iss": platform.issuer, "login_hint": "6"}
+    where = {"query_string": params} if method == "GET" else {"data": params}
+
+    answer = browser.client.open(f"/lti/login/{registration.id}", method=method, **where)
+
+    assert answer.status_code == 303
+    assert read_query(answer.location)["client_id"] == registration.client_id
+
+
+@pytest.mark.parametrize("name", ["nothing", "%00", "0" * 36, "x" * 5_000])
+def test_login_at_an_address_of_nobody_is_refused(
+    browser: Browser, platform: Any, name: str
+) -> None:
+    params = {"iss": platform.issuer, "login_hint": "6"}
+
+    answer = browser.client.post(f"/lti/login/{name}", data=params)
+
+    assert answer.status_code == 400
+    assert "unknown_registration" in answer.text
+
+
+def test_launch_of_a_held_deployment_says_who_decides(
+    browser: Browser, engine: Engine, registration: Registration
+) -> None:
+    place = (registration.organization_id, registration.id)
+    engine.room(Tool).registrations.put_policy(*place, "hold")
+
+    answer = browser.launch(deployment_id="2")
+
+    assert answer.status_code == 403
+    assert "<h1>The mentor waits for approval</h1>" in answer.text
+    assert "deployment_held" in answer.text
+    assert "Ada" not in answer.text
+
+
 @pytest.mark.usefixtures("mentor")
 def test_two_launches_at_once_in_a_new_browser_both_arrive(browser: Browser) -> None:
     first, second = browser.app.test_client(), browser.app.test_client()
