@@ -4,6 +4,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
+from mentorai.core.errors import DeploymentHeld
+from mentorai.lti.tool import Tool
+
 LOOKS = {
     "light": {},
     "dark": {"color_scheme": "dark"},
@@ -116,6 +119,43 @@ def test_filled_grades_and_errors_are_accessible(house, open_context, look):
     page.get_by_role("button", name="Submit").click()
     page.locator("#problems").wait_for()
     found += check(page, "wrong key")
+
+    assert found == []
+
+
+@pytest.fixture
+def lms(house):
+    """A registered LMS with a deployment that waits and a role that is read in another way."""
+    tool, organization_id = house.engine.room(Tool), house.mentor.organization_id
+    made = tool.registrations.add(
+        organization_id,
+        issuer="https://lms.example",
+        client_id="10000000000042",
+        auth_url="https://lms.example/auth",
+        token_url="https://lms.example/token",
+        keyset_url="https://lms.example/keys",
+        deployment_ids=["1"],
+        name="Campus LMS",
+        deployment_policy="hold",
+    )
+    with pytest.raises(DeploymentHeld):
+        tool.deployments.admit(made, "8:9f24a1c9c1e94c5c9f3e2b1d7a", "Shore life")
+    return tool.registrations.put_override(organization_id, made.id, "Instructor", "assistant")
+
+
+def test_pages_of_one_lms_are_accessible(house, open_context, look, lms):
+    page = open_context(as_it=True, reduced_motion="reduce", **look).new_page()
+    found = see(page, "platforms", f"{house.url}/admin/platforms")
+    page.get_by_role("link", name="Campus LMS").click()
+    found += check(page, "platform")
+    page.get_by_label("Role in the LMS").fill("Mentor")
+    page.get_by_label("Is here").select_option("assistant")
+    page.get_by_role("button", name="Save role").click()
+    page.locator("#problems").wait_for()
+    found += check(page, "wrong role")
+    page.get_by_role("button", name="Approve 8:9f24a1c9c1e94c5c9f3e2b1d7a").click()
+    page.get_by_role("status").filter(has_text="may launch").wait_for()
+    found += check(page, "approved")
 
     assert found == []
 

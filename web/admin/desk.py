@@ -19,7 +19,11 @@ from mentorai.web.gate import enter
 # What somebody may open at /admin before signing in. None of it exists inside a course.
 OPEN = {"setup", "take_setup", "sign_in", "take_sign_in"}
 # What campus IT alone has.
-IT_ONLY = OPEN | {"sign_out", "new_mentor", "add_mentor", "platforms"}
+IT_ONLY = OPEN | {
+    *("sign_out", "new_mentor", "add_mentor"),
+    *("platforms", "platform", "put_platform_status", "put_platform_policy"),
+    *("add_deployment", "decide_deployment", "put_platform_role", "drop_platform_role"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,7 @@ def register(engine: "Engine", platform: Json) -> None:
 
     registrations = engine.room(Tool).registrations
     if registrations.find(platform["issuer"], platform["client_id"]) is None:
-        registrations.add(engine.organizations.get().id, **platform)
+        registrations.add(engine.organizations.get().id, **platform, author=AUTHOR)
 
 
 def seed(engine: "Engine", wanted: Json) -> None:
