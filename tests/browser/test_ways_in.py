@@ -223,7 +223,7 @@ HEIGHT = "document.getElementById('tool').offsetHeight"
 
 
 def wait_until(place: Page | Frame, is_so: str) -> None:
-    """Look until it is so. Playwright's own way evaluates text, which both pages' policies block."""
+    """Look until it is so. Playwright's own way evaluates text, which the policies block."""
     for _ in range(200):
         if place.evaluate(is_so):
             return
