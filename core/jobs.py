@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 THREADS = 4
 SWEEP_SECONDS = 1.0
 HEALTH_SECONDS = 10.0
+CHORE_SECONDS = 3600.0
 # How often an idle thread looks into the queue: a score waits half of it on average.
 POLL_SECONDS = 0.2
 # A worker that was told to stop finishes the rows in hand, but not for ever.
@@ -93,11 +94,13 @@ def run_worker(
     parent_pid: int | None = None,
     threads: int = THREADS,
     stop: threading.Event | None = None,
+    chores: Sequence[Callable[[], None]] = (),
 ) -> None:
     """Deliver scores until SIGTERM, SIGINT or SIGHUP; then finish the rows in hand and return.
 
     parent_pid: return too when the process that started this one is gone.
     stop: another way to end it, for a caller outside the main thread, where no signal arrives.
+    chores: what else to do at the start and once an hour, quick and harmless to repeat.
     """
     stop = stop or threading.Event()
     consumer = _consumer(engine, threads)
@@ -107,15 +110,22 @@ def run_worker(
     consumer.start()
     log.info("worker_started", threads=threads)
     try:
-        _watch(engine, consumer, stop, parent_pid)
+        _watch(engine, consumer, stop, parent_pid, chores)
     finally:
         consumer.stop(graceful=True)
         engine.room(Jobs).close()
         log.info("worker_stopped")
 
 
-def _watch(engine: "Engine", consumer: Any, stop: threading.Event, parent_pid: int | None) -> None:
+def _watch(
+    engine: "Engine",
+    consumer: Any,
+    stop: threading.Event,
+    parent_pid: int | None,
+    chores: Sequence[Callable[[], None]],
+) -> None:
     health_due = time.monotonic() + HEALTH_SECONDS
+    chores_due = time.monotonic()
     while True:
         if parent_pid is not None and os.getppid() != parent_pid:
             log.info("worker_orphaned")
@@ -128,8 +138,19 @@ def _watch(engine: "Engine", consumer: Any, stop: threading.Event, parent_pid: i
         if time.monotonic() >= health_due:
             health_due = time.monotonic() + HEALTH_SECONDS
             consumer.check_worker_health()
+        if time.monotonic() >= chores_due:
+            chores_due = time.monotonic() + CHORE_SECONDS
+            _do(chores)
         if stop.wait(SWEEP_SECONDS):
             return
+
+
+def _do(chores: Sequence[Callable[[], None]]) -> None:
+    for chore in chores:
+        try:
+            chore()
+        except Exception:
+            log.exception("chore_failed")
 
 
 def _consumer(engine: "Engine", threads: int) -> Any:

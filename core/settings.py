@@ -78,6 +78,19 @@ class Settings(BaseSettings):
     key_never_expires: bool = Field(
         default=False, description="Whether an API key may be made that never expires."
     )
+    tool_key_days: int = Field(
+        default=180,
+        ge=0,
+        le=3650,
+        description="Days after which the key that we sign with is replaced by itself; "
+        "0: only by command.",
+    )
+    invitation_hours: int = Field(
+        default=72,
+        ge=1,
+        le=720,
+        description="How long a link that invites an LMS to register itself is good.",
+    )
     upload_bytes: int = Field(
         default=50_000_000, ge=1_000, description="Largest document that is taken."
     )

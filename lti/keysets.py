@@ -1,12 +1,17 @@
 """Platform key sets: the public keys that platforms sign with, fetched seldom.
 
 Parsed keys are kept in the process and the JSON in a table that all processes share, so a warm
-launch fetches and parses nothing. A set is fetched again when it is older than FRESH, and when
-a launch names an unknown kid; but each process asks one address one call at a time, and after
-a fetch that did not help leaves it alone for COOLDOWN_SECONDS, however many made-up kids arrive.
-A fetch that helped starts no pause, so that a platform which rotates its key a moment later
-goes on launching. A platform whose key set cannot be fetched keeps launching with the keys that
-are known, for STALE.
+launch fetches and parses nothing. A set is fetched again when it is older than FRESH, and when a
+launch names an unknown kid.
+
+Of all threads and processes one at a time fetches an address (a lock in the process, a claim in
+the table), and the others take what it brought. A fetch that did not bring the kid that was asked
+for leaves the address alone for FIRST_COOLDOWN_SECONDS, and each further one for twice as long, up
+to COOLDOWN_SECONDS. A fetch that helped starts no pause. So a platform that rotates is followed
+at once, and nobody can make us hammer it, however many kids they make up.
+
+A known key never waits for the platform: its set is renewed aside, and a platform whose key set
+cannot be fetched keeps launching with the keys that are known, for STALE.
 """
 
 import json
@@ -22,7 +27,19 @@ import structlog
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 from joserfc.util import base64_to_int
-from sqlalchemy import Column, String, Table, Text, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    Column,
+    Integer,
+    Row,
+    String,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from mentorai.core.clock import now
@@ -35,9 +52,15 @@ FRESH = timedelta(hours=1)
 STALE = timedelta(days=3)
 COOLDOWN_SECONDS = 30.0
 EMPTY_COOLDOWN_SECONDS = 5.0
+FIRST_COOLDOWN_SECONDS = 1.0
+QUIET = timedelta(minutes=5)
+# Longer than any fetch may take; a process that died while fetching blocks no longer than this.
+LEASE = timedelta(seconds=90)
+POLL_SECONDS = 0.05
+PATIENCE_SECONDS = 0.3
 KEYSET_BYTES = 256_000
 KEYS = 50
-SMALLEST_RSA_BITS = 2048
+SMALLEST_RSA_BITS, LARGEST_RSA_BITS = 2048, 8192
 CURVES = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
 RSA_ALGORITHMS = frozenset({"RS256", "RS384", "RS512"})
 log = structlog.get_logger(__name__)
@@ -48,6 +71,9 @@ keysets = Table(
     Column("url", String(2000), primary_key=True),
     Column("document", Text, nullable=False),
     Column("fetched_at", Instant, nullable=False),
+    Column("tried_at", Instant),
+    Column("ended_at", Instant),
+    Column("misses", Integer, nullable=False, server_default="0"),
 )
 
 _READ = select(keysets).where(keysets.c.url == bindparam("address"))
@@ -75,7 +101,7 @@ class Keysets:
         self._http = http
         self._loaded: dict[str, _Loaded] = {}
         self._locks: dict[str, threading.Lock] = {}
-        self._tried: dict[str, float] = {}
+        self._aside_at: dict[str, float] = {}
 
     def find(self, url: str, kid: str) -> PlatformKey | None:
         """The key `kid` of the set at `url`, or None if the platform does not publish it.
@@ -83,18 +109,10 @@ class Keysets:
         Raises PlatformUnavailable, PlatformReplyInvalid, PlatformRefused if the set cannot be
         had and no usable copy is kept.
         """
-        moment = now()
         loaded = self._loaded.get(url)
-        if loaded and kid in loaded.keys and moment - loaded.fetched_at < FRESH:
-            return loaded.keys[kid]
-        lock = self._locks.setdefault(url, threading.Lock())
-        # Who knows the key does not wait for another thread's fetch; who does not, must.
-        if lock.acquire(blocking=not (loaded and kid in loaded.keys)):
-            try:
-                loaded = self._load(url, kid, moment)
-            finally:
-                lock.release()
-        if loaded is None or moment - loaded.fetched_at > STALE:
+        if loaded is None or kid not in loaded.keys or _age(loaded) >= FRESH:
+            loaded = self._renew(url, kid)
+        if loaded is None or _age(loaded) > STALE:
             raise PlatformUnavailable(f"The keys of {find_origin(url)} could not be fetched.")
         return loaded.keys.get(kid)
 
@@ -105,7 +123,12 @@ class Keysets:
         """
         if not read_keyset(document):
             raise PlatformReplyInvalid("This key set holds no key that can be used.")
-        self._keep(url, json.dumps(document), now())
+        moment = now()
+        facts = {"document": json.dumps(document), "fetched_at": moment, "tried_at": moment}
+        facts |= {"ended_at": moment, "misses": 0}
+        if not self._insert(url, facts):
+            with self._database.write() as connection:
+                connection.execute(update(keysets).where(keysets.c.url == url).values(facts))
 
     def forget(self, url: str) -> None:
         """Keep the key set at `url` no longer; processes that have read it know it for FRESH."""
@@ -113,47 +136,121 @@ class Keysets:
             connection.execute(delete(keysets).where(keysets.c.url == url))
         self._loaded.pop(url, None)
 
-    def _load(self, url: str, kid: str, moment: datetime) -> _Loaded | None:
-        """The best set there is: another process's, or fetched now if that is due."""
+    def _renew(self, url: str, kid: str) -> _Loaded | None:
+        """The best set there is: another process's, or one fetched now if that is due."""
         loaded = self._read_kept(url)
-        if loaded and kid in loaded.keys and moment - loaded.fetched_at < FRESH:
-            return loaded
-        pause = COOLDOWN_SECONDS if loaded else EMPTY_COOLDOWN_SECONDS
-        if time.monotonic() - self._tried.get(url, -math.inf) < pause:
-            return loaded
+        if loaded is None or kid not in loaded.keys or _age(loaded) > STALE:
+            return self._fetch_in_turn(url, kid)
+        if _age(loaded) >= FRESH:
+            self._fetch_aside(url, kid)
+            return self._loaded[url]
+        return loaded
+
+    def _fetch_aside(self, url: str, kid: str) -> None:
+        """Fetch, and wait no longer than a launch with a known key should: the fetch goes on."""
+        moment = time.monotonic()
+        is_early = moment - self._aside_at.get(url, -math.inf) < COOLDOWN_SECONDS
+        if is_early or self._locks.setdefault(url, threading.Lock()).locked():
+            return
+        self._aside_at[url] = moment
+        aside = threading.Thread(
+            target=self._try_in_turn, args=(url, kid), name="keyset", daemon=True
+        )
+        aside.start()
+        aside.join(PATIENCE_SECONDS)
+
+    def _try_in_turn(self, url: str, kid: str) -> None:
+        try:
+            self._fetch_in_turn(url, kid)
+        except Exception as error:
+            # The launch that wanted it goes on with the key that is known.
+            log.warning("keyset_not_renewed", host=find_origin(url), reason=type(error).__name__)
+
+    def _fetch_in_turn(self, url: str, kid: str) -> _Loaded | None:
+        """Fetch if that is due and nobody else is at it; else what the others brought."""
+        with self._locks.setdefault(url, threading.Lock()):
+            loaded = self._read_kept(url)
+            if loaded and kid in loaded.keys and _age(loaded) < FRESH:
+                return loaded
+            if self._claim(url):
+                return self._fetch_and_keep(url, kid)
+            self._wait_for_another(url)
+            return self._read_kept(url)
+
+    def _claim(self, url: str) -> bool:
+        """Whether the fetch is this process's to make: no other is at it, and none was just now.
+
+        One statement decides among all processes; it is what ends the cooldown.
+        """
+        moment = now()
+        with self._database.read() as connection:
+            row = connection.execute(_READ, {"address": url}).first()
+        if row is None:
+            first = {"document": "", "fetched_at": moment, "tried_at": moment, "misses": 0}
+            return self._insert(url, first)
+        if row.tried_at is not None and not _is_due(row, moment):
+            return False
+        claim = update(keysets).where(keysets.c.url == url, keysets.c.tried_at == row.tried_at)
+        if row.tried_at is None:
+            claim = update(keysets).where(keysets.c.url == url, keysets.c.tried_at.is_(None))
+        misses = 0 if row.tried_at and moment - row.tried_at > QUIET else row.misses
+        with self._database.write() as connection:
+            changed = claim.values(tried_at=moment, ended_at=None, misses=misses)
+            return connection.execute(changed).rowcount == 1
+
+    def _fetch_and_keep(self, url: str, kid: str) -> _Loaded | None:
+        document = ""
         try:
             document = self._fetch(url)
         except PlatformError as error:
             log.warning("keyset_not_fetched", host=find_origin(url), code=error.code)
+            loaded = self._loaded.get(url)
             if loaded is None or kid not in loaded.keys:
                 raise
             return loaded
         finally:
-            self._tried[url] = time.monotonic()
-        self._keep(url, document, moment)
-        fetched = self._loaded[url] = _Loaded(read_keyset(json.loads(document)), moment)
-        if kid in fetched.keys:
-            del self._tried[url]
-        return fetched
+            self._end(url, kid, document)
+        return self._read_kept(url)
+
+    def _end(self, url: str, kid: str, document: str) -> None:
+        """Let the others go on: with what was brought, or without."""
+        moment = now()
+        facts: dict[str, Any] = {"ended_at": moment}
+        if document:
+            is_miss = kid not in read_keyset(json.loads(document))
+            misses = keysets.c.misses + 1 if is_miss else 0
+            facts |= {"document": document, "fetched_at": moment, "misses": misses}
+        with self._database.write() as connection:
+            connection.execute(update(keysets).where(keysets.c.url == url).values(facts))
+
+    def _wait_for_another(self, url: str) -> None:
+        """Wait while another process is fetching, if one is."""
+        deadline = time.monotonic() + LEASE.total_seconds()
+        while time.monotonic() < deadline:
+            with self._database.read() as connection:
+                row = connection.execute(_READ, {"address": url}).first()
+            if row is None or row.ended_at is not None or now() - row.tried_at > LEASE:
+                return
+            time.sleep(POLL_SECONDS)
+
+    def _insert(self, url: str, facts: Mapping[str, Any]) -> bool:
+        try:
+            with self._database.write() as connection:
+                connection.execute(insert(keysets).values(url=url, **facts))
+        except IntegrityError:
+            return False
+        return True
 
     def _read_kept(self, url: str) -> _Loaded | None:
         with self._database.read() as connection:
             row = connection.execute(_READ, {"address": url}).first()
         mine = self._loaded.get(url)
-        if row is not None and (mine is None or mine.fetched_at < row.fetched_at):
+        # A row without a document: it was claimed, and nothing came of it yet.
+        is_usable = row is not None and row.document
+        if row is not None and is_usable and (mine is None or mine.fetched_at < row.fetched_at):
             mine = _Loaded(read_keyset(json.loads(row.document)), row.fetched_at)
             self._loaded[url] = mine
         return mine
-
-    def _keep(self, url: str, document: str, moment: datetime) -> None:
-        facts = {"document": document, "fetched_at": moment}
-        change = update(keysets).where(keysets.c.url == url).values(facts)
-        try:
-            with self._database.write() as connection:
-                if not connection.execute(change).rowcount:
-                    connection.execute(insert(keysets).values(url=url, **facts))
-        except IntegrityError:
-            log.debug("keyset_kept_by_another_process", host=find_origin(url))
 
     def _fetch(self, url: str) -> str:
         """The JSON at `url`, checked to be a key set. No bearer goes out, so redirects may."""
@@ -164,6 +261,33 @@ class Keysets:
         if not read_keyset(document):
             raise PlatformReplyInvalid("The LMS publishes no key that can be used.")
         return json.dumps(document)
+
+
+def _age(loaded: _Loaded) -> timedelta:
+    return now() - loaded.fetched_at
+
+
+def _is_due(row: Row[Any], moment: datetime) -> bool:
+    """Whether an address may be asked again."""
+    passed: timedelta = moment - row.tried_at
+    if passed < timedelta(0):
+        # The clock was set back.
+        return True
+    if row.ended_at is None:
+        return passed > LEASE
+    return passed >= timedelta(seconds=_cooldown_seconds(row))
+
+
+def _cooldown_seconds(row: Row[Any]) -> float:
+    if not row.document:
+        return EMPTY_COOLDOWN_SECONDS
+    if row.fetched_at < row.tried_at:
+        # The last fetch failed.
+        return COOLDOWN_SECONDS
+    if not row.misses:
+        return 0.0
+    grown: float = FIRST_COOLDOWN_SECONDS * 2.0 ** min(row.misses - 1, 10)
+    return min(grown, COOLDOWN_SECONDS)
 
 
 def read_keyset(document: object) -> dict[str, PlatformKey]:
@@ -187,7 +311,9 @@ def _read_key(jwk: dict[str, Any]) -> PlatformKey | None:
     try:
         if jwk.get("kty") == "RSA":
             # Before the import, which warns of what is left out here anyway.
-            if base64_to_int(jwk["n"]).bit_length() < SMALLEST_RSA_BITS:
+            # A huge one would take its time at every check.
+            bits = base64_to_int(jwk["n"]).bit_length()
+            if not SMALLEST_RSA_BITS <= bits <= LARGEST_RSA_BITS:
                 return None
             rsa = RSAKey.import_key({name: jwk[name] for name in ("kty", "n", "e")})
             return _with_algorithms(rsa, RSA_ALGORITHMS, jwk.get("alg"))

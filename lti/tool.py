@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from mentorai.lti.deep_linking import DeepLinkingRequests
 from mentorai.lti.deployments import Deployments
+from mentorai.lti.keyset_fetches import KeysetFetches
 from mentorai.lti.keysets import Keysets
 from mentorai.lti.platform_http import PlatformHttp
 from mentorai.lti.registrations import Registrations
@@ -25,6 +26,7 @@ class Tool:
         self.registrations = Registrations(database, settings)
         self.deployments = Deployments(database, self.registrations)
         self.tool_keys = ToolKeys(database, settings)
+        self.keyset_fetches = KeysetFetches(database)
         self.tickets = Tickets(database)
         self.deep_linking_requests = DeepLinkingRequests(database)
         self.keysets = Keysets(database, self.http)

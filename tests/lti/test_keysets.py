@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
 from joserfc.util import int_to_base64
 
@@ -197,6 +199,149 @@ def test_keyset_is_fetched_once_when_many_launches_need_it_at_once(
 
     assert [key is not None for key in found] == [True] * 6
     assert SlowKeys.calls == 1
+
+
+def test_keyset_is_fetched_once_when_several_processes_need_it_at_once(
+    engine: Engine, slow_keys: str
+) -> None:
+    http = engine.room(Tool).http
+    processes = [Keysets(engine.database, http) for _ in range(3)]
+    found: list[Any] = []
+
+    threads = [
+        threading.Thread(target=lambda each=each: found.append(each.find(slow_keys, "k2")))
+        for each in processes * 2
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    http.close()
+
+    assert [key is not None for key in found] == [True] * 6
+    assert SlowKeys.calls == 1
+
+
+def test_cooldown_is_shared_by_processes(launcher: Any, engine: Engine) -> None:
+    launcher.launch()
+    second = Keysets(engine.database, launcher.tool.http)
+
+    assert second.find(launcher.platform.keyset_url, "made-up") is None
+    assert launcher.platform.fetches() == 1
+
+
+def test_cooldown_grows_while_only_made_up_kids_arrive(launcher: Any, time_machine: Any) -> None:
+    launcher.launch()
+    begun, fetches = now(), []
+
+    for second in range(1, 121):
+        time_machine.move_to(begun + timedelta(seconds=second), tick=False)
+        launcher.tool.keysets.find(launcher.platform.keyset_url, f"made-up-{second}")
+        fetches.append(launcher.platform.fetches())
+
+    assert fetches[-1] == 8
+    assert fetches[-1] - fetches[-31] == 1
+
+
+def test_platform_that_rotates_is_followed_after_a_second_of_calm(
+    launcher: Any, second_key: RSAKey, time_machine: Any
+) -> None:
+    launcher.launch()
+    launcher.platform.publish(second_key)
+    launcher.platform.key = second_key
+    time_machine.move_to(now() + timedelta(seconds=1.5))
+
+    assert launcher.launch().bound
+    assert launcher.platform.fetches() == 2
+
+
+def test_process_that_died_while_fetching_blocks_nobody_for_long(
+    launcher: Any, engine: Engine, time_machine: Any
+) -> None:
+    url = launcher.platform.keyset_url
+    with engine.database.write() as connection:
+        connection.execute(
+            keysets_module.keysets.insert().values(
+                url=url, document="", fetched_at=now(), tried_at=now()
+            )
+        )
+    time_machine.move_to(now() + keysets_module.LEASE + timedelta(seconds=1))
+
+    assert launcher.tool.keysets.find(url, "k1") is not None
+
+
+def test_known_key_does_not_wait_for_a_platform_that_is_slow(
+    engine: Engine, slow_keys: str, time_machine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keysets = engine.room(Tool).keysets
+    keysets.find(slow_keys, "k2")
+    monkeypatch.setattr(keysets_module, "PATIENCE_SECONDS", 0.05)
+    time_machine.move_to(now() + timedelta(hours=2))
+    began = time.monotonic()
+
+    assert keysets.find(slow_keys, "k2") is not None
+
+    assert time.monotonic() - began < 0.25
+    while SlowKeys.calls < 2 or any(t.name == "keyset" for t in threading.enumerate()):
+        time.sleep(0.02)
+    engine.room(Tool).http.close()
+
+
+def test_rotation_under_load_refuses_no_launch(
+    engine: Engine, slow_keys: str, second_key: RSAKey, time_machine: Any
+) -> None:
+    """Old keys and new ones arrive together, in several processes, while the set is fetched."""
+    http = engine.room(Tool).http
+    processes = [Keysets(engine.database, http) for _ in range(2)]
+    for each in processes:
+        each.find(slow_keys, "k2")
+    third = RSAKey.generate_key(2048, {"kid": "k3"})
+    listed = [key.as_dict(private=False) for key in (second_key, third)]
+    SlowKeys.body = json.dumps({"keys": listed}).encode()
+    time_machine.move_to(now() + timedelta(seconds=5))
+    found: list[Any] = []
+
+    threads = [
+        threading.Thread(target=lambda each=each, kid=kid: found.append(each.find(slow_keys, kid)))
+        for each in processes
+        for kid in ("k2", "k3") * 5
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    http.close()
+
+    assert all(found)
+    assert len(found) == 20
+    assert SlowKeys.calls == 2
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+_JWK = st.fixed_dictionaries(
+    {},
+    optional={
+        "kid": _JSON | st.just("k"),
+        "kty": st.sampled_from(["RSA", "EC", "oct", "OKP", 7]),
+        "use": st.sampled_from(["sig", "enc", None]),
+        "alg": st.sampled_from(["RS256", "ES256", "none", "HS256"]) | _JSON,
+        "crv": st.sampled_from(["P-256", "P-1"]) | _JSON,
+        "n": _JSON | st.just("AQAB" * 90),
+        "e": _JSON | st.just("AQAB"),
+        "x": _JSON,
+        "y": _JSON,
+    },
+)
+
+
+@given(document=_JSON | st.fixed_dictionaries({"keys": st.lists(_JWK | _JSON, max_size=4)}))
+@settings(max_examples=300, deadline=None)
+def test_keyset_of_any_shape_is_read_without_a_fall(document: Any) -> None:
+    assert all(each.algorithms for each in read_keyset(document).values())
 
 
 def test_keyset_call_gives_up_on_a_platform_that_is_too_slow(

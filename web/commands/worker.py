@@ -1,4 +1,4 @@
-"""`mentorai worker`: deliver scores apart from the server."""
+"""`mentorai worker`: deliver scores, and rotate the tool keys, apart from the server."""
 
 import click
 
@@ -12,5 +12,8 @@ def command() -> None:
     from mentorai.core.engine import Engine
     from mentorai.core.jobs import run_worker
     from mentorai.core.settings import Settings
+    from mentorai.lti.tool import Tool
+    from mentorai.lti.tool_key_schedule import tend_tool_keys
 
-    run_worker(Engine.open(Settings.load()))
+    engine = Engine.open(Settings.load())
+    run_worker(engine, chores=[lambda: tend_tool_keys(engine.room(Tool))])
