@@ -11,6 +11,7 @@
                              TokenInvalid TokenExpired ClaimMissing MessageUnsupported
                              LaunchDenied PlatformDeclined
       + UnknownDeployment    DeploymentHeld DeploymentRefused
+    + RegistrationRejected   InvitationInvalid
     + SessionRejected        SessionExpired SessionEnded SessionDenied TurnDenied
     + ScoreRejected          ScoreOutOfRange ScoreStale NoLineItem NotGradable
     + DocumentRejected       DocumentTooLarge DocumentUnreadable DocumentUnsupported
@@ -199,6 +200,25 @@ class PlatformDeclined(LaunchRejected):
     """The LMS stopped the launch itself."""
 
     code = "platform_declined"
+
+
+class RegistrationRejected(MentorAIError):
+    """The LMS could not be registered.
+
+    clause: the part of the specification that was not met, when one was.
+    """
+
+    code = "registration_rejected"
+
+    def __init__(self, message: str = "", *, clause: str = "") -> None:
+        super().__init__(message)
+        self.clause = clause
+
+
+class InvitationInvalid(RegistrationRejected):
+    """This invitation was used, was withdrawn or is too old; ask your campus IT for a new one."""
+
+    code = "invitation_invalid"
 
 
 class SessionRejected(MentorAIError):

@@ -66,7 +66,15 @@ def refine_launch(platform: Platform, launch: Launch) -> Launch | None:
 
 @hookspec(firstresult=True)
 def registration_document(platform: str, tool: dict[str, Any]) -> dict[str, Any] | None:
-    """Give the document that an administrator of this family pastes to register the tool."""
+    """Give the document that an administrator of this family pastes to register the tool.
+
+    Asked by `mentorai registrations document`, the Platforms page and /lti/configuration/.
+    """
+
+
+@hookspec(firstresult=True)
+def refine_registration(platform: str, registration: dict[str, Any]) -> dict[str, Any] | None:
+    """Add what this family of LMS wants in the registration that is about to be sent to it."""
 
 
 # --- who may come in ----------------------------------------------------------------------

@@ -18,6 +18,7 @@ from mentorai.core.errors import MentorAIError
 
 KEY_PATTERN = re.compile(r"mai_[0-9A-Za-z]{10}_[0-9A-Za-z]{40,60}")
 TOKEN_PATTERN = re.compile(r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
+INVITATION_PATTERN = re.compile(r"mri_[\w-]{40,60}")
 FRAMES = 12
 
 
@@ -73,6 +74,7 @@ def _redact(
 ) -> MutableMapping[str, Any]:
     for name, value in line.items():
         # Looking for the first letters costs a tenth of what a pattern does.
-        if isinstance(value, str) and ("mai_" in value or "eyJ" in value):
-            line[name] = TOKEN_PATTERN.sub("[token]", KEY_PATTERN.sub("[api key]", value))
+        if isinstance(value, str) and ("mai_" in value or "eyJ" in value or "mri_" in value):
+            value = TOKEN_PATTERN.sub("[token]", KEY_PATTERN.sub("[api key]", value))
+            line[name] = INVITATION_PATTERN.sub("[invitation]", value)
     return line

@@ -34,10 +34,20 @@ class Denial:
 
 @dataclass(frozen=True, slots=True)
 class PlatformProfile:
-    """What is special about one family of LMS, as data and not as branches."""
+    """What is special about one family of LMS, as data and not as branches.
+
+    vendor_domains: domains of the vendor where addresses of any of its platforms may lie, besides
+        the platform's own domain (dynamic registration looks at it).
+    token_audience: what its token address wants as `aud` of our assertions; empty: the address
+        itself; None: what the platform's configuration names as authorization_server, else empty.
+    registration_errors: words with which it refuses a registration -> what to do about it.
+    """
 
     family: str
     title: str
+    vendor_domains: tuple[str, ...] = ()
+    token_audience: str | None = None
+    registration_errors: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

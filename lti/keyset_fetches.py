@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from sqlalchemy import Column, String, Table, delete, insert, select, update
@@ -20,6 +20,9 @@ from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.lti.registrations import Registration
 from mentorai.lti.tool_keys import ToolKey
+
+if TYPE_CHECKING:
+    from mentorai.lti.tool import Tool
 
 AGENT_LENGTH, ADDRESS_LENGTH = 160, 64
 READERS = 200
@@ -113,6 +116,20 @@ class KeysetFetches:
             return
 
 
+def list_warnings(tool: "Tool", organization_id: str) -> list[str]:
+    """What an administrator should know of our newest key and the platforms that launch here."""
+    keys, fetches = tool.tool_keys.list(), tool.keyset_fetches.list()
+    if len(keys) < 2:
+        # While there is one key only, every platform has met it or will.
+        return []
+    found = []
+    for registration in tool.registrations.list(organization_id):
+        if registration.is_active:
+            news = judge_fetches(keys[0], registration, fetches)
+            found.append(_explain(keys[0], registration.name or registration.issuer, news))
+    return [sentence for sentence in found if sentence]
+
+
 def judge_fetches(key: ToolKey, registration: Registration, fetches: Sequence[Fetch]) -> News:
     """Whether this platform has fetched our key set since `key` was published in it.
 
@@ -126,22 +143,18 @@ def judge_fetches(key: ToolKey, registration: Registration, fetches: Sequence[Fe
     return "unknown" if since and not own else "not_fetched"
 
 
-def explain_fetches(keys: Sequence[ToolKey], name: str, news: News) -> str | None:
-    """What an administrator should know of a platform and our newest key; None: nothing.
-
-    keys: ToolKeys.list(). While there is one key only, every platform has met it or will.
-    """
-    if len(keys) < 2 or news == "fetched":
+def _explain(key: ToolKey, name: str, news: News) -> str | None:
+    since = f"the key {key.kid} was published ({key.created_at:%Y-%m-%d %H:%M} UTC)"
+    if news == "fetched":
         return None
-    published = f"{keys[0].created_at:%Y-%m-%d %H:%M} UTC"
     if news == "not_fetched":
         return (
-            f"{name} has not fetched our key set since the key {keys[0].kid} was published "
-            f"({published}). If it has not by the time that key signs, what we send is refused."
+            f"{name} has not fetched our key set since {since}. Until it has, it refuses what we "
+            "sign with that key."
         )
     return (
-        f"whether {name} has fetched our key set since {published} cannot be told: "
-        "others have, and this LMS does not say who it is."
+        f"whether {name} has fetched our key set since {since} cannot be told: others have, and "
+        "this LMS does not say who it is."
     )
 
 

@@ -112,6 +112,11 @@ class PlatformHttp:
         data = body.encode() if isinstance(body, str) else body
         return self._call("POST", url, headers=headers, body=data)
 
+    def put(self, url: str, *, headers: Mapping[str, str], body: bytes | str) -> Reply:
+        """PUT, once. Raises as `get` does."""
+        data = body.encode() if isinstance(body, str) else body
+        return self._call("PUT", url, headers=headers, body=data)
+
     def close(self) -> None:
         """Give every connection back."""
         self._session.close()

@@ -4,9 +4,11 @@ from typing import TYPE_CHECKING
 
 from mentorai.lti.deep_linking import DeepLinkingRequests
 from mentorai.lti.deployments import Deployments
+from mentorai.lti.invitations import Invitations
 from mentorai.lti.keyset_fetches import KeysetFetches
 from mentorai.lti.keysets import Keysets
 from mentorai.lti.platform_http import PlatformHttp
+from mentorai.lti.registration_clients import RegistrationClients
 from mentorai.lti.registrations import Registrations
 from mentorai.lti.tickets import Tickets
 from mentorai.lti.tokens import Tokens
@@ -25,6 +27,8 @@ class Tool:
         self.http = PlatformHttp(settings)
         self.registrations = Registrations(database, settings)
         self.deployments = Deployments(database, self.registrations)
+        self.registration_clients = RegistrationClients(database, settings)
+        self.invitations = Invitations(database, engine.audit)
         self.tool_keys = ToolKeys(database, settings)
         self.keyset_fetches = KeysetFetches(database)
         self.tickets = Tickets(database)
@@ -45,6 +49,10 @@ class Tool:
     def launch_url(self) -> str:
         """The one redirect URI, and where every launch ends."""
         return f"{self.settings.public_url}/lti/launch"
+
+    def invitation_url_of(self, token: str) -> str:
+        """The link that an LMS opens to register itself, of an invitation's secret."""
+        return f"{self.settings.public_url}/lti/register/{token}"
 
     @property
     def keyset_url(self) -> str:

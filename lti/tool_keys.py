@@ -101,6 +101,15 @@ class ToolKey:
         """When a retiring key is taken out of the key set; None for the others."""
         return self.retired_at + LONGEST_LIFE + GRACE if self.retired_at else None
 
+    @property
+    def next_step(self) -> str:
+        """What becomes of it, and when, in words."""
+        if self.leaves_at:
+            return f"leaves the key set after {self.leaves_at:%Y-%m-%d %H:%M} UTC"
+        if self.status == NEXT:
+            return f"may sign from {self.may_sign_at:%Y-%m-%d %H:%M} UTC"
+        return "signs"
+
 
 class ToolKeys:
     """The key pairs of this installation, shared by all its registrations."""

@@ -45,6 +45,8 @@ STATUSES: Mapping[type[e.MentorAIError], int] = {
     e.MessageUnsupported: 400,
     e.LaunchDenied: 403,
     e.PlatformDeclined: 400,
+    e.RegistrationRejected: 400,
+    e.InvitationInvalid: 410,
     # Not 401: there is nothing that a browser could send again; the way in is the course.
     e.SessionRejected: 403,
     e.SessionExpired: 403,

@@ -1,4 +1,4 @@
-"""The addresses under /lti/: login, launch, our public keys, and the ways on without cookies."""
+"""The addresses under /lti/: login, launch, and the ways on without cookies."""
 
 import secrets
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Any
 
 import structlog
-from flask import Blueprint, Response, jsonify, render_template, request
+from flask import Blueprint, Response, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from mentorai.core.engine import Engine
@@ -30,10 +30,11 @@ from mentorai.plugins.lti_launch.routes_binding import (
     put_binding,
     put_login_binding,
 )
+from mentorai.plugins.lti_launch.routes_keys import add_key_routes
 from mentorai.plugins.lti_launch.routes_picker import PickerPages
+from mentorai.plugins.lti_launch.routes_registration import add_registration_routes
 
 Answer = str | Response | AnyResponse
-KEYSET_SECONDS = 300
 FORM_BYTES = 200_000
 log = structlog.get_logger(__name__)
 
@@ -55,7 +56,8 @@ def make_routes(engine: Engine) -> Blueprint:
     _without_token(routes, "/lti/launch", pages.launch, ["GET", "POST"])
     # And this one by a page in a browser that keeps no cookie to hold a token against.
     _without_token(routes, "/lti/resume", pages.resume, ["POST"])
-    routes.add_url_rule("/lti/jwks.json", "keyset", pages.keyset)
+    add_key_routes(routes, engine)
+    add_registration_routes(routes, engine)
     routes.add_url_rule("/lti/continue", "continue", _logged(pages.go_on))
     routes.add_url_rule(
         "/lti/deep-linking/<uuid:request_id>", "picker", _logged(picker.show), methods=["GET"]
@@ -124,12 +126,6 @@ class LaunchPages:
             finished.launch, binding=put_binding(), session_id=finished.opens_id
         )
         return send_to(find_start(session))
-
-    def keyset(self) -> Answer:
-        """Our public keys, for platforms."""
-        answer = jsonify(self._tool.tool_keys.read_keyset())
-        answer.headers["Cache-Control"] = f"public, max-age={KEYSET_SECONDS}"
-        return answer
 
     def resume(self) -> Answer:
         """Let in the page that read the launch's proof from the platform's storage."""

@@ -9,7 +9,7 @@ from mentorai.core.clock import now
 from mentorai.core.engine import Engine
 from mentorai.core.organizations import Organization
 from mentorai.lti import keyset_fetches
-from mentorai.lti.keyset_fetches import KeysetFetches, explain_fetches, judge_fetches
+from mentorai.lti.keyset_fetches import KeysetFetches, judge_fetches, list_warnings
 from mentorai.lti.registrations import Registration
 from mentorai.lti.tool import Tool
 
@@ -30,12 +30,6 @@ def passing(time_machine: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(keyset_fetches, "WINDOW_SECONDS", -1.0)
 
     return wait
-
-
-def judge(tool: Tool, registration: Registration) -> tuple[str, str | None]:
-    keys, fetches = tool.tool_keys.list(), tool.keyset_fetches.list()
-    news = judge_fetches(keys[0], registration, fetches)
-    return news, explain_fetches(keys, registration.name, news)
 
 
 @pytest.mark.parametrize(
@@ -63,16 +57,17 @@ def test_fetch_is_judged_by_what_it_says_of_itself(
     for agent in after:
         tool.keyset_fetches.note(agent, "192.0.2.7")
 
-    found, sentence = judge(tool, registration)
-
-    assert found == news
-    assert (sentence is None) == (news == "fetched")
+    key = tool.tool_keys.list()[0]
+    assert judge_fetches(key, registration, tool.keyset_fetches.list()) == news
+    warnings = list_warnings(tool, registration.organization_id)
+    assert len(warnings) == (0 if news == "fetched" else 1)
+    assert all("Campus" in sentence for sentence in warnings)
 
 
 def test_only_key_needs_no_warning(tool: Tool, registration: Registration) -> None:
     tool.tool_keys.sign({})
 
-    assert judge(tool, registration) == ("not_fetched", None)
+    assert list_warnings(tool, registration.organization_id) == []
 
 
 def test_readers_are_written_once_a_minute_and_bounded(engine: Engine, passing: Any) -> None:

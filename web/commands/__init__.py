@@ -20,6 +20,7 @@ BUILT_IN = {
     "init": "Make the data directory, the database and the secrets.",
     "doctor": "Say what is wrong with this installation and what to do.",
     "registrations": "The LMSs that may launch this tool.",
+    "tool-keys": "The keys that this tool signs with.",
     "mentors": "The mentors and their names.",
     "datasets": "What the mentors have read.",
     "keys": "API keys for callers.",
@@ -43,7 +44,8 @@ class Commands(click.Group):
 
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
         if name in BUILT_IN:
-            command: click.Command = import_module(f"mentorai.web.commands.{name}").command
+            module = name.replace("-", "_")
+            command: click.Command = import_module(f"mentorai.web.commands.{module}").command
             return command
         entries = _entry_points()
         if name in entries:

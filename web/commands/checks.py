@@ -173,7 +173,16 @@ def check_tool_keys(engine: "Engine") -> Iterator[Finding]:
         )
         yield Finding("tool keys", sentence, is_wrong=True)
         return
-    yield Finding("tool keys", f"{count} published at {tool.keyset_url}; the newest signs.")
+    yield Finding("tool keys", f"{count} published at {tool.keyset_url}; one of them signs.")
+
+
+def check_key_fetches(engine: "Engine") -> Iterator[Finding]:
+    """Have the LMSs fetched our newest key?"""
+    from mentorai.lti.keyset_fetches import list_warnings
+    from mentorai.lti.tool import Tool
+
+    for sentence in list_warnings(engine.room(Tool), engine.organizations.get().id):
+        yield Finding("tool keys", sentence, is_note=True)
 
 
 def check_registrations(engine: "Engine") -> Iterator[Finding]:

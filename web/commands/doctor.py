@@ -65,6 +65,7 @@ def _look_inside(settings: "Settings") -> "Iterator[Finding]":
         with opened() as engine:
             yield from checks.check_plugins(engine)
             yield from checks.check_tool_keys(engine)
+            yield from checks.check_key_fetches(engine)
             yield from checks.check_registrations(engine)
             yield from checks.check_outbox(engine)
     except MentorAIError as error:

@@ -1,0 +1,57 @@
+"""Brightspace, by D2L: what it is, how it is recognised, and how the tool is registered there.
+
+Launches, grades and rosters are those of any LMS that speaks LTI 1.3.
+"""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from mentorai.core import hookimpl
+from mentorai.core.values import PlatformProfile
+
+FAMILY, FAMILY_CODE = "brightspace", "desire2learn"
+# Tokens come from the vendor, whatever the school's own host is called.
+VENDOR_DOMAINS = ("brightspace.com",)
+# One audience for all schools; a list of two is refused with a server error.
+TOKEN_AUDIENCE = "https://api.brightspace.com/auth/token"  # noqa: S105 - an address
+
+
+@hookimpl
+def platform_profile() -> PlatformProfile:
+    """Its audience is not its token address."""
+    return PlatformProfile(
+        family=FAMILY,
+        title="Brightspace",
+        vendor_domains=VENDOR_DOMAINS,
+        token_audience=TOKEN_AUDIENCE,
+    )
+
+
+@hookimpl
+def recognise_platform(issuer: str, family_code: str) -> str | None:
+    """Known by its product family code, or by a host of the vendor's."""
+    host = urlsplit(issuer).hostname or ""
+    is_vendor = host.endswith(".brightspace.com")
+    return FAMILY if family_code.strip().lower() == FAMILY_CODE or is_vendor else None
+
+
+@hookimpl
+def registration_document(platform: str, tool: dict[str, Any]) -> dict[str, Any] | None:
+    """The fields of its form "Register Tool" under Manage Extensibility, LTI Advantage."""
+    if platform != FAMILY:
+        return None
+    return {
+        "Name": tool["name"],
+        "Description": tool["description"],
+        "Domain": tool["launch_url"].removesuffix("/lti/launch"),
+        "Redirect URLs": tool["launch_url"],
+        "OpenID Connect Login URL": tool["login_url"],
+        "Target Link URI": tool["launch_url"],
+        "Keyset URL": tool["keyset_url"],
+        "Extensions": "Assignment and Grade Services, Deep Linking, Names and Role Provisioning "
+        "Services",
+        "Substitution parameters": "\n".join(
+            f"{name}={variable}" for name, variable in tool["custom"].items()
+        ),
+        "Security settings of the deployment": "First Name, Last Name, Email",
+    }
