@@ -23,7 +23,7 @@ from mentorai.lti.openid_configuration import PlatformConfiguration, fetch_confi
 from mentorai.lti.platform_hosts import find_endpoint_fault, is_host_or_beneath
 from mentorai.lti.platform_http import Reply, check_reply
 from mentorai.lti.registration_clients import RegistrationClient
-from mentorai.lti.registrations import ID_LENGTH, PENDING, Registration
+from mentorai.lti.registrations import HOLD, ID_LENGTH, PENDING, REJECT, Registration
 from mentorai.lti.tool import Tool
 from mentorai.lti.tool_description import TOOL_CONFIGURATION, build_registration
 

@@ -54,6 +54,10 @@ class Tool:
         """The link that an LMS opens to register itself, of an invitation's secret."""
         return f"{self.settings.public_url}/lti/register/{token}"
 
+    def document_url_of(self, family: str) -> str:
+        """Where the document is that registers us by hand in this family of LMS."""
+        return f"{self.settings.public_url}/lti/configuration/{family}.json"
+
     @property
     def keyset_url(self) -> str:
         """Where a platform reads our public keys."""

@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Any
 
 import structlog
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, jsonify, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from mentorai.core.engine import Engine

@@ -29,6 +29,8 @@ ENDPOINTS = (
     "results",
     "members",
     "deep_link",
+    "openid_configuration",
+    "registration",
 )
 KINDS = ("slow", "status", "media_type", "garbage", "drop", "error")
 LONGEST_WAIT_SECONDS = 120.0

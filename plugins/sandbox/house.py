@@ -8,6 +8,7 @@ from mentorai.plugins.sandbox.grades import Gradebook
 from mentorai.plugins.sandbox.oidc import Launches
 from mentorai.plugins.sandbox.platform import Options, SandboxPlatform
 from mentorai.plugins.sandbox.tokens import Tokens
+from mentorai.plugins.sandbox.tool_registrations import ToolRegistrations
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,13 @@ class House:
     tokens: Tokens
     gradebook: Gradebook
     deep_links: DeepLinks
+    tool_registrations: ToolRegistrations
 
     @classmethod
     def build(cls, options: Options) -> Self:
         """The rooms of a sandbox with these options."""
         platform = SandboxPlatform(options)
+        registrations = ToolRegistrations(platform)
         launches, tokens = Launches(platform), Tokens(platform)
         links = DeepLinks(platform, launches, tokens.tool_keys)
-        return cls(platform, launches, tokens, Gradebook(platform), links)
+        return cls(platform, launches, tokens, Gradebook(platform), links, registrations)

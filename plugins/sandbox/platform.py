@@ -95,6 +95,10 @@ class Behaviour:
     lose_cookies: the launch begins in the frame and ends in the whole window, so that a cookie
         kept for the frame does not come back.
     page_size: the most line items, results or members on one page.
+    registration_like: whose way of answering a dynamic registration it has; Moodle answers 200,
+        refuses in plain words, and lets nobody change a registration.
+    registration_token: whether it hands out a token for a registration.
+    registration_deployment: whether it names the deployment as soon as a tool is registered.
     storage: what the tool may keep at the platform for its launches: nothing (as in Moodle), in
         the page that frames it, or in a frame beside it (as Canvas has it).
     """
@@ -105,6 +109,9 @@ class Behaviour:
     score_times: Literal["sent", "received"] = "sent"
     lose_cookies: bool = False
     page_size: int = 50
+    registration_like: Literal["specification", "moodle"] = "specification"
+    registration_token: bool = True
+    registration_deployment: bool = True
     storage: Literal["none", "parent", "frame"] = "none"
 
     @property
@@ -160,6 +167,9 @@ class SandboxPlatform:
             "login_by": lambda v: v in ("post", "get"),
             "score_times": lambda v: v in ("sent", "received"),
             "lose_cookies": lambda v: isinstance(v, bool),
+            "registration_like": lambda v: v in ("specification", "moodle"),
+            "registration_token": lambda v: isinstance(v, bool),
+            "registration_deployment": lambda v: isinstance(v, bool),
             "storage": lambda v: v in ("none", "parent", "frame"),
             "page_size": lambda v: _number(v) and isinstance(v, int) and 1 <= v <= 200,
         }

@@ -136,6 +136,34 @@ def deep_link(ticket: str) -> str:
     return render_template("sandbox/added.html", selected=selected)
 
 
+@routes.get("/openid-configuration")
+@endpoint("openid_configuration")
+def openid_configuration() -> Reply:
+    """What a tool must know of this LMS to register itself."""
+    return here().tool_registrations.describe()
+
+
+@routes.post("/registration")
+@endpoint("registration")
+def register() -> Reply:
+    """A tool that registers itself."""
+    return here().tool_registrations.register(_call())
+
+
+@routes.get("/registration/<client_id>")
+@endpoint("registration")
+def read_registration(client_id: str) -> Reply:
+    """The registration of a tool, for itself."""
+    return here().tool_registrations.read(_call(), client_id)
+
+
+@routes.put("/registration/<client_id>")
+@endpoint("registration")
+def change_registration(client_id: str) -> Reply:
+    """The registration of a tool, changed by itself."""
+    return here().tool_registrations.change(_call(), client_id)
+
+
 def _call() -> Call:
     return Call(
         method=request.method,

@@ -147,6 +147,27 @@ def show_tool(person: str) -> str:
         "sandbox/tool.html",
         person=_person(person),
         description=describe_platform(here().platform.options),
+        registered=here().tool_registrations.list(),
+    )
+
+
+@routes.post("/as/<person>/tool/<client_id>/activate")
+def activate_tool(person: str, client_id: str) -> Response:
+    """Send launches to a tool that registered itself."""
+    who = _it_person(person)
+    here().tool_registrations.activate(client_id)
+    return redirect(url_for("pages.show_tool", person=who.id), 303)
+
+
+@routes.get("/as/<person>/tool/add/")
+def show_registration(person: str) -> str:
+    """Where a tool's registration link is pasted, and then opened in a frame."""
+    link, again = request.args.get("link", ""), request.args.get("again", "")
+    return render_template(
+        "sandbox/register.html",
+        person=_it_person(person),
+        again=again,
+        address=here().tool_registrations.begin(link, again) if link else "",
     )
 
 
@@ -185,6 +206,13 @@ def _person(person_id: str) -> Person:
     person = find_person(person_id)
     if person is None:
         raise Refused(404, "There is no such person at the college.")
+    return person
+
+
+def _it_person(person_id: str) -> Person:
+    person = _person(person_id)
+    if person.kind != "it":
+        raise Refused(403, "Only campus IT may do this.")
     return person
 
 

@@ -4,7 +4,7 @@ Sources: 1EdTech Security Framework 1.0, section 4.1; RFC 7523, section 3; RFC 6
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -36,8 +36,8 @@ class Rejected(Exception):
 class ToolKeys:
     """The tool's published keys, kept until a kid is not among them."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, find_url: Callable[[], str]) -> None:
+        self._find_url = find_url
         self._keys: KeySet | None = None
 
     def check(self, token: str) -> dict[str, Any]:
@@ -50,7 +50,7 @@ class ToolKeys:
 
     def _fetch(self) -> KeySet:
         try:
-            answer = requests.get(self._url, timeout=KEYSET_TIMEOUT_SECONDS)
+            answer = requests.get(self._find_url(), timeout=KEYSET_TIMEOUT_SECONDS)
             answer.raise_for_status()
             self._keys = KeySet.import_key_set(answer.json())
         except (requests.RequestException, ValueError, KeyError, TypeError) as error:
@@ -81,7 +81,7 @@ class Tokens:
     """Access tokens of one platform; they end with its process."""
 
     def __init__(self, platform: SandboxPlatform) -> None:
-        self.tool_keys = ToolKeys(platform.options.tool_keyset_url)
+        self.tool_keys = ToolKeys(lambda: platform.options.tool_keyset_url)
         self._platform = platform
         self._lock = Lock()
         self._issued: dict[str, Issued] = {}

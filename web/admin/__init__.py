@@ -9,12 +9,14 @@ from mentorai.web.admin.accounts import AccountPages
 from mentorai.web.admin.datasets import DatasetPages
 from mentorai.web.admin.desk import guard
 from mentorai.web.admin.grades import GradePages
+from mentorai.web.admin.invitations import InvitationPages
 from mentorai.web.admin.keys import KeyPages
 from mentorai.web.admin.mentors import MentorPages
 from mentorai.web.admin.platforms import PlatformPages
 from mentorai.web.admin.prompt import PromptPages
 from mentorai.web.admin.questions import QuestionPages
 from mentorai.web.admin.quizzes import QuizPages
+from mentorai.web.admin.tool_keys import ToolKeyPages
 from mentorai.web.gate import carry
 
 PAGES = (
@@ -27,6 +29,8 @@ PAGES = (
     QuestionPages,
     GradePages,
     PlatformPages,
+    InvitationPages,
+    ToolKeyPages,
 )
 TABS = (
     ("Overview", "overview"),

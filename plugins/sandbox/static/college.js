@@ -43,6 +43,17 @@ function tellWindowSize(event) {
   );
 }
 
+// A registration is over: the tool's frame, or the window it was opened in, may say so.
+if (frame && frame.dataset.closesTo) {
+  window.addEventListener("message", (event) => {
+    if (event.origin !== frame.dataset.origin) return;
+    const message = read(event.data);
+    if (message && message.subject === "org.imsglobal.lti.close") {
+      window.location.assign(frame.dataset.closesTo);
+    }
+  });
+}
+
 // The gradebook shows a score soon after it came.
 const gradebook = document.getElementById("gradebook");
 const EVERY_MS = 4000;

@@ -6,7 +6,14 @@ from mentorai.core.values import Role
 from tests.fakes.visitor import Visitor, open_session
 
 TABS = ("/", "/api", "/api/new", "/datasets", "/prompt", "/quizzes", "/quizzes/new", "/grades")
-IT_PAGES = ("/setup", "/sign-in", "/mentors/new", "/platforms")
+IT_PAGES = (
+    "/setup",
+    "/sign-in",
+    "/mentors/new",
+    "/platforms",
+    "/platforms/register",
+    "/platforms/keys",
+)
 
 
 def list_rules(app, prefix):

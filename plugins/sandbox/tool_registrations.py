@@ -1,0 +1,240 @@
+"""Dynamic registration: a tool that this LMS's administrator opened registers itself.
+
+A registered tool waits until the administrator activates it; from then on launches go to it.
+Sources: LTI Dynamic Registration 1.0, sections 2 to 4; RFC 7591, section 3; RFC 7592, section 2.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from threading import Lock
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from mentorai.plugins.sandbox.oidc import GRADE_SCOPES, MEMBERS_READ
+from mentorai.plugins.sandbox.platform import SandboxPlatform
+from mentorai.plugins.sandbox.school import COLLEGE, FAMILY_CODE
+from mentorai.plugins.sandbox.shelf import Record
+from mentorai.plugins.sandbox.wire import JSON, Call, Refused, Reply
+
+KIND, ACTIVATED = "registered_tool", "activated_tool"
+PLATFORM = "https://purl.imsglobal.org/spec/lti-platform-configuration"
+TOOL = "https://purl.imsglobal.org/spec/lti-tool-configuration"
+TOKEN_LIFETIME = timedelta(hours=1)
+SCOPES = (*GRADE_SCOPES, MEMBERS_READ)
+VARIABLES = ("Context.id.history", "ResourceLink.id.history")
+REQUIRED = ("initiate_login_uri", "redirect_uris", "jwks_uri", "client_name")
+
+
+class ToolRegistrations:
+    """The tools that registered themselves.
+
+    alter_configuration: for tests: changes the configuration just before it is shown.
+    """
+
+    def __init__(self, platform: SandboxPlatform) -> None:
+        self._platform = platform
+        self._lock = Lock()
+        self._used: set[str] = set()
+        self.alter_configuration: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+        kept = platform.shelf.find("meta", ACTIVATED)
+        if kept is not None and platform.shelf.find(KIND, kept["client_id"]):
+            self.activate(kept["client_id"])
+
+    def begin(self, tool_url: str, client_id: str = "") -> str:
+        """The tool's registration link with what it needs to know of this LMS, to be opened.
+
+        client_id: a registered tool that shall register again and stay the same.
+        Raises Refused for a link that is not the tool's, or a client_id that nobody has.
+        """
+        if client_id and self._platform.shelf.find(KIND, client_id) is None:
+            raise Refused(404, "There is no such tool.")
+        options = self._platform.options
+        parts = urlsplit(tool_url.strip())
+        if f"{parts.scheme}://{parts.netloc}" != options.tool_origin:
+            raise Refused(422, f"This sandbox shows the tool at {options.tool_origin} only.")
+        asked = {"openid_configuration": f"{options.base_url}/lti/openid-configuration"}
+        if self._platform.behaviour.registration_token:
+            asked["registration_token"] = self._issue_token(client_id)
+        query = "&".join(part for part in (parts.query, urlencode(asked)) if part)
+        return parts._replace(query=query, fragment="").geturl()
+
+    def describe(self) -> Reply:
+        """The OpenID configuration of this LMS."""
+        options = self._platform.options
+        document = {
+            "issuer": options.base_url,
+            "authorization_endpoint": options.auth_url,
+            "token_endpoint": options.token_url,
+            "jwks_uri": options.platform_keyset_url,
+            "registration_endpoint": f"{options.base_url}/lti/registration",
+            "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+            "token_endpoint_auth_signing_alg_values_supported": ["RS256"],
+            "scopes_supported": ["openid", *SCOPES],
+            "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "claims_supported": ["iss", "sub", "name", "given_name", "family_name", "email"],
+            PLATFORM: {
+                "product_family_code": "moodle" if self._is_moodle else FAMILY_CODE,
+                "version": "1",
+                "name": COLLEGE,
+                "messages_supported": [
+                    {"type": "LtiResourceLinkRequest"},
+                    {"type": "LtiDeepLinkingRequest", "placements": ["ContentArea"]},
+                ],
+                "variables": list(VARIABLES),
+            },
+        }
+        return Reply.of(
+            self.alter_configuration(document) if self.alter_configuration else document
+        )
+
+    def register(self, call: Call) -> Reply:
+        """Take a tool. A refusal is OAuth's JSON, or Moodle's plain words."""
+        try:
+            client_id = self._take_token(call)
+            document = _read_document(call)
+        except Refused as refusal:
+            return self._refuse(refusal)
+        made = {
+            "client_id": client_id,
+            "deployment_id": secrets.token_hex(4),
+            "access_token": secrets.token_urlsafe(24),
+        }
+        known = self._platform.shelf.find(KIND, client_id) or made
+        record = known | {"document": document}
+        self._platform.shelf.put(KIND, client_id, record)
+        return Reply.of(self._show(record), status=200 if self._is_moodle else 201)
+
+    def read(self, call: Call, client_id: str) -> Reply:
+        """A registration, for the tool that it is of. Raises Refused (401)."""
+        return Reply.of(self._show(self._check_access(call, client_id)))
+
+    def change(self, call: Call, client_id: str) -> Reply:
+        """A registration, replaced by the tool that it is of. Raises Refused (400, 401)."""
+        record = self._check_access(call, client_id)
+        document = _read_document(call)
+        if document.get("client_id") != client_id:
+            raise Refused(400, "invalid_client_metadata")
+        self._platform.shelf.put(KIND, client_id, record | {"document": document})
+        if (self._platform.shelf.find("meta", ACTIVATED) or {}).get("client_id") == client_id:
+            self.activate(client_id)
+        return Reply.of(self._show(self._check_access(call, client_id)))
+
+    def list(self) -> Sequence[Record]:
+        """Every tool that registered itself, oldest first; is_active: launches go to it."""
+        active = self._platform.options.client_id
+        return [
+            record | {"is_active": record["client_id"] == active}
+            for record in self._platform.shelf.list(KIND)
+        ]
+
+    def activate(self, client_id: str) -> None:
+        """Send launches to this tool from now on. Raises Refused (404)."""
+        record = self._platform.shelf.find(KIND, client_id)
+        if record is None:
+            raise Refused(404, "There is no such tool.")
+        document = record["document"]
+        self._platform.options = replace(
+            self._platform.options,
+            client_id=client_id,
+            deployment_id=record["deployment_id"],
+            login_url=document["initiate_login_uri"],
+            redirect_url=document["redirect_uris"][0],
+            keyset_url=document["jwks_uri"],
+        )
+        self._platform.shelf.put("meta", ACTIVATED, {"client_id": client_id})
+
+    @property
+    def _is_moodle(self) -> bool:
+        return self._platform.behaviour.registration_like == "moodle"
+
+    def _issue_token(self, client_id: str) -> str:
+        moment = self._platform.now()
+        claims = {
+            "sub": client_id or f"tool-{secrets.token_hex(6)}",
+            "scope": "reg-update" if client_id else "reg",
+            "jti": secrets.token_hex(8),
+            "iat": int(moment.timestamp()),
+            "exp": int((moment + TOKEN_LIFETIME).timestamp()),
+        }
+        return self._platform.keys.sign(claims)
+
+    def _take_token(self, call: Call) -> str:
+        """The client id that the token was made for; each is good once. Raises Refused (401)."""
+        if not self._platform.behaviour.registration_token:
+            return f"tool-{secrets.token_hex(6)}"
+        token = _read_bearer(call)
+        if not token:
+            raise Refused(401, "missing_registration_token")
+        try:
+            keys = KeySet.import_key_set(self._platform.keys.published())  # type: ignore[arg-type]
+            claims = jwt.decode(token, keys, algorithms=["RS256"]).claims
+        except (JoseError, ValueError) as error:
+            raise Refused(401, "invalid_token") from error
+        if claims.get("exp", 0) <= self._platform.now().timestamp():
+            raise Refused(401, "Expired token")
+        with self._lock:
+            if token in self._used:
+                raise Refused(401, "token_already_used")
+            self._used.add(token)
+        return str(claims.get("sub"))
+
+    def _check_access(self, call: Call, client_id: str) -> Record:
+        record = self._platform.shelf.find(KIND, client_id)
+        if record is None or not secrets.compare_digest(
+            _read_bearer(call).encode(), record["access_token"].encode()
+        ):
+            raise Refused(401, "invalid_token")
+        return record
+
+    def _show(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        document = dict(record["document"])
+        own = dict(document.get(TOOL) or {})
+        if self._platform.behaviour.registration_deployment:
+            own["deployment_id"] = record["deployment_id"]
+        shown = document | {"client_id": record["client_id"], TOOL: own}
+        if self._is_moodle:
+            # It lists more than it grants, and lets nobody change anything afterwards.
+            return shown | {"scope": " ".join(GRADE_SCOPES)}
+        url = f"{self._platform.options.base_url}/lti/registration/{record['client_id']}"
+        return shown | {
+            "registration_client_uri": url,
+            "registration_access_token": record["access_token"],
+        }
+
+    def _refuse(self, refusal: Refused) -> Reply:
+        if self._is_moodle:
+            return Reply(refusal.status, refusal.message.encode(), "text/html; charset=utf-8")
+        return Reply.of({"error": refusal.message}, status=refusal.status)
+
+
+def _read_document(call: Call) -> dict[str, Any]:
+    """The client registration of a tool. Raises Refused (400) in OAuth's or Moodle's words."""
+    document = call.read_json(JSON)
+    for name in REQUIRED:
+        if not document.get(name):
+            raise Refused(400, f"missing required attribute {name}")
+    own = document.get(TOOL)
+    if not isinstance(own, dict) or not own.get("domain"):
+        raise Refused(400, "missing_domain")
+    if urlsplit(str(own.get("target_link_uri"))).netloc != own["domain"]:
+        raise Refused(400, "domain_targetlinkuri_mismatch")
+    if document.get("token_endpoint_auth_method") != "private_key_jwt":
+        raise Refused(400, "invalid_token_endpoint_auth_method")
+    if "id_token" not in document.get("response_types", ()):
+        raise Refused(400, "invalid_response_types")
+    if not isinstance(document["redirect_uris"], list):
+        raise Refused(400, "invalid_redirect_uris")
+    return document
+
+
+def _read_bearer(call: Call) -> str:
+    kind, _, token = call.headers.get("authorization", "").partition(" ")
+    return token.strip() if kind == "Bearer" else ""
