@@ -17,7 +17,10 @@ from mentorai.core.errors import DeploymentHeld
 from mentorai.core.migrations import downgrade, find_revisions
 from mentorai.core.settings import Settings
 from mentorai.core.values import Context, Launch, ResourceLink, Role
+from mentorai.lti.registration_clients import RegistrationClient
 from mentorai.lti.tool import Tool
+from mentorai.lti.tool_description import Supported
+from mentorai.lti.tool_keys import ToolKeys
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -62,7 +65,7 @@ def test_downgrade_takes_every_table_away(database: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    "revision", ["base", "0001", "0002", "0003", "0004", "0005", "0006", "0007"]
+    "revision", ["base", "0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"]
 )
 def test_steps_down_and_up_again_keep_what_was_there_before_them(
     database: Database, tmp_path: Path, revision: str
@@ -107,6 +110,29 @@ def test_no_deployment_launches_that_was_held_when_a_step_down_forgets_its_state
     assert kept.deployment_policy == "reject"
 
 
+def test_keys_survive_the_step_that_knows_their_life(database: Database, tmp_path: Path) -> None:
+    """Of two keys that signed at once one goes on, and one that never signed is gone below."""
+    url = database.url.render_as_string(hide_password=False)
+    settings = Settings(data_dir=tmp_path, database_url=url)
+    database.upgrade("0007")
+    with database.write() as connection:
+        for kid, day in (("old", "01"), ("new", "02")):
+            connection.exec_driver_sql(
+                "INSERT INTO tool_keys (kid, status, public_jwk, sealed_jwk, created_at) "
+                f"VALUES ('{kid}', 'active', '{{}}', 'sealed', '2026-01-{day} 00:00:00')"
+            )
+
+    database.upgrade()
+
+    keys = ToolKeys(database, settings).list()
+    assert [(key.kid, key.status) for key in keys] == [("new", "active"), ("old", "retiring")]
+    assert keys[0].activated_at == keys[0].created_at
+    downgrade(database, "0007")
+    with database.read() as connection:
+        kept = connection.exec_driver_sql("SELECT kid FROM tool_keys ORDER BY kid").scalars().all()
+    assert kept == ["new", "old"]
+
+
 def fill(engine: Engine) -> None:
     """Something in the tables of every step."""
     organization = engine.organizations.get()
@@ -121,7 +147,12 @@ def fill(engine: Engine) -> None:
     )
     text = BytesIO(b"# Low tide\n\nBarnacles close their plates when the tide goes out.")
     engine.datasets.add(organization.id, mentor.id, "low-tide.md", "text/markdown", text)
-    registration = engine.room(Tool).registrations.add(
+    tool = engine.room(Tool)
+    tool.tool_keys.rotate(at_once=True)
+    tool.tool_keys.rotate()
+    tool.keyset_fetches.note("MoodleBot", "192.0.2.1")
+    tool.invitations.issue(organization.id, author="test", hours=1)
+    registration = tool.registrations.add(
         organization.id,
         issuer="https://lms.example",
         client_id="tool",
@@ -133,6 +164,8 @@ def fill(engine: Engine) -> None:
     )
     with pytest.raises(DeploymentHeld):
         engine.room(Tool).deployments.admit(registration, "2")
+    client = RegistrationClient("https://lms.example/client", "secret", Supported())
+    tool.registration_clients.put(registration.id, client)
     session = engine.admit(
         Launch(
             organization_id=organization.id,

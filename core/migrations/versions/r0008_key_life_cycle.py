@@ -6,8 +6,8 @@ from alembic import op
 from mentorai.core.clock import now
 from mentorai.core.database import Instant
 
-revision = "0006"
-down_revision = "0005"
+revision = "0008"
+down_revision = "0007"
 
 _KEYS = sa.table(
     "tool_keys",
