@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 ANSWER_CLAUSE = "LTI Dynamic Registration 1.0, section 4"
 JSON_TYPE = "application/json"
 SECRET_LENGTH = 10_000
+FAMILY_LENGTH = 64
 _REASON = re.compile(r"[A-Za-z0-9_ .:'-]{3,120}")
 log = structlog.get_logger(__name__)
 
@@ -213,7 +214,9 @@ class DynamicRegistration:
             "recognise_platform", issuer=issuer, family_code=family_code
         )
         profiles = self._plugins.ask_all("platform_profile")
-        plain = PlatformProfile(family=family or "lti", title="LMS")
+        # What an unknown platform calls itself is kept if there is room for it.
+        usable = family and len(family) <= FAMILY_LENGTH
+        plain = PlatformProfile(family=family if usable else "lti", title="LMS")
         return next((each for each in profiles if each.family == family), plain)
 
     def _refine(self, family: str, document: dict[str, Any]) -> dict[str, Any]:

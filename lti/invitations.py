@@ -19,12 +19,12 @@ from mentorai.core.audit import Audit
 from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import Conflict, InputRejected, InvitationInvalid, NotFound
-from mentorai.core.identifiers import new_id
+from mentorai.core.identifiers import is_id, new_id
 
 PREFIX = "mri_"
 HOST_LENGTH = 255
 # Longer than a registration may take; a process that died in one blocks no longer than this.
-CLAIM = timedelta(seconds=120)
+CLAIM = timedelta(minutes=5)
 
 invitations = Table(
     "registration_invitations",
@@ -92,6 +92,11 @@ class Invitations:
             "expires_at": moment + timedelta(hours=hours),
         }
         with self._database.write() as connection:
+            connection.execute(
+                delete(invitations).where(
+                    invitations.c.used_at.is_(None), invitations.c.expires_at <= moment
+                )
+            )
             connection.execute(insert(invitations).values(row))
             self._audit.write(
                 connection,
@@ -119,6 +124,8 @@ class Invitations:
 
     def get(self, organization_id: str, invitation_id: str) -> Invitation:
         """One invitation. Raises NotFound."""
+        if not is_id(invitation_id):
+            raise NotFound("There is no such invitation.")
         with self._database.read() as connection:
             row = connection.execute(
                 select(invitations).where(*_of(organization_id, invitation_id))
@@ -129,6 +136,7 @@ class Invitations:
 
     def withdraw(self, organization_id: str, invitation_id: str, *, author: str) -> None:
         """End an invitation before its time. Raises NotFound."""
+        self.get(organization_id, invitation_id)
         with self._database.write() as connection:
             gone = connection.execute(
                 delete(invitations).where(

@@ -149,8 +149,8 @@ def _explain(key: ToolKey, name: str, news: News) -> str | None:
         return None
     if news == "not_fetched":
         return (
-            f"{name} has not fetched our key set since {since}. Until it has, it refuses what we "
-            "sign with that key."
+            f"{name} has not fetched our key set since {since}. Until it has, it may refuse what "
+            "we sign with that key."
         )
     return (
         f"whether {name} has fetched our key set since {since} cannot be told: others have, and "

@@ -57,6 +57,8 @@ QUIET = timedelta(minutes=5)
 # Longer than any fetch may take; a process that died while fetching blocks no longer than this.
 LEASE = timedelta(seconds=90)
 POLL_SECONDS = 0.05
+# How long a launch with an unknown kid waits for another process's fetch.
+WAIT_SECONDS = 30.0
 PATIENCE_SECONDS = 0.3
 KEYSET_BYTES = 256_000
 KEYS = 50
@@ -225,7 +227,7 @@ class Keysets:
 
     def _wait_for_another(self, url: str) -> None:
         """Wait while another process is fetching, if one is."""
-        deadline = time.monotonic() + LEASE.total_seconds()
+        deadline = time.monotonic() + WAIT_SECONDS
         while time.monotonic() < deadline:
             with self._database.read() as connection:
                 row = connection.execute(_READ, {"address": url}).first()

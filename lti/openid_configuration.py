@@ -7,12 +7,12 @@ Discovery 1.0, section 3.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urljoin
 
 from mentorai.core.errors import RegistrationRejected
 from mentorai.lti.origins import find_origin
 from mentorai.lti.platform_hosts import find_endpoint_fault, find_platform_url_fault
-from mentorai.lti.platform_http import PlatformHttp, Reply
+from mentorai.lti.platform_http import PlatformHttp, Reply, find_target
+from mentorai.lti.registrations import ID_LENGTH
 from mentorai.lti.tool_description import Supported
 
 CLAUSE = "LTI Dynamic Registration 1.0, section 2.1"
@@ -118,6 +118,8 @@ def check_configuration(
     fault = find_platform_url_fault(
         found.issuer, found.url, vendor_domains, allow_loopback=allow_loopback
     )
+    if len(found.issuer) > ID_LENGTH or "?" in found.issuer:
+        raise _reject("names an issuer that is too long or holds a query")
     if fault:
         raise _reject(f"names an issuer that is not the LMS it came from. {fault}")
     for name, url in (
@@ -144,7 +146,7 @@ def _fetch(http: PlatformHttp, url: str, token: str, *, allow_loopback: bool) ->
         target = reply.headers.get("Location")
         if reply.status not in (301, 302, 303, 307, 308) or not target:
             return replace(reply, url=present)
-        present = urljoin(present, target)
+        present = find_target(present, target)
         fault = find_platform_url_fault(present, url, (), allow_loopback=allow_loopback)
         if fault:
             raise RegistrationRejected(f"The LMS sent us on to another place. {fault}")
@@ -172,8 +174,7 @@ def _find_text(found: object) -> str:
 def _read_texts(listed: object) -> frozenset[str]:
     if isinstance(listed, str) or not isinstance(listed, Iterable):
         return frozenset()
-    texts = [each for each in listed if isinstance(each, str) and len(each) <= TEXT_LENGTH]
-    return frozenset(texts[:LISTED])
+    return frozenset([text for each in listed if (text := _find_text(each))][:LISTED])
 
 
 def _is_header(token: str) -> bool:

@@ -55,7 +55,10 @@ class ToolRegistrations:
         if client_id and self._platform.shelf.find(KIND, client_id) is None:
             raise Refused(404, "There is no such tool.")
         options = self._platform.options
-        parts = urlsplit(tool_url.strip())
+        try:
+            parts = urlsplit(tool_url.strip())
+        except ValueError:
+            parts = urlsplit("")
         if f"{parts.scheme}://{parts.netloc}" != options.tool_origin:
             raise Refused(422, f"This sandbox shows the tool at {options.tool_origin} only.")
         asked = {"openid_configuration": f"{options.base_url}/lti/openid-configuration"}
@@ -224,7 +227,7 @@ def _read_document(call: Call) -> dict[str, Any]:
     own = document.get(TOOL)
     if not isinstance(own, dict) or not own.get("domain"):
         raise Refused(400, "missing_domain")
-    if urlsplit(str(own.get("target_link_uri"))).netloc != own["domain"]:
+    if _find_domain(own.get("target_link_uri")) != own["domain"]:
         raise Refused(400, "domain_targetlinkuri_mismatch")
     if document.get("token_endpoint_auth_method") != "private_key_jwt":
         raise Refused(400, "invalid_token_endpoint_auth_method")
@@ -233,6 +236,13 @@ def _read_document(call: Call) -> dict[str, Any]:
     if not isinstance(document["redirect_uris"], list):
         raise Refused(400, "invalid_redirect_uris")
     return document
+
+
+def _find_domain(url: object) -> str:
+    try:
+        return urlsplit(str(url)).netloc
+    except ValueError:
+        return ""
 
 
 def _read_bearer(call: Call) -> str:

@@ -92,6 +92,21 @@ def test_window_that_the_lms_opened_closes_itself(
     tab.wait_for_url(f"{it['url']}tool/")
 
 
+def test_window_closes_by_itself_after_a_while(
+    tab: Page, lms: RunningSandbox, link: str, tool: Engine
+) -> None:
+    tab.clock.install()
+    it = next(p for p in lms.description["people"] if p["kind"] == "it")
+    tab.goto(f"{it['url']}tool/add/?link={link}")
+    frame = tab.frame_locator("#tool")
+    frame.get_by_role("button", name="Register").click()
+    frame.get_by_role("button", name="Keep it open").wait_for()
+
+    tab.clock.run_for(11_000)
+
+    tab.wait_for_url(f"{it['url']}tool/")
+
+
 def test_window_can_be_kept_open(tab: Page, lms: RunningSandbox, link: str, tool: Engine) -> None:
     tab.clock.install()
     it = next(p for p in lms.description["people"] if p["kind"] == "it")

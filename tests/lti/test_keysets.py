@@ -127,6 +127,16 @@ def test_keyset_follows_a_redirect_to_another_address(launcher: Any) -> None:
     assert launcher.launch().bound
 
 
+def test_launch_goes_on_when_the_keyset_leads_nowhere(launcher: Any, time_machine: Any) -> None:
+    launcher.launch()
+    launcher.platform.wire.upsert(
+        "GET", launcher.platform.keyset_url, status=302, headers={"Location": "http://["}
+    )
+    time_machine.move_to(now() + timedelta(hours=2))
+
+    assert launcher.launch().bound
+
+
 def test_keyset_leaves_out_keys_that_cannot_be_trusted() -> None:
     small = rsa.generate_private_key(65537, 1024).public_key().public_numbers()
     weak = {"kty": "RSA", "kid": "weak", "n": int_to_base64(small.n), "e": "AQAB"}

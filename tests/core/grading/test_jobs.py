@@ -129,3 +129,21 @@ def test_worker_ends_when_its_parent_is_gone(tmp_path):
     output, _ = parent.communicate(timeout=20)
 
     assert output == b"gentle\n"
+
+
+def test_worker_does_its_chores_and_goes_on_when_one_fails(engine, gradebook, report):
+    done = threading.Event()
+
+    def fail():
+        raise RuntimeError("a chore of somebody else")
+
+    stop = threading.Event()
+    facts = {"stop": stop, "chores": (fail, done.set)}
+    thread = threading.Thread(target=run_worker, args=(engine,), kwargs=facts)
+    thread.start()
+
+    assert done.wait(10)
+    report(8)
+    wait_until(lambda: gradebook.scores)
+    stop.set()
+    thread.join()

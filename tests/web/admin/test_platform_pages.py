@@ -70,7 +70,8 @@ def test_link_can_be_withdrawn(engine: Engine, it_person: Visitor) -> None:
 
     assert "of no use any more" in it_person.follow(answer).text
     assert it_person.get(f"/lti/register/{token}").status_code == 410
-    assert it_person.post(f"{PATH}/{invitation.id}/withdraw").status_code == 404
+    for name in (invitation.id, "nothing", "%00"):
+        assert it_person.post(f"{PATH}/{name}/withdraw").status_code == 404
 
 
 def test_invitations_of_another_organization_are_not_found(

@@ -1,0 +1,167 @@
+"""The sandbox as an LMS in which a tool registers itself: what it gives, takes and refuses."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from mentorai.core.clock import now
+from tests.fakes.sandbox_client import SandboxClient, sandbox_client
+
+LINK = "http://localhost:8000/lti/register/x?kept=1"
+TOOL = "https://purl.imsglobal.org/spec/lti-tool-configuration"
+IT, STUDENT = "ines", "maya"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxClient]:
+    with sandbox_client() as client:
+        yield client
+
+
+def begin(sandbox: SandboxClient) -> str:
+    """The registration token that the tool's link was opened with."""
+    url = sandbox.house.tool_registrations.begin(LINK)
+    query = parse_qs(urlsplit(url).query)
+    assert query["kept"] == ["1"]
+    assert query["openid_configuration"][0].endswith("/lti/openid-configuration")
+    return query.get("registration_token", [""])[0]
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    found = {
+        "client_name": "A tool",
+        "initiate_login_uri": "http://localhost:8000/lti/login",
+        "redirect_uris": ["http://localhost:8000/lti/launch"],
+        "jwks_uri": "http://localhost:8000/lti/jwks.json",
+        "response_types": ["id_token"],
+        "token_endpoint_auth_method": "private_key_jwt",
+        TOOL: {"domain": "localhost:8000", "target_link_uri": "http://localhost:8000/lti/launch"},
+    } | changes
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def register(sandbox: SandboxClient, token: str, body: Any = None, **options: Any) -> Any:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    body = document() if body is None else body
+    return sandbox.post("/lti/registration", json=body, headers=headers, **options)
+
+
+def test_configuration_names_every_endpoint(sandbox: SandboxClient) -> None:
+    found = sandbox.get("/lti/openid-configuration").json
+
+    base = sandbox.options.base_url
+    assert found is not None
+    assert found["issuer"] == base
+    assert found["registration_endpoint"] == f"{base}/lti/registration"
+    assert found["jwks_uri"] == sandbox.options.platform_keyset_url
+
+
+def test_tool_is_registered_and_answered_as_the_specification_has_it(
+    sandbox: SandboxClient,
+) -> None:
+    answer = register(sandbox, begin(sandbox))
+
+    assert answer.status_code == 201
+    assert answer.json["client_id"]
+    assert answer.json[TOOL]["deployment_id"]
+    assert answer.json["registration_client_uri"].endswith(answer.json["client_id"])
+
+
+@pytest.mark.parametrize("like", ["specification", "moodle"])
+def test_token_is_asked_for_and_good_once(sandbox: SandboxClient, like: str) -> None:
+    sandbox.platform.behave({"registration_like": like})
+    token = begin(sandbox)
+    register(sandbox, token)
+
+    words = [register(sandbox, given).text for given in ("", token, "made-up", token[:-4] + "AAAA")]
+
+    assert "missing_registration_token" in words[0]
+    assert "token_already_used" in words[1]
+    assert all("invalid_token" in word for word in words[2:])
+    assert len(sandbox.house.tool_registrations.list()) == 1
+
+
+def test_token_is_good_for_an_hour(sandbox: SandboxClient, time_machine: Any) -> None:
+    token = begin(sandbox)
+    time_machine.move_to(now() + timedelta(minutes=61))
+
+    assert "Expired token" in register(sandbox, token).text
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        (document(redirect_uris=None), "missing required attribute redirect_uris"),
+        (document(redirect_uris="http://x"), "invalid_redirect_uris"),
+        (document(**{TOOL: {}}), "missing_domain"),
+        (document(**{TOOL: 5}), "missing_domain"),
+        (
+            document(**{TOOL: {"domain": "a", "target_link_uri": "http://b/"}}),
+            "domain_targetlinkuri_mismatch",
+        ),
+        (
+            document(**{TOOL: {"domain": "a", "target_link_uri": "http://["}}),
+            "domain_targetlinkuri_mismatch",
+        ),
+        (document(response_types=["code"]), "invalid_response_types"),
+        (document(token_endpoint_auth_method="none"), "invalid_token_endpoint_auth_method"),
+        ([], "not a JSON object"),
+    ],
+)
+def test_moodle_refuses_in_plain_words(sandbox: SandboxClient, body: Any, word: str) -> None:
+    sandbox.platform.behave({"registration_like": "moodle"})
+
+    answer = register(sandbox, begin(sandbox), body)
+
+    assert answer.status_code == 400
+    assert answer.mimetype == "text/html"
+    assert word in answer.text
+
+
+def test_registration_is_shown_and_changed_with_its_own_token_only(
+    sandbox: SandboxClient,
+) -> None:
+    made = register(sandbox, begin(sandbox)).json
+    path = urlsplit(made["registration_client_uri"]).path
+    own = {"Authorization": f"Bearer {made['registration_access_token']}"}
+
+    assert sandbox.get(path, headers={"Authorization": "Bearer x"}).status_code == 401
+    assert sandbox.get(path).status_code == 401
+    assert sandbox.get("/lti/registration/nobody", headers=own).status_code == 401
+    assert sandbox.get(path, headers=own).json["client_name"] == "A tool"  # type: ignore[index]
+    wrong = sandbox.call("PUT", path, json=document(client_id="other"), headers=own)
+    assert wrong.status_code == 400
+    changed = document(client_id=made["client_id"], client_name="Renamed")
+    assert sandbox.call("PUT", path, json=changed, headers=own).status_code == 200
+    assert sandbox.get(path, headers=own).json["client_name"] == "Renamed"  # type: ignore[index]
+
+
+def test_activated_tool_gets_the_launches(sandbox: SandboxClient) -> None:
+    made = register(sandbox, begin(sandbox)).json
+
+    answer = sandbox.post(f"/as/{IT}/tool/{made['client_id']}/activate")
+
+    assert answer.status_code == 303
+    assert sandbox.platform.options.client_id == made["client_id"]
+    page = sandbox.get(f"/as/{STUDENT}/courses/tidal-pools/items/tides-mentor/launch").text
+    assert f'name="client_id" value="{made["client_id"]}"' in page
+    assert "Active" in sandbox.get(f"/as/{IT}/tool/").text
+
+
+@pytest.mark.parametrize("link", ["https://evil.example/x", "javascript:alert(1)", "x", "http://["])
+def test_only_the_tools_own_link_is_opened(sandbox: SandboxClient, link: str) -> None:
+    page = sandbox.get(f"/as/{IT}/tool/add/", query_string={"link": link})
+
+    assert page.status_code == 422
+
+
+def test_only_campus_it_registers_and_activates(sandbox: SandboxClient) -> None:
+    made = register(sandbox, begin(sandbox)).json
+
+    assert sandbox.get(f"/as/{STUDENT}/tool/add/").status_code == 403
+    path = f"/as/{STUDENT}/tool/{made['client_id']}/activate"
+    assert sandbox.post(path).status_code == 403
+    assert sandbox.post(f"/as/{IT}/tool/nothing/activate").status_code == 404
