@@ -174,10 +174,15 @@ class Keysets:
             loaded = self._read_kept(url)
             if loaded and kid in loaded.keys and _age(loaded) < FRESH:
                 return loaded
-            if self._claim(url):
-                return self._fetch_and_keep(url, kid)
-            self._wait_for_another(url)
-            return self._read_kept(url)
+            if not self._claim(url):
+                self._wait_for_another(url)
+                return self._read_kept(url)
+            loaded = self._read_kept(url)
+            if loaded and kid in loaded.keys and _age(loaded) < FRESH:
+                # Another process ended its fetch between the look and the claim.
+                self._end(url, kid, "")
+                return loaded
+            return self._fetch_and_keep(url, kid)
 
     def _claim(self, url: str) -> bool:
         """Whether the fetch is this process's to make: no other is at it, and none was just now.

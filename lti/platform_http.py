@@ -103,7 +103,7 @@ class PlatformHttp:
             target = reply.headers.get("Location")
             if reply.status not in (301, 302, 303, 307, 308) or not target:
                 break
-            url = find_target(url, target)
+            url = urljoin(url, target)
             reply = self._call("GET", url, headers=headers, limit_bytes=limit_bytes)
         return reply
 
@@ -153,14 +153,6 @@ class PlatformHttp:
         seconds = round(time.monotonic() - began, 3)
         log.debug("platform_called", host=find_origin(url), method=method, seconds=seconds)
         return Reply(url, response.status_code, response.headers, content)
-
-
-def find_target(url: str, location: str) -> str:
-    """Where a redirect from `url` leads. Raises PlatformReplyInvalid if that is no address."""
-    try:
-        return urljoin(url, location)
-    except ValueError as error:
-        raise PlatformReplyInvalid("The LMS sent us on to what is no address.") from error
 
 
 def check_reply(reply: Reply, what: str) -> None:
