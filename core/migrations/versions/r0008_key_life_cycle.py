@@ -6,13 +6,8 @@ from alembic import op
 from mentorai.core.clock import now
 from mentorai.core.database import Instant
 
-<<<<<<<< HEAD:core/migrations/versions/r0008_key_life_cycle.py
 revision = "0008"
 down_revision = "0007"
-========
-revision = "0008"
-down_revision = "0007"
->>>>>>>> 9170a07 (lti: a key set that helped may be asked again at once):core/migrations/versions/r0007_key_life_cycle.py
 
 _KEYS = sa.table(
     "tool_keys",
