@@ -1,8 +1,8 @@
 """What every answer tells the browser: what it may load, and who may frame it.
 
 Pages under /s/ and /lti/ live in a platform's frame; all others refuse to be framed.
-A view may name more form targets in `g.form_targets` (origins), and an answer that brings its
-own Content-Security-Policy keeps it.
+A view may name the only targets of its forms in `g.form_targets`, and who may frame it in
+`g.framers` (origins). An answer that brings its own Content-Security-Policy keeps it.
 """
 
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ def _policy(response: Response) -> str:
     allowed = _frame_ancestors(response)
     if allowed is not None:
         frames = "; frame-ancestors " + " ".join(allowed)
-    forms = " ".join(["'self'", *g.get("form_targets", ())])
+    forms = " ".join(g.get("form_targets", ["'self'"]))
     return POLICY.format(forms=forms, frames=frames)
 
 
@@ -67,6 +67,8 @@ def _frame_ancestors(response: Response) -> Sequence[str] | None:
     """
     if not request.path.startswith(FRAMED):
         return ["'none'"]
+    if "framers" in g:
+        return ["'self'", *dict.fromkeys(g.framers)]
     session = find_visitor()
     if session is None:
         is_open = request.path.startswith("/lti/") or response.status_code >= 400

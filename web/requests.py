@@ -24,7 +24,7 @@ QUIET = ("/healthz", "/readyz")
 class RequestLine:
     """Gives each request its id, its answer the common headers, and the log a line.
 
-    headers: what every answer carries.
+    headers: what every answer carries, unless it says something else itself.
     """
 
     def __init__(self, application: "WSGIApplication", headers: Sequence[tuple[str, str]]) -> None:
@@ -42,7 +42,8 @@ class RequestLine:
         structlog.contextvars.bind_contextvars(request_id=request_id)
 
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-            headers += self._headers
+            own = {name for name, _ in headers}
+            headers += [pair for pair in self._headers if pair[0] not in own]
             headers.append(("X-Request-Id", request_id))
             _write_line(environ, status, time.perf_counter() - started)
             return start_response(status, headers, *error)

@@ -32,8 +32,8 @@ class Platform:
 
         @pages.get("/lti/form")
         def form() -> str:
-            g.form_targets = ["https://lms.example.edu"]
-            return "form"
+            g.form_targets = g.framers = ["https://lms.example.edu"]
+            return Response("form", headers={"Referrer-Policy": "strict-origin"})
 
         @pages.get("/own")
         def own() -> Response:
@@ -118,14 +118,24 @@ def test_steps_of_a_launch_and_its_errors_can_be_seen_in_the_course(client, path
     assert "frame-ancestors" not in read_policy(answer)
 
 
-def test_form_may_go_where_a_view_says(client):
+def test_form_may_go_only_where_a_view_says(client):
     policy = read_policy(client.get("/lti/form"))
 
-    assert policy["form-action"] == "'self' https://lms.example.edu"
+    assert policy["form-action"] == "https://lms.example.edu"
+
+
+def test_page_may_be_framed_by_those_that_a_view_names(client):
+    policy = read_policy(client.get("/lti/form"))
+
+    assert policy["frame-ancestors"] == "'self' https://lms.example.edu"
 
 
 def test_answer_keeps_the_policy_that_it_brings(client):
     assert read_policy(client.get("/own")) == {"default-src": "'self'"}
+
+
+def test_answer_keeps_the_common_header_that_it_brings(client):
+    assert client.get("/lti/form").headers.getlist("Referrer-Policy") == ["strict-origin"]
 
 
 def test_answers_are_not_sniffed_nor_kept(client):
