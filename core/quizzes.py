@@ -133,12 +133,16 @@ class Quizzes:
         return _quiz(row)
 
     def list(
-        self, organization_id: str, mentor_id: str, *, published_only: bool = False
+        self,
+        organization_id: str,
+        mentor_id: str | None = None,
+        *,
+        published_only: bool = False,
     ) -> Sequence[Quiz]:
-        """A mentor's quizzes by title."""
-        query = select(quizzes).where(
-            quizzes.c.organization_id == organization_id, quizzes.c.mentor_id == mentor_id
-        )
+        """A mentor's quizzes by title; without a mentor those of all mentors."""
+        query = select(quizzes).where(quizzes.c.organization_id == organization_id)
+        if mentor_id is not None:
+            query = query.where(quizzes.c.mentor_id == mentor_id)
         if published_only:
             query = query.where(quizzes.c.published.is_(True))
         with self._database.read() as connection:

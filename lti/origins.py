@@ -8,14 +8,14 @@ URL_LENGTH = 2000
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def find_url_fault(url: object, *, allow_loopback: bool) -> str | None:
+def find_url_fault(url: object, *, allow_loopback: bool, longest: int = URL_LENGTH) -> str | None:
     """Say in one sentence what is wrong with a platform's address, or None.
 
     https and a public host are asked for; allow_loopback also lets http and private hosts
     pass. A host name is looked up only when it is called (PlatformHttp), since names move.
     """
     parts = _split(url)
-    if parts is None or not isinstance(url, str) or len(url) > URL_LENGTH:
+    if parts is None or not isinstance(url, str) or len(url) > longest:
         return "This must be a full address such as https://lms.example.edu/path."
     if parts.username is not None or parts.password is not None or parts.fragment:
         return "This address must not hold a name, a password or a #fragment."

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from mentorai.lti.deep_linking import DeepLinkingRequests
+from mentorai.lti.deep_linking_requests import DeepLinkingRequests
 from mentorai.lti.deployments import Deployments
 from mentorai.lti.invitations import Invitations
 from mentorai.lti.keyset_fetches import KeysetFetches
@@ -32,7 +32,7 @@ class Tool:
         self.tool_keys = ToolKeys(database, settings)
         self.keyset_fetches = KeysetFetches(database)
         self.tickets = Tickets(database)
-        self.deep_linking_requests = DeepLinkingRequests(database)
+        self.deep_linking_requests = DeepLinkingRequests(database, settings, self.registrations)
         self.keysets = Keysets(database, self.http)
         self.tokens = Tokens(database, settings, self.http, self.tool_keys)
 

@@ -58,6 +58,7 @@ def make_routes(engine: Engine) -> Blueprint:
     _without_token(routes, "/lti/resume", pages.resume, ["POST"])
     add_key_routes(routes, engine)
     add_registration_routes(routes, engine)
+    routes.add_url_rule("/lti/icon.png", "icon", picker.icon)
     routes.add_url_rule("/lti/continue", "continue", _logged(pages.go_on))
     routes.add_url_rule(
         "/lti/deep-linking/<uuid:request_id>", "picker", _logged(picker.show), methods=["GET"]

@@ -1,20 +1,53 @@
-"""The picker's pages: staff choose what to place, and the platform gets a signed answer."""
+"""The picker's pages: staff choose what to place, and the platform gets a signed answer.
 
-from collections.abc import Callable
+One address, one form: what it does is said by the button that sends it. Nothing is kept between
+the steps but what the form holds, and only an answer uses the request up.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
-from flask import g, render_template, request
+import structlog
+from flask import Response, g, make_response, render_template, request, send_file, url_for
 
 from mentorai.core.engine import Engine
-from mentorai.core.errors import UnknownRegistration
-from mentorai.lti.deep_linking import sign_answer
+from mentorai.core.errors import InputRejected, UnknownRegistration
+from mentorai.lti.deep_linking_answer import DeepLinkingAnswer, sign_answer
+from mentorai.lti.deep_linking_requests import DeepLinkingRequest
 from mentorai.lti.origins import find_origin
+from mentorai.lti.registrations import Registration
 from mentorai.lti.tool import Tool
-from mentorai.plugins.lti_launch.picker import list_offers, read_choice
+from mentorai.plugins.lti_launch.picker import Offer, find_offers, list_offers, read_chosen
+from mentorai.plugins.lti_launch.picker_details import (
+    Details,
+    Place,
+    list_zones,
+    make_details,
+    make_items,
+    read_details,
+)
+
+FORM_BYTES = 1_000_000
+ICON = Path(__file__).parent / "static" / "icon.png"
+ICON_SECONDS = 86_400
+Errors = Mapping[str, Sequence[str]]
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request of this browser, and the platform that it came from."""
+
+    request: DeepLinkingRequest
+    registration: Registration
+    place: Place
 
 
 class PickerPages:
-    """Deep linking: staff pick a mentor or a quiz, and the platform gets a signed answer.
+    """Deep linking: staff pick mentors and quizzes, and the platform gets a signed answer.
 
     find_binding: what the browser of this request shows to be known again, empty for nothing.
     """
@@ -24,27 +57,133 @@ class PickerPages:
         self._tool = engine.room(Tool)
         self._find_binding = find_binding
 
-    def show(self, request_id: UUID) -> str:
+    def show(self, request_id: UUID) -> Response:
         """The mentors of the organization and their published quizzes."""
-        asked = self._tool.deep_linking_requests.check(str(request_id), self._find_binding())
-        return render_template(
-            "lti_launch/picker.html",
-            offers=list_offers(self._engine, asked.organization_id),
-            several=asked.settings.accept_multiple,
-        )
+        return self._show_choices(self._check(request_id), [], {})
 
-    def answer(self, request_id: UUID) -> str:
-        """The signed answer, in a form that the browser brings to the platform."""
-        kept = self._tool.deep_linking_requests
-        asked = kept.check(str(request_id), self._find_binding())
-        registration = self._tool.registrations.get(asked.organization_id, asked.registration_id)
+    def answer(self, request_id: UUID) -> Response:
+        """What the pressed button says: find, details, back, cancel; else place what was chosen."""
+        request.max_content_length = request.max_form_memory_size = FORM_BYTES
+        asked, act = self._check(request_id), request.form.get("act", "place")
+        if not asked.place.kinds:
+            return self._send(asked, _explain_nothing(asked))
+        if act == "cancel":
+            said = DeepLinkingAnswer(message="Nothing was chosen.", log="The person cancelled.")
+            return self._send(asked, said)
+        chosen = list(dict.fromkeys(request.form.getlist("choice")))
+        if act in ("find", "back"):
+            return self._show_choices(asked, chosen, {})
+        several = asked.request.settings.accept_multiple
+        try:
+            offers = read_chosen(self._list_offers(asked), chosen, several=several)
+        except InputRejected as error:
+            return self._show_choices(asked, chosen, error.errors)
+        proposed = [make_details(o, asked.place, alone=len(offers) == 1) for o in offers]
+        details = [read_details(request.form, n, one) for n, one in enumerate(proposed)]
+        if act == "details":
+            return self._show_details(asked, offers, details, {})
+        return self._place(asked, offers, details)
+
+    def icon(self) -> Response:
+        """The picture that an LMS may show beside what was placed."""
+        icon = send_file(ICON, max_age=ICON_SECONDS)
+        # The pages that show it are the LMS's own.
+        icon.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        return icon
+
+    def _place(self, asked: Asked, offers: Sequence[Offer], details: Sequence[Details]) -> Response:
+        try:
+            items = make_items(offers, details, request.form.get("zone", ""), asked.place)
+        except InputRejected as error:
+            return self._show_details(asked, offers, details, error.errors)
+        count = f"{len(items)} {'item' if len(items) == 1 else 'items'}"
+        return self._send(asked, DeepLinkingAnswer(items, log=f"mentorAI gave {count}."))
+
+    def _check(self, request_id: UUID) -> Asked:
+        """The open request of this browser. Raises StateMismatch, NonceReused,
+        UnknownRegistration."""
+        found = self._tool.deep_linking_requests.check(str(request_id), self._find_binding())
+        registration = self._tool.registrations.get(found.organization_id, found.registration_id)
         if not registration.is_active:
             raise UnknownRegistration("Launches from this LMS are switched off here.")
-        offers = list_offers(self._engine, asked.organization_id)
-        items = read_choice(offers, request.form.getlist("choice"), self._tool.launch_url)
-        jwt = sign_answer(self._tool.tool_keys, registration, asked, items)
-        kept.close(asked.id)
-        g.form_targets = [find_origin(asked.settings.return_url)]
-        return render_template(
-            "lti_launch/answer.html", return_url=asked.settings.return_url, jwt=jwt
+        platform = find_origin(found.settings.return_url)
+        g.framers = [*registration.framers, platform]
+        settings = self._tool.settings
+        place = Place(
+            settings=found.settings,
+            launch_url=self._tool.launch_url,
+            icon_url=f"{settings.public_url}{url_for('lti_launch.icon')}",
+            allow_http=settings.allow_loopback_platforms,
         )
+        return Asked(found, registration, place)
+
+    def _list_offers(self, asked: Asked) -> Sequence[Offer]:
+        return list_offers(self._engine, asked.request.organization_id)
+
+    def _show_choices(self, asked: Asked, chosen: Sequence[str], errors: Errors) -> Response:
+        if not asked.place.kinds:
+            return _show("picker_nothing", asked, {})
+        search = request.form.get("search", "").strip()[:200]
+        offers = self._list_offers(asked)
+        shelf = find_offers(offers, search, chosen)
+        return _show(
+            "picker", asked, errors, shelf=shelf, offers=offers, search=search, chosen=chosen
+        )
+
+    def _show_details(
+        self, asked: Asked, offers: Sequence[Offer], details: Sequence[Details], errors: Errors
+    ) -> Response:
+        return _show(
+            "picker_details",
+            asked,
+            errors,
+            things=list(zip(offers, details, strict=True)),
+            kinds=asked.place.kinds,
+            zones=list_zones(),
+            zone=request.form.get("zone", ""),
+            search=request.form.get("search", "")[:200],
+        )
+
+    def _send(self, asked: Asked, answer: DeepLinkingAnswer) -> Response:
+        """The signed answer, in a form that the browser brings to the platform."""
+        return_url = asked.request.settings.return_url
+        allow_http = asked.place.allow_http
+        jwt = sign_answer(
+            self._tool.tool_keys,
+            asked.registration,
+            asked.request,
+            answer,
+            allow_http=allow_http,
+        )
+        self._tool.deep_linking_requests.close(asked.request.id)
+        log.info(
+            "deep_linking_answered", registration=asked.registration.id, items=len(answer.items)
+        )
+        g.form_targets = [find_origin(return_url)]
+        page = make_response(
+            render_template("lti_launch/answer.html", return_url=return_url, jwt=jwt)
+        )
+        # Without it the post would come from "null", which careful platforms refuse.
+        page.headers["Referrer-Policy"] = "strict-origin"
+        return page
+
+
+def _show(name: str, asked: Asked, errors: Errors, **facts: Any) -> Response:
+    settings = asked.request.settings
+    page = render_template(
+        f"lti_launch/{name}.html",
+        settings=settings,
+        several=settings.accept_multiple,
+        context_title=asked.request.context_title,
+        errors=errors,
+        **facts,
+    )
+    return make_response(page, 422 if errors else 200)
+
+
+def _explain_nothing(asked: Asked) -> DeepLinkingAnswer:
+    taken = ", ".join(asked.request.settings.accept_types) or "nothing that LTI knows"
+    return DeepLinkingAnswer(
+        error="mentorAI has nothing that can be placed here: it needs a place for LTI links.",
+        error_log=f"The place takes {taken}; this tool offers ltiResourceLink and html.",
+    )

@@ -14,13 +14,15 @@ import mentorai.lti
 from mentorai.core.database import Database, metadata
 from mentorai.core.engine import Engine
 from mentorai.core.errors import DeploymentHeld
-from mentorai.core.migrations import downgrade, find_revisions
+from mentorai.core.migrations import downgrade, find_revisions, versions
 from mentorai.core.settings import Settings
 from mentorai.core.values import Context, Launch, ResourceLink, Role
 from mentorai.lti.registration_clients import RegistrationClient
 from mentorai.lti.tool import Tool
 from mentorai.lti.tool_description import Supported
 from mentorai.lti.tool_keys import ToolKeys
+
+STEPS = sorted(path.stem[1:5] for path in Path(versions.__file__).parent.glob("r*.py"))
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -64,9 +66,7 @@ def test_downgrade_takes_every_table_away(database: Database) -> None:
     assert set(inspect(database.engine).get_table_names()) <= {"alembic_version"}
 
 
-@pytest.mark.parametrize(
-    "revision", ["base", "0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"]
-)
+@pytest.mark.parametrize("revision", ["base", *STEPS])
 def test_steps_down_and_up_again_keep_what_was_there_before_them(
     database: Database, tmp_path: Path, revision: str
 ) -> None:

@@ -34,12 +34,10 @@ from mentorai.core.errors import (
     TokenInvalid,
 )
 from mentorai.core.values import Role
-from mentorai.lti.deep_linking import (
-    ContentItem,
-    DeepLinkingRequest,
-    DeepLinkingSettings,
-    sign_answer,
-)
+from mentorai.lti.content_items import ResourceLinkItem
+from mentorai.lti.deep_linking import DeepLinkingSettings
+from mentorai.lti.deep_linking_answer import DeepLinkingAnswer, sign_answer
+from mentorai.lti.deep_linking_requests import DeepLinkingRequest
 from mentorai.lti.launch import finish_launch
 from mentorai.lti.nrps import list_members
 from mentorai.lti.roles import read_role
@@ -421,10 +419,10 @@ def test_answer_leaves_out_what_is_empty_where_the_library_sends_null(
         registration.organization_id,
         registration.id,
         "1",
-        DeepLinkingSettings("https://lms.example.edu/r", ("ltiResourceLink",), True, True, None),
+        DeepLinkingSettings("https://lms.example.edu/r", ("ltiResourceLink",)),
     )
-    item = ContentItem(title="Tides", url="https://tool.example.edu/", custom={})
-    token = sign_answer(tool.tool_keys, registration, asked, [item])
+    item = ResourceLinkItem(title="Tides", url="https://tool.example.edu/", custom={})
+    token = sign_answer(tool.tool_keys, registration, asked, DeepLinkingAnswer([item]))
     keys = KeySet.import_key_set(tool.tool_keys.read_keyset())
     claims = jwt.decode(token, keys, algorithms=["RS256"]).claims
     assert f"{DL}data" not in claims
@@ -436,7 +434,7 @@ def test_answer_leaves_out_what_is_empty_where_the_library_sends_null(
 def test_answer_form_escapes_where_the_library_does_not(
     library_registration: LibraryRegistration,
 ) -> None:
-    """17: ours is a template, which tests/plugins/test_lti_launch.py reads."""
+    """17: ours is a template, which tests/plugins/test_picker.py reads."""
     settings = {"deep_link_return_url": 'https://x/"><script>alert(1)</script>'}
 
     html = DeepLink(library_registration, "1", settings).get_response_form_html("jwt")

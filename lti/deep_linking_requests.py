@@ -1,0 +1,176 @@
+"""The open deep linking requests, kept here by a one-time id.
+
+Neither the return address nor `data` ever comes back from a browser: it knows the id alone,
+and must show the binding that it had when it brought the request.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    ForeignKey,
+    Row,
+    String,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+    update,
+)
+
+from mentorai.core.clock import now
+from mentorai.core.database import Database, Instant, metadata
+from mentorai.core.errors import LaunchDenied, NonceReused, StateMismatch
+from mentorai.core.identifiers import new_id
+from mentorai.core.settings import Settings
+from mentorai.core.values import Launch
+from mentorai.lti.deep_linking import DeepLinkingSettings, check_return_url
+from mentorai.lti.registrations import Registrations
+
+LIFETIME = timedelta(hours=1)
+HANDOFF_LIFETIME = timedelta(seconds=120)
+ELSEWHERE = "This page was opened in another browser, or too long ago; begin again in the course."
+TOO_OLD = "This page was open for more than an hour; begin again in the course."
+ANSWERED = "Your choice went to the LMS already; to place more, begin again in the course."
+
+# settings: the fields of DeepLinkingSettings, return URL and all. context_title: of the course.
+requests = Table(
+    "deep_linking_requests",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("registration_id", String(36), nullable=False),
+    Column("deployment_id", String(255), nullable=False),
+    Column("settings", JSON, nullable=False),
+    Column("context_title", Text, nullable=False),
+    Column("binding_hash", String(64), nullable=False),
+    Column("handoff_hash", String(64), unique=True),
+    Column("handoff_until", Instant),
+    Column("expires_at", Instant, nullable=False, index=True),
+    Column("answered_at", Instant),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DeepLinkingRequest:
+    """One open request, as kept. context_title: of the course, empty if it has none."""
+
+    id: str
+    organization_id: str
+    registration_id: str
+    deployment_id: str
+    settings: DeepLinkingSettings
+    context_title: str = ""
+
+
+class DeepLinkingRequests:
+    """The open requests. Each is answered once, by the browser that brought it."""
+
+    def __init__(
+        self, database: Database, settings: Settings, registrations: Registrations
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._registrations = registrations
+
+    def put(self, launch: Launch, settings: DeepLinkingSettings, binding: str) -> str:
+        """Keep a request for the browser that shows `binding`; its id.
+
+        Raises LaunchDenied unless the person is staff in the context; TokenInvalid if the
+        answer may not go where the request wants it.
+        """
+        if not launch.role.is_staff:
+            raise LaunchDenied("Only staff of the course can add content to it.")
+        registration = self._registrations.get(launch.organization_id, launch.registration_id)
+        check_return_url(settings.return_url, registration, self._settings)
+        request_id, moment, context = new_id(), now(), launch.context
+        with self._database.write() as connection:
+            connection.execute(delete(requests).where(requests.c.expires_at < moment - LIFETIME))
+            connection.execute(
+                insert(requests).values(
+                    id=request_id,
+                    organization_id=launch.organization_id,
+                    registration_id=launch.registration_id,
+                    deployment_id=launch.deployment_id,
+                    settings=asdict(settings),
+                    context_title=(context.title or context.label) if context else "",
+                    binding_hash=_hash(binding),
+                    expires_at=moment + LIFETIME,
+                )
+            )
+        return request_id
+
+    def check(self, request_id: str, binding: str) -> DeepLinkingRequest:
+        """The open request of this browser. Raises StateMismatch, NonceReused."""
+        with self._database.read() as connection:
+            row = connection.execute(select(requests).where(requests.c.id == request_id)).first()
+        if row is None or not hmac.compare_digest(row.binding_hash, _hash(binding)):
+            raise StateMismatch(ELSEWHERE)
+        if row.answered_at is not None:
+            raise NonceReused(ANSWERED)
+        if row.expires_at <= now():
+            raise StateMismatch(TOO_OLD)
+        return _request(row)
+
+    def close(self, request_id: str) -> None:
+        """Answer a request: once, of any number at the same time. Raises NonceReused."""
+        change = update(requests).where(
+            requests.c.id == request_id, requests.c.answered_at.is_(None)
+        )
+        with self._database.write() as connection:
+            if not connection.execute(change.values(answered_at=now())).rowcount:
+                raise NonceReused(ANSWERED)
+
+    def issue_handoff(self, request_id: str) -> str:
+        """A code, good once and for two minutes, that moves the request to another tab."""
+        code = secrets.token_urlsafe(32)
+        with self._database.write() as connection:
+            connection.execute(
+                update(requests)
+                .where(requests.c.id == request_id)
+                .values(handoff_hash=_hash(code), handoff_until=now() + HANDOFF_LIFETIME)
+            )
+        return code
+
+    def take_handoff(self, code: str, binding: str) -> str | None:
+        """Move the request behind `code` to the browser that shows `binding`; its id or None."""
+        change = (
+            update(requests)
+            .where(requests.c.handoff_hash == _hash(code), requests.c.handoff_until > now())
+            .values(handoff_hash=None, binding_hash=_hash(binding))
+            .returning(requests.c.id)
+        )
+        with self._database.write() as connection:
+            found: str | None = connection.execute(change).scalar()
+        return found
+
+
+def _request(row: Row[Any]) -> DeepLinkingRequest:
+    return DeepLinkingRequest(
+        id=row.id,
+        organization_id=row.organization_id,
+        registration_id=row.registration_id,
+        deployment_id=row.deployment_id,
+        settings=_read_kept(row.settings),
+        context_title=row.context_title,
+    )
+
+
+def _read_kept(kept: Mapping[str, Any]) -> DeepLinkingSettings:
+    # JSON knows no tuples.
+    facts: dict[str, Any] = {
+        name: tuple(part) if isinstance(part, list) else part for name, part in kept.items()
+    }
+    return DeepLinkingSettings(**facts)
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
