@@ -1,11 +1,11 @@
 """Content selection: what the tool's picker sends back becomes items of a course.
 
-Source: LTI Deep Linking 2.0, sections 4.5 (response message) and 3.2 (content items).
+Source: LTI Deep Linking 2.0, section 4.5 (response message).
 """
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from threading import Lock
 from typing import Any
 
@@ -13,31 +13,33 @@ from mentorai.core.identifiers import new_id
 from mentorai.plugins.sandbox.oidc import CLAIM, DEEP_LINK, Form, Launches
 from mentorai.plugins.sandbox.platform import SandboxPlatform, put_column
 from mentorai.plugins.sandbox.school import Course, Item, Person
+from mentorai.plugins.sandbox.selected_items import check_filled, read_item
 from mentorai.plugins.sandbox.tokens import Rejected, ToolKeys, check_times
+from mentorai.plugins.sandbox.wants import Wants
 from mentorai.plugins.sandbox.wire import Refused, check_text
 
 RESPONSE = "LtiDeepLinkingResponse"
 MOST_ITEMS = 50
-MODULE = "Added from the tool"
+SAID = ("msg", "errormsg", "log", "errorlog")
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A content selection under way. data: what the tool must give back unchanged."""
+    """A content selection under way. data: what the tool must give back; None: nothing."""
 
     person: Person
     course: Course
-    data: str
+    data: str | None
+    wants: Wants
 
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """What came of a selection. message: what the tool wants the person to read."""
+    """What came of a selection. said: msg and errormsg for the person, log and errorlog."""
 
     selection: Selection
     items: Sequence[Item]
-    message: str = ""
-    error: str = ""
+    said: Mapping[str, str]
 
 
 class DeepLinks:
@@ -53,12 +55,15 @@ class DeepLinks:
 
     def begin(self, person: Person, course: Course) -> Form:
         """The login initiation that opens the tool's picker."""
-        ticket = secrets.token_urlsafe(18)
-        selection = Selection(person, course, data=f"sandbox:{secrets.token_urlsafe(9)}")
+        ticket, wants = secrets.token_urlsafe(18), self._platform.wants
+        # Quotes, brackets and letters beyond ASCII must come back as they went.
+        data = f'sandbox: <"{secrets.token_urlsafe(9)}" & ünïcödé>' if wants.sends_data else None
         with self._lock:
-            self._open[ticket] = selection
+            self._open[ticket] = Selection(person, course, data, wants)
         return_url = f"{self._platform.options.base_url}/lti/deep-links/{ticket}"
-        return self._launches.begin(person, course, None, return_url, selection.data)
+        return self._launches.begin(
+            person, course, None, return_url, wants.as_claim(return_url, data)
+        )
 
     def finish(self, ticket: str, token: str) -> Selected:
         """Take the tool's answer and make its items.
@@ -71,7 +76,8 @@ class DeepLinks:
             raise Refused(404, "This selection is over. Begin again from the course.")
         try:
             claims = self._check(token, selection)
-            items = [self._read_item(i) for i in _read_items(claims)]
+            items = self._read_items(claims, selection.wants)
+            said = _read_said(claims)
         except Rejected as error:
             raise Refused(400, f"The tool's answer was not accepted. {error}") from error
         with self._lock:
@@ -82,8 +88,13 @@ class DeepLinks:
             self._platform.add_item(selection.course, item)
             if item.points is not None:
                 put_column(self._platform.shelf, selection.course, item, new_id())
-        said = [str(claims.get(f"{DEEP_LINK}/{name}", "")) for name in ("msg", "errormsg")]
-        return Selected(selection, items, *said)
+        self._note(selection, items, said)
+        return Selected(selection, items, said)
+
+    def _note(self, selection: Selection, items: Sequence[Item], said: Mapping[str, str]) -> None:
+        facts = {"course": selection.course.id, "person": selection.person.id}
+        kept = [asdict(item) for item in items]
+        self._platform.shelf.put("selection", new_id(), facts | {"items": kept, "said": dict(said)})
 
     def _check(self, token: str, selection: Selection) -> dict[str, Any]:
         options = self._platform.options
@@ -99,11 +110,11 @@ class DeepLinks:
             f"{CLAIM}/message_type": RESPONSE,
             f"{CLAIM}/version": "1.3.0",
             f"{CLAIM}/deployment_id": options.deployment_id,
-            f"{DEEP_LINK}/data": selection.data,
         }
         for name, value in expected.items():
             if claims.get(name) != value:
                 raise Rejected(f"{name} is not what it must be.")
+        _check_data(claims, selection.data)
         if options.base_url not in (audience if isinstance(audience, list) else [audience]):
             raise Rejected("aud must be this platform's issuer.")
         nonce = claims.get("nonce")
@@ -111,57 +122,29 @@ class DeepLinks:
             raise Rejected("nonce is missing or was used before.")
         return claims
 
-    def _read_item(self, given: Mapping[str, Any]) -> Item:
-        url = given.get("url", "")
-        if url and not self._is_of_tool(url):
-            raise Rejected("A link's url is not on the tool's own origin.")
-        custom = given.get("custom", {})
-        if not isinstance(custom, dict) or not all(isinstance(v, str) for v in custom.values()):
-            raise Rejected("custom must map names to texts.")
-        points, resource_id, tag = _read_column(given.get("lineItem"))
-        return Item(
-            id=secrets.token_urlsafe(9),
-            module=MODULE,
-            title=_read_text(given, "title", 200) or "Untitled",
-            about=_read_text(given, "text", 2000),
-            url=url,
-            custom=custom,
-            points=points,
-            resource_id=resource_id,
-            tag=tag,
-            added=True,
-        )
-
-    def _is_of_tool(self, url: object) -> bool:
-        if not isinstance(url, str):
-            return False
-        return url.startswith(f"{self._platform.options.tool_origin}/") and url.isprintable()
+    def _read_items(self, claims: Mapping[str, Any], wants: Wants) -> Sequence[Item]:
+        items = claims.get(f"{DEEP_LINK}/content_items", [])
+        if not isinstance(items, list) or len(items) > MOST_ITEMS:
+            raise Rejected(f"content_items must be a list of at most {MOST_ITEMS}.")
+        if len(items) > 1 and not wants.accept_multiple:
+            raise Rejected("One item at most was asked for.")
+        if not all(isinstance(item, dict) for item in items):
+            raise Rejected("content_items must hold objects.")
+        return [read_item(item, wants, self._platform.options.tool_origin) for item in items]
 
 
-def _read_items(claims: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    items = claims.get(f"{DEEP_LINK}/content_items", [])
-    if not isinstance(items, list) or len(items) > MOST_ITEMS:
-        raise Rejected(f"content_items must be a list of at most {MOST_ITEMS}.")
-    for item in items:
-        if not isinstance(item, dict) or item.get("type") != "ltiResourceLink":
-            raise Rejected("Only items of type ltiResourceLink are accepted.")
-    return items
+def _check_data(claims: Mapping[str, Any], data: str | None) -> None:
+    name = f"{DEEP_LINK}/data"
+    if data is None and name in claims:
+        raise Rejected("data was not sent, and so must not come back.")
+    if claims.get(name) != data:
+        raise Rejected("data is not what was sent.")
 
 
-def _read_text(given: Mapping[str, Any], name: str, longest: int) -> str:
-    text = given.get(name, "")
-    if not isinstance(text, str) or len(text) > longest:
-        raise Rejected(f"{name} must be text of at most {longest} characters.")
-    return text.strip()
-
-
-def _read_column(given: object) -> tuple[float | None, str, str]:
-    """Points, resource id and tag of an item's line item; no points when it has none."""
-    if given is None:
-        return None, "", ""
-    if not isinstance(given, dict):
-        raise Rejected("lineItem must be an object.")
-    points = given.get("scoreMaximum")
-    if not isinstance(points, int | float) or isinstance(points, bool) or not 0 < points < 1e6:
-        raise Rejected("lineItem.scoreMaximum must be a number above zero.")
-    return float(points), _read_text(given, "resourceId", 500), _read_text(given, "tag", 500)
+def _read_said(claims: Mapping[str, Any]) -> dict[str, str]:
+    said = {name: claims[f"{DEEP_LINK}/{name}"] for name in SAID if f"{DEEP_LINK}/{name}" in claims}
+    for name, text in said.items():
+        check_filled(text, name)
+        if not isinstance(text, str):
+            raise Rejected(f"{name} must be text.")
+    return said

@@ -6,7 +6,7 @@ Sources: 1EdTech Security Framework 1.0, section 5.1; LTI 1.3 core, sections 5 a
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any
@@ -41,7 +41,7 @@ class Begun:
     item: Item | None
     at: datetime
     return_url: str
-    data: str = ""
+    selection: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +63,21 @@ class Launches:
         self._begun: dict[str, Begun] = {}
 
     def begin(
-        self, person: Person, course: Course, item: Item | None, return_url: str, data: str = ""
+        self,
+        person: Person,
+        course: Course,
+        item: Item | None,
+        return_url: str,
+        selection: Mapping[str, Any] = {},
     ) -> Form:
         """The login initiation that the browser is to bring to the tool.
 
-        item: None begins the content picker, whose items come back to `return_url` with `data`.
+        item: None begins the content picker. selection: its deep linking settings.
         """
         platform = self._platform
         # Real hints hold quotes and braces, and must come back byte for byte.
         hint = json.dumps({"launch": secrets.token_urlsafe(18)}, separators=(",", ":"))
-        begun = Begun(hint, person, course, item, now(), return_url, data)
+        begun = Begun(hint, person, course, item, now(), return_url, selection)
         with self._lock:
             self._forget_old()
             self._begun[hint] = begun
@@ -169,7 +174,7 @@ def read_claims(platform: SandboxPlatform, begun: Begun) -> dict[str, Any]:
             "version": "1",
         },
         f"{CLAIM}/launch_presentation": {
-            "document_target": "iframe",
+            "document_target": "window" if item and item.window else "iframe",
             "locale": "en",
             "return_url": begun.return_url,
         },
@@ -198,18 +203,7 @@ def _item_claims(platform: SandboxPlatform, course: Course, item: Item) -> dict[
 def _picker_claims(begun: Begun) -> dict[str, Any]:
     return {
         f"{CLAIM}/message_type": "LtiDeepLinkingRequest",
-        f"{DEEP_LINK}/deep_linking_settings": {
-            "deep_link_return_url": begun.return_url,
-            "accept_types": ["ltiResourceLink"],
-            "accept_presentation_document_targets": ["iframe", "window"],
-            "accept_media_types": "application/vnd.ims.lti.v1.ltilink",
-            "accept_multiple": True,
-            "accept_lineitem": True,
-            "auto_create": True,
-            "title": begun.course.title,
-            "text": "",
-            "data": begun.data,
-        },
+        f"{DEEP_LINK}/deep_linking_settings": dict(begun.selection),
     }
 
 

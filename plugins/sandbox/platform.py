@@ -23,6 +23,7 @@ from mentorai.plugins.sandbox.school import (
     read_mentors,
 )
 from mentorai.plugins.sandbox.shelf import Record, Shelf
+from mentorai.plugins.sandbox.wants import Wants
 
 KEPT_REQUESTS = 2_000
 STORAGE_FRAME = "platform_storage"
@@ -136,6 +137,7 @@ class SandboxPlatform:
     """Everything one sandbox knows.
 
     requests: what reached the LTI endpoints, oldest first. scores: every score taken, in order.
+    wants: what content selections ask the tool for.
     alter_claims: for tests: changes an id_token's claims just before they are signed.
     """
 
@@ -147,6 +149,7 @@ class SandboxPlatform:
         self.shelf = Shelf(self.options.state_path)
         self.keys = SigningKeys(self.shelf)
         self.faults = Faults()
+        self.wants = Wants()
         self.requests: deque[Received] = deque(maxlen=KEPT_REQUESTS)
         _seed(self.shelf)
 
@@ -273,12 +276,14 @@ def put_column(shelf: Shelf, course: Course, item: Item, column_id: str) -> None
     record = {
         "id": column_id,
         "course": course.id,
-        "label": item.title,
+        "label": item.label or item.title,
         "scoreMaximum": item.points,
         "resourceLinkId": item.resource_link_id,
     }
     record |= {"resourceId": item.resource_id} if item.resource_id else {}
     record |= {"tag": item.tag} if item.tag else {}
+    # What is handed in counts between these (AGS 2.0, section 3.2.9).
+    record |= item.submission
     shelf.put("line_item", column_id, record)
 
 

@@ -53,7 +53,7 @@ def _guard(response: Response, options: Options) -> Response:
     tool = options.tool_origin
     response.headers.setdefault(
         "Content-Security-Policy",
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
+        f"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data: {tool}; "
         f"connect-src 'self'; frame-src 'self' {tool}; form-action 'self' {tool}; "
         "base-uri 'none'; frame-ancestors 'self'",
     )

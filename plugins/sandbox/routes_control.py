@@ -70,6 +70,26 @@ def behave() -> Json:
     return asdict(here().platform.behave(_read_body()))
 
 
+@routes.get("/deep-linking")
+def show_wants() -> Json:
+    """What content selections ask for."""
+    return asdict(here().platform.wants)
+
+
+@routes.patch("/deep-linking")
+def change_wants() -> Json:
+    """Have later selections ask for other things: `{"accept_multiple": false}`."""
+    platform = here().platform
+    platform.wants = platform.wants.change(_read_body())
+    return asdict(platform.wants)
+
+
+@routes.get("/selections")
+def list_selections() -> Json:
+    """What came of each content selection: the items, and what the tool said of them."""
+    return {"selections": here().platform.shelf.list("selection")}
+
+
 @routes.post("/keys")
 def rotate() -> tuple[Json, int]:
     """Sign with a new key: `{"withdraw_old": true}` or `{"publish": false}`, or `{}`."""

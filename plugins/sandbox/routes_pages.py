@@ -56,8 +56,10 @@ def show_course(person: str, course: str) -> str:
     for item in here().platform.items(where):
         modules.setdefault(item.module, []).append(item)
     tied = {column.get("resourceLinkId") for column in here().gradebook.columns(where)}
+    now = here().platform.now()
     return render_template(
         "sandbox/course.html",
+        closed={item.id for items in modules.values() for item in items if not item.is_open(now)},
         person=who,
         course=where,
         modules=modules,
@@ -70,7 +72,7 @@ def show_course(person: str, course: str) -> str:
 def show_item(person: str, course: str, item: str) -> str:
     """A page of the course with the tool in a frame."""
     who, where = _enter(person, course)
-    what = _item(where, item)
+    what = _link(who, where, item)
     return render_template("sandbox/item.html", person=who, course=where, item=what)
 
 
@@ -86,7 +88,7 @@ def launch(person: str, course: str, item: str) -> str:
     who, where = _enter(person, course)
     path = url_for("pages.show_course", person=who.id, course=where.id)
     back = f"{here().platform.options.base_url}{path}"
-    form = here().launches.begin(who, where, _item(where, item), back)
+    form = here().launches.begin(who, where, _link(who, where, item), back)
     return render_template("sandbox/forward.html", form=form)
 
 
@@ -232,4 +234,14 @@ def _item(course: Course, item_id: str) -> Item:
     item = here().platform.find_item(course, item_id)
     if item is None:
         raise Refused(404, "There is no such item in this course.")
+    return item
+
+
+def _link(person: Person, course: Course, item_id: str) -> Item:
+    """A resource link that this person may open now. Raises Refused: 404, 403 while closed."""
+    item = _item(course, item_id)
+    if not item.is_link:
+        raise Refused(404, "There is nothing to open in this item.")
+    if not person.is_staff and not item.is_open(here().platform.now()):
+        raise Refused(403, "This item is not open to students at this time.")
     return item

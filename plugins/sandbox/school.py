@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID, uuid5
@@ -11,6 +12,7 @@ MATERIAL = Path(__file__).parent / "course"
 NAMESPACE = UUID("5b8f5c52-6d0e-4c8f-9a55-0b1d7e1d9c11")
 COLLEGE = "Harbour College"
 FAMILY_CODE = "mentorai-sandbox"
+RESOURCE_LINK = "ltiResourceLink"
 
 Kind = Literal["student", "instructor", "assistant", "it"]
 MEMBERSHIP = "http://purl.imsglobal.org/vocab/lis/v2/membership"
@@ -76,7 +78,11 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A thing in a course that opens the tool: a resource link."""
+    """A thing in a course: a resource link, which opens the tool, or another content item.
+
+    label: of its gradebook column. html: cleaned. frame: width, height, src; window: targetName,
+    width, height, windowFeatures; available, submission: startDateTime, endDateTime (ISO 8601).
+    """
 
     id: str
     module: str
@@ -88,6 +94,26 @@ class Item:
     resource_id: str = ""
     tag: str = ""
     added: bool = False
+    kind: str = RESOURCE_LINK
+    label: str = ""
+    icon: str = ""
+    html: str = ""
+    frame: Mapping[str, Any] = field(default_factory=dict)
+    window: Mapping[str, Any] = field(default_factory=dict)
+    available: Mapping[str, str] = field(default_factory=dict)
+    submission: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_link(self) -> bool:
+        """Whether it opens the tool by a launch."""
+        return self.kind == RESOURCE_LINK
+
+    def is_open(self, moment: datetime) -> bool:
+        """Whether students may open it at a moment."""
+        starts, ends = (self.available.get(name) for name in ("startDateTime", "endDateTime"))
+        return (not starts or datetime.fromisoformat(starts) <= moment) and (
+            not ends or moment < datetime.fromisoformat(ends)
+        )
 
     @property
     def resource_link_id(self) -> str:

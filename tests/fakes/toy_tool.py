@@ -82,7 +82,7 @@ class ToyTool:
             f"{CLAIM}/message_type": "LtiDeepLinkingResponse",
             f"{CLAIM}/version": "1.3.0",
             f"{CLAIM}/deployment_id": asked[f"{CLAIM}/deployment_id"],
-            f"{DEEP_LINK}/data": asked[f"{DEEP_LINK}/deep_linking_settings"]["data"],
+            f"{DEEP_LINK}/data": asked[f"{DEEP_LINK}/deep_linking_settings"].get("data"),
             f"{DEEP_LINK}/content_items": list(self.items),
         } | changes
         return self.sign({name: value for name, value in claims.items() if value is not None})
