@@ -165,8 +165,9 @@ def read_zone(name: str) -> tzinfo:
 def _make_item(offer: Offer, details: Details, zone: tzinfo, place: Place) -> ContentItem:
     if not details.title:
         raise InputRejected({"title": ["A title, please."]})
-    if details.kind not in place.kinds or details.opens not in ("", FRAME, WINDOW):
-        raise InputRejected({"kind": ["Choose one of those that are offered, please."]})
+    for name, known in (("kind", place.kinds), ("opens", ("", FRAME, WINDOW))):
+        if getattr(details, name) not in known:
+            raise InputRejected({name: ["Choose one of those that are offered, please."]})
     if details.kind == HTML:
         return HtmlItem(html=_describe(details), title=details.title, text=details.text)
     custom = {"mentor": offer.mentor_id} | ({"quiz": offer.quiz_id} if offer.quiz_id else {})

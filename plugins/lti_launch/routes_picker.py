@@ -30,7 +30,6 @@ from mentorai.plugins.lti_launch.picker_details import (
     read_details,
 )
 
-FORM_BYTES = 1_000_000
 ICON = Path(__file__).parent / "static" / "icon.png"
 ICON_SECONDS = 86_400
 Errors = Mapping[str, Sequence[str]]
@@ -63,7 +62,6 @@ class PickerPages:
 
     def answer(self, request_id: UUID) -> Response:
         """What the pressed button says: find, details, back, cancel; else place what was chosen."""
-        request.max_content_length = request.max_form_memory_size = FORM_BYTES
         asked, act = self._check(request_id), request.form.get("act", "place")
         if not asked.place.kinds:
             return self._send(asked, _explain_nothing(asked))
@@ -138,7 +136,6 @@ class PickerPages:
             asked,
             errors,
             things=list(zip(offers, details, strict=True)),
-            kinds=asked.place.kinds,
             zones=list_zones(),
             zone=request.form.get("zone", ""),
             search=request.form.get("search", "")[:200],
@@ -173,6 +170,7 @@ def _show(name: str, asked: Asked, errors: Errors, **facts: Any) -> Response:
     page = render_template(
         f"lti_launch/{name}.html",
         settings=settings,
+        kinds=asked.place.kinds,
         several=settings.accept_multiple,
         context_title=asked.request.context_title,
         errors=errors,

@@ -41,9 +41,15 @@ class QuizPages:
         quizzes = self._engine.quizzes.list(*_place(), published_only=True)
         return render_template("embed/quizzes.html", quizzes=quizzes, **self._frame())
 
-    def quiz(self, quiz_id: str) -> str:
+    def quiz(self, quiz_id: str) -> Page:
         """Points, attempts left and policy, before anything begins."""
-        quiz = self._get_quiz(quiz_id)
+        try:
+            quiz = self._get_quiz(quiz_id)
+        except NotFound:
+            if visitor().quiz_id != quiz_id:
+                raise
+            # The course still shows the place of a quiz that is deleted or not published.
+            return render_template("embed/quiz_gone.html", **self._frame()), 404
         return self._start_page(quiz, "")
 
     def start(self, quiz_id: str) -> Page:

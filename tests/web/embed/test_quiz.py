@@ -220,6 +220,18 @@ def test_place_for_one_quiz_opens_that_one_only(app, engine, mentor, quiz):
     assert student.post(f"{home}quiz/{second.id}/start").status_code == 404
 
 
+def test_place_of_a_quiz_that_is_gone_says_so(app, engine, mentor, quiz):
+    session = open_session(engine, mentor, quiz_id=quiz.id)
+    engine.quizzes.delete(mentor.organization_id, mentor.id, quiz.id)
+    student, home = Visitor(app), f"/s/{session.id}/"
+
+    page = student.follow(student.get(f"{home}quiz/"))
+
+    assert page.status_code == 404
+    assert "has taken the quiz away" in page.text
+    assert "has taken" not in student.get(f"{home}quiz/another/").text
+
+
 def test_unpublished_quiz_is_for_staff_alone(app, engine, mentor, student, home, quiz):
     from mentorai.web.admin.quizzes import draft_of
 

@@ -1,0 +1,207 @@
+"""The picker in a real browser, framed by the sandbox LMS on another site."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page
+
+from tests.fakes.campus import COURSE, Campus, running_campus
+
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {},
+    "dark": {"color_scheme": "dark"},
+    "narrow": {"viewport": {"width": 320, "height": 700}},
+}
+ADD = f"/as/ruth/courses/{COURSE}/add/"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Campus]:
+    with running_campus(tmp_path_factory.mktemp("campus")) as campus:
+        organization = campus.engine.organizations.get().id
+        for number in range(12):
+            campus.engine.mentors.add(organization, f"Zebra {number}", description="Stripes")
+        yield campus
+
+
+@pytest.fixture
+def campus(running: Campus) -> Iterator[Campus]:
+    yield running
+    platform = running.sandbox.platform
+    platform.wants = type(platform.wants)()
+    for record in platform.shelf.list("item"):
+        platform.shelf.remove("item", record["item"]["id"])
+
+
+@pytest.fixture
+def open_context(chromium: Browser) -> Iterator[Any]:
+    contexts: list[BrowserContext] = []
+
+    def open_it(**options: Any) -> BrowserContext:
+        context = chromium.new_context(reduced_motion="reduce", **options)
+        context.set_default_timeout(20_000)
+        contexts.append(context)
+        return context
+
+    yield open_it
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def page(open_context: Any) -> Iterator[Page]:
+    """One tab; an error in a script, or anything a policy blocked, fails the test."""
+    tab = open_context(timezone_id="Europe/Madrid").new_page()
+    faults: list[str] = []
+    tab.on("pageerror", lambda error: faults.append(str(error)))
+    tab.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+    yield tab
+    assert faults == []
+
+
+def open_picker(campus: Campus, page: Page) -> FrameLocator:
+    page.goto(campus.sandbox.url + ADD)
+    picker = page.frame_locator("#tool")
+    picker.get_by_role("heading", name="Place a mentor or a quiz").wait_for()
+    return picker
+
+
+def check(page: Page, name: str) -> list[str]:
+    """What axe finds in the frame, and whether it runs off the side."""
+    frame = page.frame(name="tool")
+    assert frame is not None
+    response = Axe().run(frame).response
+    assert response["url"] == frame.url
+    found = [
+        f"{name}: {violation['id']}: {node['html'][:160]}"
+        for violation in response["violations"]
+        for node in violation["nodes"]
+    ]
+    over = frame.evaluate("document.scrollingElement.scrollWidth - window.innerWidth")
+    return [*found, f"{name}: {over} px too wide"] if over > 0 else found
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_picker_is_accessible(campus: Campus, open_context: Any, look: str) -> None:
+    page = open_context(**LOOKS[look]).new_page()
+    campus.ask_for(accept_types=["ltiResourceLink", "html"])
+    picker = open_picker(campus, page)
+    found = check(page, "choices")
+    picker.get_by_role("button", name="Change details").click()
+    picker.get_by_role("alert").wait_for()
+    found += check(page, "nothing chosen")
+    picker.get_by_role("checkbox", name="Quiz 1").check()
+    picker.get_by_role("checkbox", name="Tidal Pools mentor").check()
+    picker.get_by_role("button", name="Change details").click()
+    picker.get_by_text("When it is open").click()
+    found += check(page, "details")
+    picker.get_by_label("Points in the gradebook").last.fill("0")
+    picker.get_by_role("button", name="Place in the course").click()
+    picker.get_by_role("alert").wait_for()
+    found += check(page, "wrong details")
+    campus.ask_for(accept_types=["file"])
+    page.goto(campus.sandbox.url + ADD)
+    picker.get_by_role("heading", name="Nothing to place here").wait_for()
+    found += check(page, "nothing to place")
+
+    assert found == []
+
+
+def test_quiz_is_placed_with_changed_details(campus: Campus, page: Page) -> None:
+    picker = open_picker(campus, page)
+    picker.get_by_role("checkbox", name="Quiz 1").check()
+    picker.get_by_role("button", name="Change details").click()
+    picker.get_by_label("Title in the course").fill("Week 3")
+    picker.get_by_label("Points in the gradebook").fill("20")
+    picker.get_by_label("Opens").select_option("In a new window")
+    picker.get_by_text("When it is open").click()
+    picker.get_by_label("Handing in until").fill("2026-12-01T23:59")
+    picker.get_by_role("button", name="Place in the course").click()
+
+    page.get_by_text("1 item was added to the course.").wait_for()
+    (item,) = campus.added()
+    assert (item["title"], item["points"]) == ("Week 3", 20)
+    assert item["window"] == {"targetName": "_blank"}
+    # The zone is the browser's own.
+    assert item["submission"] == {"endDateTime": "2026-12-01T22:59:00+00:00"}
+    page.get_by_role("link", name="Week 3").click()
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="in a window").click()
+    opened.value.wait_for_url("**/s/**")
+
+
+def test_picker_is_used_by_keyboard_alone(campus: Campus, page: Page) -> None:
+    picker = open_picker(campus, page)
+    picker.get_by_role("searchbox").focus()
+    page.keyboard.type("quiz 2")
+    page.keyboard.press("Enter")
+    picker.get_by_text("Shown is what has").wait_for()
+    picker.get_by_role("searchbox").focus()
+    # The button, then the one thing that was found.
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+
+    page.get_by_text("1 item was added to the course.").wait_for()
+    assert campus.added()[0]["title"] == "Quiz 2: Life on the rocks"
+
+
+def test_search_keeps_what_was_ticked(campus: Campus, page: Page) -> None:
+    picker = open_picker(campus, page)
+    picker.get_by_role("checkbox", name="Quiz 1").check()
+    picker.get_by_role("searchbox").fill("zebra 7")
+    picker.get_by_role("button", name="Look").click()
+    picker.get_by_text("Shown is what has").wait_for()
+
+    assert picker.get_by_role("checkbox", name="Quiz 1").is_checked()
+    assert picker.get_by_role("checkbox").count() == 2
+
+
+def test_cancel_tells_the_teacher_that_nothing_was_chosen(campus: Campus, page: Page) -> None:
+    campus.ask_for(accept_multiple=False)
+    picker = open_picker(campus, page)
+    picker.get_by_role("button", name="Cancel").click()
+
+    picker.get_by_text("Nothing was chosen.").wait_for()
+    picker.get_by_role("link", name="Back to the course").click()
+    page.get_by_role("heading", name="Tidal Pools: Life Between the Tides").wait_for()
+    assert campus.added() == []
+
+
+def test_everything_works_without_scripts(campus: Campus, open_context: Any) -> None:
+    page = open_context(java_script_enabled=False).new_page()
+    page.goto(campus.sandbox.url + ADD)
+    frame = page.frame_locator("#tool")
+    frame.get_by_role("button", name="Go on").click()
+    frame.get_by_role("heading", name="Opening the tool").wait_for(state="attached")
+    frame.get_by_role("button", name="Go on").click()
+    frame.get_by_role("checkbox", name="Quiz 1").check()
+    frame.get_by_role("button", name="Change details").click()
+    frame.get_by_label("Title in the course").fill("No scripts")
+    frame.get_by_role("button", name="Place in the course").click()
+    frame.get_by_role("button", name="Continue").click()
+
+    frame.get_by_text("1 item added").wait_for()
+    assert campus.added()[0]["title"] == "No scripts"
+
+
+def test_answer_goes_nowhere_but_to_the_platform(campus: Campus, open_context: Any) -> None:
+    page = open_context().new_page()
+    # Without the script the form stays, so that something else can try to use the page.
+    page.route("**/lti/static/answer.js", lambda route: route.abort())
+    picker = open_picker(campus, page)
+    picker.get_by_role("checkbox", name="Quiz 1").check()
+    picker.get_by_role("button", name="Place in the course").click()
+    picker.get_by_role("button", name="Continue").wait_for()
+    frame = page.frame(name="tool")
+    assert frame is not None
+    frame.evaluate("document.getElementById('answer').action = 'http://localhost:9/steal'")
+
+    with page.expect_console_message(lambda said: "form-action" in said.text):
+        picker.get_by_role("button", name="Continue").click()
+
+    assert [one.url for one in page.frames if "steal" in one.url] == []

@@ -1,0 +1,44 @@
+"""A campus, and an instructor who places things in a course of it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fakes.browserless import Browser
+from tests.fakes.campus import Campus, running_campus
+from tests.fakes.teacher import Teacher
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Campus]:
+    with running_campus(tmp_path_factory.mktemp("campus"), with_worker=True) as campus:
+        yield campus
+
+
+@pytest.fixture
+def campus(running: Campus) -> Iterator[Campus]:
+    """The campus, as it was before anything was placed."""
+    yield running
+    platform = running.sandbox.platform
+    platform.wants = type(platform.wants)()
+    platform.alter_claims = None
+    for record in platform.shelf.list("item"):
+        platform.shelf.remove("item", record["item"]["id"])
+
+
+@pytest.fixture
+def teacher(campus: Campus) -> Iterator[Teacher]:
+    with Browser() as browser:
+        yield Teacher(campus, browser)
+
+
+@pytest.fixture
+def mentor_choice(campus: Campus) -> str:
+    """How the picker's form names the first mentor."""
+    return campus.mentor.id
+
+
+@pytest.fixture
+def quiz_choice(campus: Campus) -> str:
+    """How the picker's form names the first quiz."""
+    return f"{campus.mentor.id}/{campus.quiz_id('Quiz 1')}"
