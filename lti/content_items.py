@@ -107,15 +107,21 @@ class NewLineItem:
 
 
 @dataclass(frozen=True, slots=True)
-class ResourceLinkItem:
-    """A link that launches us (section 3.2). custom: comes back with every launch of it."""
+class _Addressed:
+    """What all kinds but HTML have."""
 
-    kind: ClassVar[str] = RESOURCE_LINK
     url: str
     title: str = ""
     text: str = ""
     icon: Picture | None = None
     thumbnail: Picture | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceLinkItem(_Addressed):
+    """A link that launches us (section 3.2). custom: comes back with every launch of it."""
+
+    kind: ClassVar[str] = RESOURCE_LINK
     custom: Mapping[str, str] = field(default_factory=dict)
     line_item: NewLineItem | None = None
     available: Period | None = None
@@ -125,21 +131,16 @@ class ResourceLinkItem:
 
 
 @dataclass(frozen=True, slots=True)
-class LinkItem:
+class LinkItem(_Addressed):
     """An address that anyone may open, without a launch (section 3.1)."""
 
     kind: ClassVar[str] = LINK
-    url: str
-    title: str = ""
-    text: str = ""
-    icon: Picture | None = None
-    thumbnail: Picture | None = None
     iframe: Frame | None = None
     window: NewWindow | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class FileItem:
+class FileItem(_Addressed):
     """A file that the platform fetches once and keeps (section 3.3).
 
     expires_at: until when it can be fetched. media_type: compared with what the platform takes,
@@ -147,13 +148,17 @@ class FileItem:
     """
 
     kind: ClassVar[str] = FILE
-    url: str
-    title: str = ""
-    text: str = ""
-    icon: Picture | None = None
-    thumbnail: Picture | None = None
     expires_at: datetime | None = None
     media_type: str = field(default="", metadata={"sent": False})
+
+
+@dataclass(frozen=True, slots=True)
+class ImageItem(_Addressed):
+    """A picture to show (section 3.5); width and height in pixels."""
+
+    kind: ClassVar[str] = IMAGE
+    width: int | None = None
+    height: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,20 +169,6 @@ class HtmlItem:
     html: str
     title: str = ""
     text: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ImageItem:
-    """A picture to show (section 3.5); width and height in pixels."""
-
-    kind: ClassVar[str] = IMAGE
-    url: str
-    title: str = ""
-    text: str = ""
-    icon: Picture | None = None
-    thumbnail: Picture | None = None
-    width: int | None = None
-    height: int | None = None
 
 
 ContentItem = ResourceLinkItem | LinkItem | FileItem | HtmlItem | ImageItem

@@ -29,6 +29,7 @@ from mentorai.plugins.lti_launch.picker import Offer
 # What this plugin has something true to offer for: a link that launches, and a description.
 PLACEABLE = (RESOURCE_LINK, HTML)
 ICON_PIXELS = 128
+FRAME_PIXELS = 700
 FRAME, WINDOW = "iframe", "window"
 QUIZ_TAG, MENTOR_TAG = "quiz", "mentor"
 TIMES = ("available_from", "available_until", "submission_from", "submission_until")
@@ -215,9 +216,10 @@ def _read_time(text: str, name: str, zone: tzinfo) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
-def _read_height(text: str) -> int | None:
+def _read_height(text: str) -> int:
+    # A frame without any size would say nothing, and so would not be sent.
     if not text:
-        return None
+        return FRAME_PIXELS
     if not text.isascii() or not text.isdigit() or len(text) > 5:
         raise InputRejected({"height": ["A whole number of pixels, please."]})
     return int(text)

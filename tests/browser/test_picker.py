@@ -29,10 +29,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Campus]:
 @pytest.fixture
 def campus(running: Campus) -> Iterator[Campus]:
     yield running
-    platform = running.sandbox.platform
-    platform.wants = type(platform.wants)()
-    for record in platform.shelf.list("item"):
-        platform.shelf.remove("item", record["item"]["id"])
+    running.clear()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ import pkgutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from mentorai.core.errors import DeploymentHeld
 from mentorai.core.migrations import downgrade, find_revisions, versions
 from mentorai.core.settings import Settings
 from mentorai.core.values import Context, Launch, ResourceLink, Role
+from mentorai.lti.deep_linking import DeepLinkingSettings
 from mentorai.lti.registration_clients import RegistrationClient
 from mentorai.lti.tool import Tool
 from mentorai.lti.tool_description import Supported
@@ -166,22 +168,26 @@ def fill(engine: Engine) -> None:
         engine.room(Tool).deployments.admit(registration, "2")
     client = RegistrationClient("https://lms.example/client", "secret", Supported())
     tool.registration_clients.put(registration.id, client)
-    session = engine.admit(
-        Launch(
-            organization_id=organization.id,
-            registration_id=registration.id,
-            deployment_id="1",
-            issuer=registration.issuer,
-            client_id=registration.client_id,
-            family_code="",
-            message_type="LtiResourceLinkRequest",
-            subject="s-1",
-            role=Role.LEARNER,
-            target="/",
-            context=Context("course-1"),
-            resource_link=ResourceLink("link-1"),
-        )
+    launch = Launch(
+        organization_id=organization.id,
+        registration_id=registration.id,
+        deployment_id="1",
+        issuer=registration.issuer,
+        client_id=registration.client_id,
+        family_code="",
+        message_type="LtiResourceLinkRequest",
+        subject="s-1",
+        role=Role.LEARNER,
+        target="/",
+        context=Context("course-1"),
+        resource_link=ResourceLink("link-1"),
     )
+    engine.room(Tool).deep_linking_requests.put(
+        replace(launch, role=Role.INSTRUCTOR),
+        DeepLinkingSettings("https://lms.example/return", ("ltiResourceLink",)),
+        "b" * 64,
+    )
+    session = engine.admit(launch)
     list(engine.ask(session, "When do barnacles close?"))
     engine.report_score(
         organization_id=organization.id,

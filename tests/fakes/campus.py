@@ -17,6 +17,7 @@ from mentorai.lti.registrations import Registration
 from mentorai.lti.tool import Tool
 from mentorai.plugins import lti_launch
 from mentorai.plugins import sandbox as sandbox_plugin
+from mentorai.plugins.sandbox.wants import Wants
 from mentorai.web.app import create_app
 from mentorai.web.commands.demo_course import register, seed
 from tests.fakes.platforms import RunningSandbox, free_port, running_app, running_sandbox
@@ -51,6 +52,13 @@ class Campus:
         """What content selections added to the course, as the sandbox keeps it."""
         records = self.sandbox.platform.shelf.list("item")
         return [record["item"] for record in records if record["course"] == COURSE]
+
+    def clear(self) -> None:
+        """Take away what was added, and ask for the usual things again."""
+        platform = self.sandbox.platform
+        platform.wants, platform.alter_claims = Wants(), None
+        for record in platform.shelf.list("item"):
+            platform.shelf.remove("item", record["item"]["id"])
 
     def ask_for(self, **changes: Any) -> None:
         """Have later content selections ask for other things."""

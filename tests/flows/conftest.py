@@ -19,11 +19,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Campus]:
 def campus(running: Campus) -> Iterator[Campus]:
     """The campus, as it was before anything was placed."""
     yield running
-    platform = running.sandbox.platform
-    platform.wants = type(platform.wants)()
-    platform.alter_claims = None
-    for record in platform.shelf.list("item"):
-        platform.shelf.remove("item", record["item"]["id"])
+    running.clear()
 
 
 @pytest.fixture

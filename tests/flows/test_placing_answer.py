@@ -1,5 +1,6 @@
 """The answer of the picker: to whom it goes, once, and from which browser."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,7 +11,8 @@ import time_machine
 from mentorai.core.clock import now
 from mentorai.lti.tool import Tool
 from tests.fakes.browserless import Browser, read_form
-from tests.fakes.campus import Campus
+from tests.fakes.campus import COURSE, Campus
+from tests.fakes.platforms import RunningSandbox, running_sandbox
 from tests.fakes.teacher import DL, Teacher, change_settings, text_of
 
 
@@ -144,6 +146,49 @@ def test_picker_is_closed_when_the_platform_was_switched_off(
     registrations.enable(registration.organization_id, registration.id)
     assert refused.status_code == 400
     assert "switched off" in text_of(refused)
+
+
+@pytest.fixture
+def elsewhere(campus: Campus) -> Iterator[RunningSandbox]:
+    """Another LMS, of another organization of the same installation."""
+    tool = campus.engine.room(Tool)
+    other = campus.engine.organizations.put("other", "Other")
+    with running_sandbox(campus.url, client_id="of-another-campus") as sandbox:
+        facts = sandbox.description["platform"]
+        tool.registrations.add(other.id, **facts)
+        yield sandbox
+
+
+def test_two_pickers_in_one_browser_answer_each_its_own_platform(
+    campus: Campus, teacher: Teacher, elsewhere: RunningSandbox, mentor_choice: str
+) -> None:
+    theirs = campus.engine.mentors.add(
+        campus.engine.organizations.put("other", "Other").id, "Their mentor"
+    )
+    here = teacher.open()
+    there = teacher.browser.open_picker(elsewhere.url, "ruth", COURSE)
+
+    # What one organization has is not on offer in the picker of another.
+    assert "Tidal Pools mentor" not in there.text
+    assert teacher.press(there, "place", mentor_choice).status_code == 422
+    answer = teacher.press(there, "place", theirs.id)
+    assert teacher.claims(answer)["aud"] == elsewhere.url
+    assert teacher.claims(answer)["iss"] == "of-another-campus"
+    assert read_form(answer).url.startswith(elsewhere.url)
+    answer = teacher.press(here, "place", mentor_choice)
+    assert teacher.claims(answer)["aud"] == campus.sandbox.url
+    assert read_form(answer).url.startswith(campus.sandbox.url)
+
+
+def test_answer_of_one_platform_is_not_taken_by_another(
+    campus: Campus, teacher: Teacher, elsewhere: RunningSandbox, mentor_choice: str
+) -> None:
+    form = read_form(teacher.press(teacher.open(), "place", mentor_choice))
+    there = read_form(
+        teacher.press(teacher.browser.open_picker(elsewhere.url, "ruth", COURSE), "cancel")
+    )
+
+    assert teacher.browser.submit(replace(form, url=there.url)).status_code == 400
 
 
 def test_picker_may_be_framed_by_its_platform_alone(teacher: Teacher) -> None:

@@ -57,6 +57,14 @@ def test_mentor_is_graded_only_with_the_tick(
     assert campus.added()[1]["resource_id"] == mentor_choice
 
 
+def test_frame_has_a_height_when_none_was_given(
+    campus: Campus, teacher: Teacher, mentor_choice: str
+) -> None:
+    teacher.place(mentor_choice, **{"opens-0": "iframe"})
+
+    assert campus.added()[0]["frame"] == {"height": 700}
+
+
 def test_window_is_asked_for(campus: Campus, teacher: Teacher, mentor_choice: str) -> None:
     teacher.place(mentor_choice, **{"opens-0": "window"})
 
@@ -173,6 +181,15 @@ def test_search_keeps_what_was_ticked(crowded: Teacher) -> None:
     ticked = lxml.html.fromstring(found.content).xpath("//input[@name='choice'][@checked]/@value")
     assert ticked == [quiz_choice]
     assert "Crowd 003" in text_of(found)
+
+
+def test_too_many_at_once_are_refused(crowded: Teacher) -> None:
+    organization = crowded.campus.mentor.organization_id
+    every = [mentor.id for mentor in crowded.campus.engine.mentors.list(organization)]
+
+    assert "At most 50" in text_of(crowded.press(crowded.open(), "place", *every[:51]))
+    crowded.deliver(crowded.press(crowded.open(), "place", *every[:50]))
+    assert len(crowded.campus.added()) == 50
 
 
 def test_back_keeps_what_was_ticked(teacher: Teacher, quiz_choice: str) -> None:
