@@ -49,7 +49,7 @@ def make_routes(engine: Engine) -> Blueprint:
         static_url_path="/lti/static",
     )
     pages = LaunchPages(engine)
-    picker = PickerPages(engine, find_binding)
+    picker = PickerPages(engine)
     # These are posted by another site, which has no token of ours; the ticket guards them.
     _without_token(routes, "/lti/login", pages.login, ["GET", "POST"])
     _without_token(routes, "/lti/login/<registration_id>", pages.login_named, ["GET", "POST"])

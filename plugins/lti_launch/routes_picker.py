@@ -4,7 +4,7 @@ One address, one form: what it does is said by the button that sends it. Nothing
 the steps but what the form holds, and only an answer uses the request up.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from mentorai.plugins.lti_launch.picker_details import (
     make_items,
     read_details,
 )
+from mentorai.plugins.lti_launch.routes_binding import find_binding
 
 ICON = Path(__file__).parent / "static" / "icon.png"
 ICON_SECONDS = 86_400
@@ -46,15 +47,11 @@ class Asked:
 
 
 class PickerPages:
-    """Deep linking: staff pick mentors and quizzes, and the platform gets a signed answer.
+    """Deep linking: staff pick mentors and quizzes, and the platform gets a signed answer."""
 
-    find_binding: what the browser of this request shows to be known again, empty for nothing.
-    """
-
-    def __init__(self, engine: Engine, find_binding: Callable[[], str]) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._tool = engine.room(Tool)
-        self._find_binding = find_binding
 
     def show(self, request_id: UUID) -> Response:
         """The mentors of the organization and their published quizzes."""
@@ -100,7 +97,7 @@ class PickerPages:
     def _check(self, request_id: UUID) -> Asked:
         """The open request of this browser. Raises StateMismatch, NonceReused,
         UnknownRegistration."""
-        found = self._tool.deep_linking_requests.check(str(request_id), self._find_binding())
+        found = self._tool.deep_linking_requests.check(str(request_id), find_binding())
         registration = self._tool.registrations.get(found.organization_id, found.registration_id)
         if not registration.is_active:
             raise UnknownRegistration("Launches from this LMS are switched off here.")
