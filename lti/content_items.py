@@ -34,6 +34,7 @@ LENGTHS = {
     "html": 20_000,
     "media_type": 255,
 }
+REVIEWABLE = ("None", "Initialized", "Started", "InProgress", "Submitted", "Completed")
 SEVERAL_LINES = ("text", "html")
 CUSTOM_PARAMETERS = 50
 CUSTOM_LENGTH = 4_000
@@ -53,6 +54,8 @@ WIRE = {
     "target_name": "targetName",
     "features": "windowFeatures",
     "line_item": "lineItem",
+    "review": "submissionReview",
+    "statuses": "reviewableStatus",
 }
 
 
@@ -93,17 +96,29 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
+class Review:
+    """That the gradebook opens a person's work here (LTI Submission Review 1.0).
+
+    statuses: of REVIEWABLE, from which on there is something to see. label: of the way there.
+    """
+
+    statuses: tuple[str, ...]
+    label: str = ""
+    custom: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class NewLineItem:
     """The gradebook column that comes with a resource link, worth score_maximum points.
 
-    resource_id, tag: how scores find it later. What an LMS needs to open a submission from the
-    gradebook (Submission Review 1.0, `submissionReview`) would be one more field here.
+    resource_id, tag: how scores find it later.
     """
 
     score_maximum: float
     label: str = ""
     resource_id: str = ""
     tag: str = ""
+    review: Review | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +226,8 @@ def _build(value: Any) -> Any:
         return {name: part for name, part in parts.items() if part not in (None, "", {})}
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    if isinstance(value, tuple):
+        return list(value)
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return {name: str(each) for name, each in value.items()} if _is_mapping(value) else value
@@ -240,6 +257,8 @@ def _find_fault(one: Field[Any], part: Any, allow_http: bool) -> str | None:
         return _find_number_fault(part, POINTS)
     if one.name.endswith("_at"):
         return _find_time_fault(part) if part is not None else None
+    if one.name == "statuses":
+        return None if part and set(part) <= set(REVIEWABLE) else "Steps of an activity, please."
     return _find_custom_fault(part) if one.name == "custom" else None
 
 

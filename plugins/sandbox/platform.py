@@ -282,6 +282,7 @@ def put_column(shelf: Shelf, course: Course, item: Item, column_id: str) -> None
     }
     record |= {"resourceId": item.resource_id} if item.resource_id else {}
     record |= {"tag": item.tag} if item.tag else {}
+    record |= {"submissionReview": dict(item.review)} if item.review else {}
     # What is handed in counts between these (AGS 2.0, section 3.2.9).
     record |= item.submission
     shelf.put("line_item", column_id, record)

@@ -80,8 +80,9 @@ class Person:
 class Item:
     """A thing in a course: a resource link, which opens the tool, or another content item.
 
-    label: of its gradebook column. html: cleaned. frame: width, height, src; window: targetName,
-    width, height, windowFeatures; available, submission: startDateTime, endDateTime (ISO 8601).
+    label, review (submissionReview): of its gradebook column. html: cleaned. frame: width, height,
+    src; window: targetName, width, height, windowFeatures; available, submission: startDateTime,
+    endDateTime (ISO 8601).
     """
 
     id: str
@@ -96,6 +97,7 @@ class Item:
     added: bool = False
     kind: str = RESOURCE_LINK
     label: str = ""
+    review: Mapping[str, Any] = field(default_factory=dict)
     icon: str = ""
     html: str = ""
     frame: Mapping[str, Any] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import nh3
 
-from mentorai.plugins.sandbox.grades import read_instant
+from mentorai.plugins.sandbox.grades import ACTIVITY, read_instant
 from mentorai.plugins.sandbox.school import Item
 from mentorai.plugins.sandbox.tokens import Rejected
 from mentorai.plugins.sandbox.wants import Wants
@@ -20,6 +20,7 @@ from mentorai.plugins.sandbox.wire import Refused
 MODULE = "Added from the tool"
 ADDRESSED = ("link", "file", "image")
 PIXELS = 100_000
+REVIEWABLE = ("None", *ACTIVITY)
 ENDS = ("startDateTime", "endDateTime")
 TARGET_OF = {"iframe": ("iframe", "frame"), "window": ("window",)}
 
@@ -45,6 +46,7 @@ def read_item(given: Mapping[str, Any], wants: Wants, tool_origin: str) -> Item:
         added=True,
         kind=str(kind),
         label=label,
+        review=_read_review(given.get("lineItem")),
         icon=_read_icon(given),
         html=_read_html(given, str(kind)),
         frame=_read_size(given, "iframe") | _read_address(given, "iframe", "src"),
@@ -118,6 +120,18 @@ def _read_column(given: object) -> tuple[float | None, str, str, str]:
         _read_text(given, name, 500) for name in ("label", "resourceId", "tag")
     )
     return float(points), label, resource_id, tag
+
+
+def _read_review(line_item: object) -> Mapping[str, Any]:
+    """What a line item says of the way from the gradebook to a person's work."""
+    review = line_item.get("submissionReview", {}) if isinstance(line_item, dict) else {}
+    if not isinstance(review, dict):
+        raise Rejected("lineItem.submissionReview must be an object.")
+    statuses = review.get("reviewableStatus", [])
+    if not isinstance(statuses, list) or not all(each in REVIEWABLE for each in statuses):
+        raise Rejected("reviewableStatus must list activity progresses.")
+    _read_custom(review.get("custom", {}))
+    return review
 
 
 def _read_icon(given: Mapping[str, Any]) -> str:

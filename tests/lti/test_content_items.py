@@ -21,6 +21,7 @@ from mentorai.lti.content_items import (
     Period,
     Picture,
     ResourceLinkItem,
+    Review,
     build_item,
     check_item,
 )
@@ -34,7 +35,13 @@ FULL = ResourceLinkItem(
     icon=Picture(f"{URL}/icon.png", 128, 128),
     thumbnail=Picture(f"{URL}/large.png"),
     custom={"mentor": "m", "quiz": "q"},
-    line_item=NewLineItem(7.5, label="Quiz 1", resource_id="q", tag="quiz"),
+    line_item=NewLineItem(
+        7.5,
+        label="Quiz 1",
+        resource_id="q",
+        tag="quiz",
+        review=Review(("Submitted", "Completed"), "Open the attempt", {"quiz": "q"}),
+    ),
     available=Period(NOON, NOON + timedelta(days=1)),
     submission=Period(ends_at=NOON),
     iframe=Frame(width=800, height=600),
@@ -60,7 +67,17 @@ def test_resource_link_is_built_with_every_part() -> None:
         "icon": {"url": f"{URL}/icon.png", "width": 128, "height": 128},
         "thumbnail": {"url": f"{URL}/large.png"},
         "custom": {"mentor": "m", "quiz": "q"},
-        "lineItem": {"scoreMaximum": 7.5, "label": "Quiz 1", "resourceId": "q", "tag": "quiz"},
+        "lineItem": {
+            "scoreMaximum": 7.5,
+            "label": "Quiz 1",
+            "resourceId": "q",
+            "tag": "quiz",
+            "submissionReview": {
+                "reviewableStatus": ["Submitted", "Completed"],
+                "label": "Open the attempt",
+                "custom": {"quiz": "q"},
+            },
+        },
         "available": {
             "startDateTime": "2026-09-01T10:00:00Z",
             "endDateTime": "2026-09-02T10:00:00Z",
@@ -139,6 +156,10 @@ def test_each_kind_is_built_as_the_specification_has_it(
         (ResourceLinkItem(URL, line_item=NewLineItem(-1)), ["line_item.score_maximum"]),
         (ResourceLinkItem(URL, line_item=NewLineItem(float("inf"))), ["line_item.score_maximum"]),
         (ResourceLinkItem(URL, line_item=NewLineItem(True)), ["line_item.score_maximum"]),
+        (ResourceLinkItem(URL, line_item=NewLineItem(5, review=Review(()))),
+         ["line_item.review.statuses"]),
+        (ResourceLinkItem(URL, line_item=NewLineItem(5, review=Review(("Done",)))),
+         ["line_item.review.statuses"]),
         (ResourceLinkItem(URL, available=Period(datetime(2026, 1, 1))), ["available.starts_at"]),  # noqa: DTZ001
         (ResourceLinkItem(URL, available=Period(NOON, NOON)), ["available.ends_at"]),
         (ResourceLinkItem(URL, available=Period(datetime.max.replace(tzinfo=UTC))),

@@ -118,6 +118,10 @@ def test_selection_is_answered_once(sandbox: SandboxClient, asked: dict[str, Any
         {f"{DEEP_LINK}/content_items": [QUIZ | {"custom": {"a": 1}}]},
         {f"{DEEP_LINK}/content_items": [QUIZ | {"lineItem": {"scoreMaximum": 0}}]},
         {f"{DEEP_LINK}/content_items": [QUIZ | {"lineItem": 5}]},
+        {f"{DEEP_LINK}/content_items": [
+            QUIZ | {"lineItem": {"scoreMaximum": 5, "submissionReview": "yes"}}]},
+        {f"{DEEP_LINK}/content_items": [QUIZ | {"lineItem": {
+            "scoreMaximum": 5, "submissionReview": {"reviewableStatus": ["Done"]}}}]},
         {f"{DEEP_LINK}/content_items": [QUIZ | {"title": None}]},
         {f"{DEEP_LINK}/content_items": [QUIZ | {"text": ""}]},
         {f"{DEEP_LINK}/content_items": [QUIZ | {"custom": {}}]},
@@ -255,6 +259,19 @@ def test_data_must_not_come_back_when_none_was_sent(sandbox: SandboxClient) -> N
 
     assert sandbox.answer_selection(asked, **{f"{DEEP_LINK}/data": "x"}).status_code == 400
     assert sandbox.answer_selection(asked).status_code == 200
+
+
+def test_column_keeps_how_a_submission_is_reviewed(
+    sandbox: SandboxClient, asked: dict[str, Any]
+) -> None:
+    review = {"reviewableStatus": ["Submitted"], "label": "Open", "custom": {"quiz": "q"}}
+    column = QUIZ["lineItem"] | {"submissionReview": review}  # type: ignore[operator]
+    sandbox.tool.items = [QUIZ | {"lineItem": column}]
+
+    sandbox.answer_selection(asked)
+
+    (kept,) = (c for c in sandbox.platform.shelf.list("line_item") if c["label"] == "Quiz 9")
+    assert kept["submissionReview"] == review
 
 
 def test_column_has_the_label_and_the_times_of_its_item(
