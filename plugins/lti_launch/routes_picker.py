@@ -171,6 +171,7 @@ def _show(name: str, asked: Asked, errors: Errors, **facts: Any) -> Response:
         several=settings.accept_multiple,
         context_title=asked.request.context_title,
         errors=errors,
+        frame_origins=g.framers,
         **facts,
     )
     return make_response(page, 422 if errors else 200)

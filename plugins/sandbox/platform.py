@@ -273,7 +273,7 @@ def _seed(shelf: Shelf) -> None:
 
 def put_column(shelf: Shelf, course: Course, item: Item, column_id: str) -> None:
     """Make the gradebook column of an item that was declared with points."""
-    record = {
+    record: Record = {
         "id": column_id,
         "course": course.id,
         "label": item.label or item.title,

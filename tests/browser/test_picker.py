@@ -129,6 +129,19 @@ def test_quiz_is_placed_with_changed_details(campus: Campus, page: Page) -> None
     opened.value.wait_for_url("**/s/**")
 
 
+def test_frame_is_as_high_as_the_picker_needs(campus: Campus, page: Page) -> None:
+    picker = open_picker(campus, page)
+    picker.get_by_role("checkbox", name="Quiz 1").check()
+    picker.get_by_role("button", name="Change details").click()
+    picker.get_by_text("When it is open").click()
+    frame = page.frame(name="tool")
+    assert frame is not None
+
+    frame.wait_for_function("document.scrollingElement.scrollHeight <= window.innerHeight")
+
+    assert frame.evaluate("window.innerHeight") > 700
+
+
 def test_picker_is_used_by_keyboard_alone(campus: Campus, page: Page) -> None:
     picker = open_picker(campus, page)
     picker.get_by_role("searchbox").focus()
