@@ -66,7 +66,7 @@ deployments = Table(
     # The platform's name of it.
     Column("deployment_id", String(ID_LENGTH), nullable=False),
     Column("state", String(16), nullable=False),
-    # The course that it first launched from, to know it by; empty if IT entered it.
+    # The course that it first launched from, to know it by; empty if there was none.
     Column("seen_in", String(200), nullable=False),
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("registration_id", "deployment_id"),
@@ -133,7 +133,7 @@ class Deployment:
     """One installation of the tool inside a platform.
 
     deployment_id: the platform's name of it. state: active, held or refused.
-    seen_in: the course that it first launched from; empty if campus IT entered it.
+    seen_in: the course that it first launched from; empty if there was none, or IT entered it.
     """
 
     registration_id: str

@@ -115,13 +115,17 @@ class PlatformPages:
         return _go_back(registration_id, "saved")
 
     def _show(self, registration_id: str, errors: Errors) -> str:
+        from mentorai.lti.registrations import HELD
+
         tool, place = self._tool(), (desk().organization_id, registration_id)
         found = tool.registrations.get(*place)
+        # What waits for the reader comes first.
+        deployments = sorted(tool.deployments.list(*place), key=lambda one: one.state != HELD)
         own_login = ("OIDC login initiation URL", tool.login_url_of(found.id))
         return render_template(
             "admin/platform.html",
             one=found,
-            deployments=tool.deployments.list(*place),
+            deployments=deployments,
             addresses=(own_login, *_find_addresses(tool)),
             shared_login_url=tool.login_url,
             roles=list(Role),

@@ -82,6 +82,22 @@ def test_held_deployment_is_shown_escaped_with_its_course(it_person, page, held)
     assert "<b>" not in text
 
 
+def test_held_deployment_is_shown_first(it_person, page, held):
+    rows = re.findall(r'<th role="rowheader".*?<code>(.*?)</code>', it_person.get(page).text)
+
+    assert rows[0].startswith("d/2")
+    assert rows[1] == "1"
+
+
+def test_role_without_a_choice_is_refused_beside_its_field(it_person, page):
+    it_person.get(page)
+
+    answer = it_person.post(f"{page}/roles", {"name": "Instructor", "role": ""})
+
+    assert answer.status_code == 422
+    assert 'id="role-wrong-1"' in answer.text
+
+
 def test_held_deployment_is_approved(engine, tool, it_person, lms, page, held):
     it_person.get(page)
 
