@@ -174,6 +174,7 @@ class DynamicRegistration:
                 # Many name no deployment before the first launch; IT lets each new one in.
                 deployment_policy=REJECT if deployment else HOLD,
                 status=PENDING,
+                author=f"invitation:{offer.invitation.id}",
             )
         except Conflict:
             kept = self._find_known(offer, client_id, deployment)

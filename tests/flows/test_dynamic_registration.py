@@ -141,9 +141,9 @@ def test_lms_registers_itself_and_launches_after_approval(
 
     sandbox.house.tool_registrations.activate(kept.client_id)
     early = browser.submit(browser.begin(sandbox.url, "maya", "tidal-pools", "tides-mentor"))
-    assert "waits for approval" in early.text.lower()
+    assert "wait for approval" in early.text
 
-    tool.registrations.enable(kept.organization_id, kept.id)
+    tool.registrations.approve(kept.organization_id, kept.id)
     page = browser.launch(sandbox.url, "maya", "tidal-pools", "tides-mentor")
     assert page.status_code == 200
     assert "/s/" in page.url

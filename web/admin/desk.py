@@ -23,14 +23,7 @@ IT_ONLY = OPEN | {
     *("sign_out", "new_mentor", "add_mentor"),
     *("platforms", "platform", "put_platform_status", "put_platform_policy"),
     *("add_deployment", "decide_deployment", "put_platform_role", "drop_platform_role"),
-    "sign_out",
-    "new_mentor",
-    "add_mentor",
-    "platforms",
-    "invitations",
-    "invite_platform",
-    "withdraw_invitation",
-    "tool_keys",
+    *("invitations", "invite_platform", "withdraw_invitation", "tool_keys"),
 }
 
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mentorai.web.commands import registrations_by_lms
 from mentorai.web.commands.registration_rules import (
     AUTHOR,
     POLICIES,
@@ -14,7 +15,6 @@ from mentorai.web.commands.registration_rules import (
 
 if TYPE_CHECKING:
     from mentorai.lti.tool import Tool
-from mentorai.web.commands import registrations_by_lms
 
 
 @click.group("registrations")
@@ -24,6 +24,8 @@ def command() -> None:
 
 command.add_command(deployments)
 command.add_command(roles)
+for each in registrations_by_lms.COMMANDS:
+    command.add_command(each)
 
 
 @command.command("add")
@@ -176,7 +178,3 @@ def _print_addresses(tool: "Tool", registration_id: str) -> None:
     click.echo(f"  Public key set (JWKS) {tool.keyset_url}")
     click.echo("If several LMSs share this issuer and this one sends no client id, instead enter:")
     click.echo(f"  Login initiation URL  {tool.login_url_of(registration_id)}")
-
-
-for each in registrations_by_lms.COMMANDS:
-    command.add_command(each)
