@@ -15,7 +15,7 @@ import requests
 from mentorai.core.errors import ConfigurationError
 from mentorai.core.settings import PREFIX, Settings
 
-START_SECONDS = 60
+START_SECONDS = 120
 STOP_SECONDS = 25
 LAST_LINES = 5
 

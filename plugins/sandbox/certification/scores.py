@@ -34,6 +34,7 @@ CLAIM = f"{AGS_NAME}/claim/endpoint"
 FORM = "application/x-www-form-urlencoded"
 GIVEN, MAXIMUM = 8.0, 10.0
 DELIVERY_SECONDS = 30.0
+LINE_ITEMS, SCORES = "/line_items", "/scores"
 ASSERTION_SECONDS = 3_600
 # A link with a column of its own; one without, in the same course; one in another course.
 WITH_COLUMN = ("tidal-pools", "shore-quiz")
@@ -56,6 +57,10 @@ class Sent:
             if each.method == method and each.path.endswith(ending):
                 return each
         raise Failed(f"no {method} of {ending} came; {self.grade.sync.status}")
+
+
+# What a case looks for in what was sent; it gives what was seen, or raises Failed.
+Judge = Callable[[Stage, Sent], str]
 
 
 def send(stage: Stage, place: tuple[str, str], **claims: Any) -> Sent:
@@ -109,12 +114,12 @@ def _made_column(stage: Stage) -> Sent:
     return stage.once("score/made", lambda: send(stage, WITHOUT_COLUMN))
 
 
-def _known(judge: Callable[[Stage, Sent], str]) -> Run:
+def _known(judge: Judge) -> Run:
     """A case about the score for a link that has a column."""
     return lambda stage: judge(stage, _known_column(stage))
 
 
-def _made(judge: Callable[[Stage, Sent], str]) -> Run:
+def _made(judge: Judge) -> Run:
     """A case about the score for a link whose column the tool has to make."""
     return lambda stage: judge(stage, _made_column(stage))
 
@@ -155,64 +160,58 @@ def _asserts(stage: Stage) -> str:
     return f"iss, sub, aud, jti; it lasts {seconds} s"
 
 
-def _lists(_stage: Stage, sent: Sent) -> str:
-    heard = sent.find("GET", "/line_items")
-    expect(heard.status == 200, f"the platform answered {heard.status}")
-    return f"GET {heard.path}, {heard.status}"
+def comes(method: str, ending: str, status: int) -> Judge:
+    """Such a request came, and the platform answered it so."""
+
+    def judge(_stage: Stage, sent: Sent) -> str:
+        heard = sent.find(method, ending)
+        expect(heard.status == status, f"the platform answered {heard.status}")
+        return f"{method} {heard.path}, {heard.status}"
+
+    return judge
 
 
-def _lists_as(_stage: Stage, sent: Sent) -> str:
-    accept = sent.find("GET", "/line_items").accept
-    expect(accept == LINE_ITEMS_TYPE, f"Accept is {accept}")
-    return accept
+def accepts(method: str, ending: str, media_type: str) -> Judge:
+    """Such a request asked for exactly this media type."""
+
+    def judge(_stage: Stage, sent: Sent) -> str:
+        accept = sent.find(method, ending).accept
+        expect(accept == media_type, f"Accept is {accept}")
+        return accept
+
+    return judge
 
 
-def _lists_by(stage: Stage, sent: Sent) -> str:
-    return check_scope(stage, sent.find("GET", "/line_items"), LINE_ITEM_READ)
+def holds(method: str, ending: str, media_type: str) -> Judge:
+    """Such a request brought this media type."""
+
+    def judge(_stage: Stage, sent: Sent) -> str:
+        given = sent.find(method, ending).media_type.partition(";")[0]
+        expect(given == media_type, f"Content-Type is {given}")
+        return given
+
+    return judge
 
 
-def _makes(_stage: Stage, sent: Sent) -> str:
-    heard = sent.find("POST", "/line_items")
-    expect(heard.status == 201, f"the platform answered {heard.status}")
-    return f"POST {heard.path}, {heard.status}"
+def may(method: str, ending: str, scope: str) -> Judge:
+    """Such a request came with a token of exactly this scope."""
 
+    def judge(stage: Stage, sent: Sent) -> str:
+        return check_scope(stage, sent.find(method, ending), scope)
 
-def _makes_as(_stage: Stage, sent: Sent) -> str:
-    media_type = sent.find("POST", "/line_items").media_type.partition(";")[0]
-    expect(media_type == LINE_ITEM_TYPE, f"Content-Type is {media_type}")
-    return media_type
-
-
-def _makes_by(stage: Stage, sent: Sent) -> str:
-    return check_scope(stage, sent.find("POST", "/line_items"), LINE_ITEM)
+    return judge
 
 
 def _makes_what(_stage: Stage, sent: Sent) -> str:
-    body = sent.find("POST", "/line_items").read_json()
+    body = sent.find("POST", LINE_ITEMS).read_json()
     expect(body.get("label"), "there is no label")
     expect(body.get("scoreMaximum") == MAXIMUM, f"scoreMaximum is {body.get('scoreMaximum')}")
     expect(body.get("resourceLinkId") == sent.link_id, "resourceLinkId is not the launch's")
     return f"label {body['label']!r}, scoreMaximum {body['scoreMaximum']}, resourceLinkId"
 
 
-def _posts(_stage: Stage, sent: Sent) -> str:
-    heard = sent.find("POST", "/scores")
-    expect(heard.status == 200, f"the platform answered {heard.status}")
-    return f"POST {heard.path}, {heard.status}"
-
-
-def _posts_as(_stage: Stage, sent: Sent) -> str:
-    media_type = sent.find("POST", "/scores").media_type.partition(";")[0]
-    expect(media_type == SCORE_TYPE, f"Content-Type is {media_type}")
-    return media_type
-
-
-def _posts_by(stage: Stage, sent: Sent) -> str:
-    return check_scope(stage, sent.find("POST", "/scores"), SCORE)
-
-
 def _posts_what(_stage: Stage, sent: Sent) -> str:
-    body = sent.find("POST", "/scores").read_json()
+    body = sent.find("POST", SCORES).read_json()
     expect(body.get("userId") == sent.subject, f"userId is {body.get('userId')}")
     points = (body.get("scoreGiven"), body.get("scoreMaximum"))
     expect(points == (GIVEN, MAXIMUM), f"the points are {points}")
@@ -225,7 +224,7 @@ def _posts_what(_stage: Stage, sent: Sent) -> str:
 
 def _arrived(stage: Stage, sent: Sent) -> str:
     """The platform's gradebook holds the score, and the tool knows it."""
-    path = sent.find("POST", "/scores").path.split("/")
+    path = sent.find("POST", SCORES).path.split("/")
     column_id = path[path.index("line_items") + 1]
     result = stage.platform.house.gradebook.find_result(column_id, sent.subject)
     expect(result is not None and result["given"] == GIVEN, f"the gradebook holds {result}")
@@ -239,8 +238,8 @@ def _post_with_score_scope_only(stage: Stage) -> str:
     column = next(c for c in platform.shelf.list("line_item") if c["course"] == WITH_COLUMN[0])
     claim = {"scope": [SCORE], "lineitem": column_url(platform, column)}
     sent = send(stage, WITH_COLUMN, **{CLAIM: claim})
-    check_scope(stage, sent.find("POST", "/scores"), SCORE)
-    others = [each.path for each in sent.heard if each.path.endswith("/line_items")]
+    check_scope(stage, sent.find("POST", SCORES), SCORE)
+    others = [each.path for each in sent.heard if each.path.endswith(LINE_ITEMS)]
     expect(not others, f"it also asked for {others}")
     return "posted, and asked for nothing else"
 
@@ -248,7 +247,7 @@ def _post_with_score_scope_only(stage: Stage) -> str:
 def _use_two_contexts(stage: Stage) -> str:
     """Each course's scores go to that course's own columns."""
     one, other = _made_column(stage), send(stage, ELSEWHERE)
-    paths = (one.find("POST", "/scores").path, other.find("POST", "/scores").path)
+    paths = (one.find("POST", SCORES).path, other.find("POST", SCORES).path)
     for (course, _), path in zip((WITHOUT_COLUMN, ELSEWHERE), paths, strict=True):
         expect(f"/courses/{course}/line_items/" in path, f"a score went to {path}")
     return "each in its own course"
@@ -262,7 +261,7 @@ def _keep_the_query(stage: Stage) -> str:
         sent = send(stage, ("tidal-pools", "life-mentor"))
     finally:
         platform.behave({"line_item_query": False})
-    heard = sent.find("POST", "/scores")
+    heard = sent.find("POST", SCORES)
     expect(heard.query == "type_id=1", f"the query is {heard.query}")
     return f"POST {heard.path}?{heard.query}, {heard.status}"
 
@@ -274,33 +273,38 @@ def _case(number: str, name: str, clause: str, expected: str, run: Run) -> Case:
 
 TOKENS = f"{SECURITY}4.1"
 COLUMNS = f"{AGS}3.2"
-SCORES = f"{AGS}3.4"
+PUBLISH = f"{AGS}3.4"
 CASES: Sequence[Case] = (
     _case("A1", "token request: grant", f"{TOKENS}.1", "client_credentials, a form", _grants),
     _case("A2", "token request: assertion", f"{TOKENS}.1", "signed by the tool, for this platform",
           _asserts),
     _case("A3", "line items GET", f"{COLUMNS}.5", "GET on the line items of the course",
-          _made(_lists)),
-    _case("A4", "line items GET: media type", f"{COLUMNS}.5", LINE_ITEMS_TYPE, _made(_lists_as)),
+          _made(comes("GET", LINE_ITEMS, 200))),
+    _case("A4", "line items GET: media type", f"{COLUMNS}.5", LINE_ITEMS_TYPE,
+          _made(accepts("GET", LINE_ITEMS, LINE_ITEMS_TYPE))),
     _case("A5", "line items GET: token and scope", f"{AGS}3.2.1", "lineitem.readonly, no other",
-          _made(_lists_by)),
-    _case("A6", "line item POST", f"{COLUMNS}.6", "201", _made(_makes)),
-    _case("A7", "line item POST: media type", f"{COLUMNS}.6", LINE_ITEM_TYPE, _made(_makes_as)),
+          _made(may("GET", LINE_ITEMS, LINE_ITEM_READ))),
+    _case("A6", "line item POST", f"{COLUMNS}.6", "201", _made(comes("POST", LINE_ITEMS, 201))),
+    _case("A7", "line item POST: media type", f"{COLUMNS}.6", LINE_ITEM_TYPE,
+          _made(holds("POST", LINE_ITEMS, LINE_ITEM_TYPE))),
     _case("A8", "line item POST: token and scope", f"{AGS}3.2.1", "lineitem, no other",
-          _made(_makes_by)),
+          _made(may("POST", LINE_ITEMS, LINE_ITEM))),
     _case("A9", "line item POST: body", f"{COLUMNS}.8", "label, scoreMaximum, resourceLinkId",
           _made(_makes_what)),
-    _case("A13", "score POST", f"{SCORES}.1", "POST on /scores of the column", _known(_posts)),
-    _case("A14", "score POST: media type", f"{SCORES}.1", SCORE_TYPE, _known(_posts_as)),
-    _case("A15", "score POST: token and scope", f"{AGS}3.4", "score, no other", _known(_posts_by)),
-    _case("A16", "score POST: body", f"{SCORES}", "who, how much, when, how far",
+    _case("A13", "score POST", f"{PUBLISH}.1", "POST on /scores of the column",
+          _known(comes("POST", SCORES, 200))),
+    _case("A14", "score POST: media type", f"{PUBLISH}.1", SCORE_TYPE,
+          _known(holds("POST", SCORES, SCORE_TYPE))),
+    _case("A15", "score POST: token and scope", PUBLISH, "score, no other",
+          _known(may("POST", SCORES, SCORE))),
+    _case("A16", "score POST: body", PUBLISH, "who, how much, when, how far",
           _known(_posts_what)),
-    _case("A17", "score POST: proof of receipt", f"{SCORES}.1", "the gradebook holds it",
+    _case("A17", "score POST: proof of receipt", f"{PUBLISH}.1", "the gradebook holds it",
           _known(_arrived)),
     _case("P1", "token for the score scope only", f"{AGS}3.1", "the score is posted still",
           _post_with_score_scope_only),
     _case("P3", "line items across two contexts", f"{AGS}3.2", "each course has its own columns",
           _use_two_contexts),
-    _case("X51", "line item address with a query", f"{AGS}3.4.1", "/scores before the query",
+    _case("X51", "line item address with a query", f"{PUBLISH}.1", "/scores before the query",
           _keep_the_query),
 )  # fmt: skip
