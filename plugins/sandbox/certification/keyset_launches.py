@@ -19,6 +19,8 @@ BROKEN: Mapping[str, tuple[str, str, bytes]] = {
 SLOW_SECONDS = 2.0
 # A key set that never was there is asked for again after five seconds.
 PATIENCE_SECONDS = 12.0
+# A tool may pause a little between two requests for one key set.
+ROTATION_SECONDS = 3.0
 BOUND_SECONDS = 8.0
 
 
@@ -27,16 +29,21 @@ def _broken(name: str) -> Run:
 
     def run(stage: Stage) -> str:
         attempt, seen = stage.once("broken key sets", lambda: _break_all(stage))[name]
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        answer = attempt.post(attempt.sign())
-        while answer.status_code >= 400 and time.monotonic() < deadline:
-            stage.read_refusal(answer, TokenInvalid)
-            time.sleep(0.5)
-            answer = attempt.post(attempt.sign())
-        stage.read_admission(attempt, answer)
+        _finish_soon(attempt, PATIENCE_SECONDS)
         return f"{seen}; the same ticket opened when the key set was mended"
 
     return run
+
+
+def _finish_soon(attempt: Attempt, patience_seconds: float) -> None:
+    """End the launch well, if not now then soon. Raises Failed."""
+    deadline = time.monotonic() + patience_seconds
+    answer = attempt.post(attempt.sign())
+    while answer.status_code >= 400 and time.monotonic() < deadline:
+        attempt.stage.read_refusal(answer, TokenInvalid)
+        time.sleep(0.25)
+        answer = attempt.post(attempt.sign())
+    attempt.stage.read_admission(attempt, answer)
 
 
 def _break_all(stage: Stage) -> dict[str, tuple[Attempt, str]]:
@@ -87,7 +94,7 @@ def _admit_rotated(stage: Stage) -> str:
     before = len(stage.platform.wire.heard("set=rotated"))
     withdrawn = keys.signing_key()
     keys.rotate(withdraw_old=True)
-    attempt.finish()
+    _finish_soon(attempt, ROTATION_SECONDS)
     fetches = len(stage.platform.wire.heard("set=rotated")) - before
     expect(fetches == 1, f"the key set was fetched {fetches} times")
     late = stage.begin(registration=side)
