@@ -1,0 +1,38 @@
+"""What a run that was killed left behind."""
+
+from datetime import timedelta
+from typing import Any
+
+from mentorai.core.clock import now
+from mentorai.core.engine import Engine
+from mentorai.core.mentors import Mentor
+from mentorai.core.organizations import Organization
+from mentorai.lti.tool import Tool
+from mentorai.plugins.sandbox.certification.setting import PREFIX, TITLE, Props
+from tests.fakes.signing_platform import CLIENT_ID, DEPLOYMENT, ISSUER
+
+
+def test_leftovers_of_a_killed_run_are_removed_after_an_hour(
+    engine: Engine, organization: Organization, mentor: Mentor, time_machine: Any
+) -> None:
+    registrations = engine.room(Tool).registrations
+    facts: dict[str, Any] = {
+        "issuer": ISSUER,
+        "auth_url": f"{ISSUER}/auth",
+        "token_url": f"{ISSUER}/token",
+        "keyset_url": f"{ISSUER}/jwks",
+        "deployment_ids": [DEPLOYMENT],
+    }
+    kept = registrations.add(organization.id, client_id=CLIENT_ID, **facts)
+    registrations.add(organization.id, client_id=f"{PREFIX}1", name=TITLE, **facts)
+    Props(engine).add_mentor(f"{PREFIX}1")
+
+    # Another run may be under way.
+    Props(engine).remove_abandoned()
+    assert len(registrations.list(organization.id)) == 2
+
+    time_machine.move_to(now() + timedelta(hours=2))
+    Props(engine).remove_abandoned()
+
+    assert [each.id for each in registrations.list(organization.id)] == [kept.id]
+    assert [each.id for each in engine.mentors.list(organization.id)] == [mentor.id]
