@@ -149,13 +149,16 @@ class Conversations:
         mentor_id: str,
         *,
         person_id: str | None = None,
+        context_id: str | None = None,
         page: int = 1,
         page_size: int = 50,
     ) -> Sequence[Conversation]:
         """One page of conversations, the one used last first."""
+        selected = _select(organization_id, mentor_id, person_id)
+        if context_id is not None:
+            selected = selected.where(conversations.c.context_id == context_id)
         query = (
-            _select(organization_id, mentor_id, person_id)
-            .order_by(conversations.c.updated_at.desc(), conversations.c.id)
+            selected.order_by(conversations.c.updated_at.desc(), conversations.c.id)
             .limit(page_size)
             .offset((max(page, 1) - 1) * page_size)
         )

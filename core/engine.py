@@ -13,10 +13,12 @@ from mentorai.core.audit import Audit
 from mentorai.core.chat import Chat
 from mentorai.core.clock import now
 from mentorai.core.conversations import Conversations
+from mentorai.core.course_copies import CourseCopies
 from mentorai.core.database import Database
 from mentorai.core.datasets import Datasets
 from mentorai.core.errors import KeyRejected, LaunchDenied, NotFound, TurnDenied
 from mentorai.core.grades import Grade, Grades
+from mentorai.core.kept_data import KeptData
 from mentorai.core.key_text import read_key_id
 from mentorai.core.keys import CheckedKey, Keys
 from mentorai.core.mentors import Mentors
@@ -26,6 +28,7 @@ from mentorai.core.people import People
 from mentorai.core.plugin_manager import Plugins
 from mentorai.core.quizzes import Quizzes
 from mentorai.core.retrieval import Retrieval
+from mentorai.core.reviews import Review, Reviews
 from mentorai.core.sessions import Sessions
 from mentorai.core.settings import Settings
 from mentorai.core.values import Event, Launch, MentorRef, Session
@@ -43,6 +46,7 @@ class Engine:
         self.organizations = Organizations(self.database)
         self.people = People(self.database)
         self.mentors = Mentors(self.database)
+        self.course_copies = CourseCopies(self.database)
         self.sessions = Sessions(self.database)
         self.admins = Admins(self.database)
         self.audit = Audit(self.database)
@@ -54,6 +58,8 @@ class Engine:
         self.quizzes = Quizzes(self.database)
         self.grades = Grades(self.database)
         self.outbox = Outbox(self)
+        self.reviews = Reviews(self.database)
+        self.kept_data = KeptData(self.database)
         self._rooms: dict[Any, Any] = {}
 
     @classmethod
@@ -97,13 +103,14 @@ class Engine:
 
         way: how the browser was recognised (cookie, storage, new_tab). binding: what the browser
         must show to use the session, kept as a hash. session_id: the id the session is to have.
-        Raises LaunchDenied; NotFound when no mentor answers in this place.
+        A launch that names whose work is to be reviewed chooses no mentor: it leads to that work,
+        wherever it was handed in.
+        Raises LaunchDenied; NotFound when no mentor answers in this place, or the person to
+        review is not in this course.
         """
-        launch = self.refine(launch)
-        denial = self.plugins.judge("judge_launch", launch=launch)
-        if denial:
-            raise LaunchDenied(denial.reason)
-        ref: MentorRef = self.choose_mentor(launch)
+        launch = self.judge(launch)
+        review = self.reviews.get(launch) if launch.review_of is not None else None
+        ref = review.ref if review else self.choose_mentor(launch)
         facts: dict[str, Any] = {
             "organization_id": launch.organization_id,
             "mentor_id": ref.mentor_id,
@@ -117,9 +124,34 @@ class Engine:
             "binding": binding,
             "session_id": session_id,
         }
-        session = self._open_session(launch, ref, facts)
+        if review:
+            session = self._open_review(launch, review, facts)
+        else:
+            session = self._open_session(launch, ref, facts)
         self.plugins.tell("launch_admitted", launch=launch, session=session)
         return session
+
+    def judge(self, launch: Launch) -> Launch:
+        """The launch refined, once every plugin lets it pass. Raises LaunchDenied."""
+        launch = self.refine(launch)
+        denial = self.plugins.judge("judge_launch", launch=launch)
+        if denial:
+            raise LaunchDenied(denial.reason)
+        return launch
+
+    def _open_review(self, launch: Launch, review: Review, facts: Mapping[str, Any]) -> Session:
+        # What the message says of place and column is true of the work and not of the place,
+        # so neither is written down.
+        with self.database.write() as connection:
+            person = self.people.put_visitor(connection, launch, review.context_id)
+            return self.sessions.open(
+                connection,
+                person_id=person.id,
+                context_id=review.context_id,
+                resource_link_id=review.resource_link_id,
+                start=f"review/{review.person_id}/",
+                **facts,
+            )
 
     def _open_session(self, launch: Launch, ref: MentorRef, facts: Mapping[str, Any]) -> Session:
         known = find_arrival(self.database, launch, ref)

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     bindparam,
     insert,
     select,
@@ -24,8 +25,9 @@ from sqlalchemy import (
 
 from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
-from mentorai.core.identifiers import new_id
-from mentorai.core.values import Context, Launch, Person, ResourceLink
+from mentorai.core.errors import NotFound
+from mentorai.core.identifiers import is_id, new_id
+from mentorai.core.values import Context, FormerIds, Launch, Person, ResourceLink
 
 people = Table(
     "people",
@@ -136,6 +138,56 @@ class People:
             _put_enrolment(connection, launch, context_id, person.id)
         return Arrival(person, context_id, link_id)
 
+    def put_visitor(self, connection: Connection, launch: Launch, context_id: str) -> Person:
+        """Keep who came, and their role in a context of ours; place and course stay as they are."""
+        person = self._put_person(connection, launch)
+        _put_enrolment(connection, launch, context_id, person.id)
+        return person
+
+    def find_identity(
+        self, connection: Connection, organization_id: str, authority: str, subject: str
+    ) -> Person | None:
+        """Whose identity this is, or None."""
+        key = {"organization_id": organization_id, "authority": authority, "subject": subject}
+        row = connection.execute(_FIND_PERSON, key).one_or_none()
+        return Person(row.id, row.name, row.email) if row else None
+
+    def put_identity(
+        self,
+        connection: Connection,
+        organization_id: str,
+        authority: str,
+        subject: str,
+        person_id: str,
+    ) -> None:
+        """Say whose identity this is from now on; nothing else that the person has moves.
+
+        Raises NotFound for a person of another organization.
+        """
+        mine = select(people.c.id).where(
+            people.c.organization_id == organization_id, people.c.id == person_id
+        )
+        if not is_id(person_id) or connection.execute(mine).first() is None:
+            raise NotFound("There is no such person.")
+        key = {"organization_id": organization_id, "authority": authority, "subject": subject}
+        same = and_(*(identities.c[name] == value for name, value in key.items()))
+        moved = connection.execute(update(identities).where(same).values(person_id=person_id))
+        if not moved.rowcount:
+            connection.execute(insert(identities).values(id=new_id(), person_id=person_id, **key))
+
+    def find_member(self, context_id: str, person_id: str) -> Person | None:
+        """The person, if they are or were in this context."""
+        query = (
+            select(people)
+            .join(enrolments, enrolments.c.person_id == people.c.id)
+            .where(enrolments.c.context_id == context_id, people.c.id == person_id)
+        )
+        if not is_id(person_id):
+            return None
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return Person(row.id, row.name, row.email) if row else None
+
     def find(self, organization_id: str, person_id: str) -> Person | None:
         """The person, or None."""
         query = select(people).where(
@@ -146,18 +198,14 @@ class People:
         return Person(row.id, row.name, row.email) if row else None
 
     def _put_person(self, connection: Connection, launch: Launch) -> Person:
-        row = (
-            launch.subject
-            and connection.execute(
-                _FIND_PERSON,
-                {
-                    "organization_id": launch.organization_id,
-                    "authority": f"lti:{launch.registration_id}",
-                    "subject": launch.subject,
-                },
-            ).one_or_none()
-        )
-        if not row:
+        organization_id, subject = launch.organization_id, launch.subject
+        if not subject:
+            return _add_person(connection, launch)
+        authority = f"lti:{launch.registration_id}"
+        row = self.find_identity(connection, organization_id, authority, subject)
+        if row is None and launch.former is not None:
+            row = self._take_over(connection, launch, launch.former, authority)
+        if row is None:
             return _add_person(connection, launch)
         # A platform that withholds a name today does not take back the one it gave before.
         name, email = launch.name or row.name, launch.email or row.email
@@ -166,6 +214,19 @@ class People:
                 update(people).where(people.c.id == row.id).values(name=name, email=email)
             )
         return Person(row.id, name, email)
+
+    def _take_over(
+        self, connection: Connection, launch: Launch, former: FormerIds, authority: str
+    ) -> Person | None:
+        """Who is known by what this person was called before; known by both names from now on."""
+        before, subject = former.subject, launch.subject
+        if before is None or subject is None:
+            return None
+        organization_id = launch.organization_id
+        person = self.find_identity(connection, organization_id, former.authority, before)
+        if person is not None:
+            self.put_identity(connection, organization_id, authority, subject, person.id)
+        return person
 
 
 def _finder(table: Table, *names: str) -> Select[Any]:

@@ -214,6 +214,26 @@ class Quizzes:
         person = {} if person_id is None else {"person_id": person_id}
         return attempts_of.find(self._database, mine | person)
 
+    def list_work(
+        self,
+        organization_id: str,
+        mentor_id: str,
+        resource_link_id: str,
+        person_id: str,
+        *,
+        quiz_id: str | None = None,
+    ) -> Sequence[Attempt]:
+        """What a person did in one place, at one quiz or at every one, oldest first."""
+        mine = {
+            "organization_id": organization_id,
+            "mentor_id": mentor_id,
+            "place": resource_link_id,
+            "person_id": person_id,
+        }
+        quiz = {"quiz_id": quiz_id} if quiz_id else {}
+        made = attempts_of.find(self._database, mine | quiz)
+        return sorted(made, key=lambda attempt: attempt.started_at)
+
     def save_answers(
         self,
         organization_id: str,

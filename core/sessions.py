@@ -52,6 +52,7 @@ sessions = Table(
     Column("locale", String(64)),
     Column("return_url", Text),
     Column("way", String(16), nullable=False),
+    Column("start", Text),
     Column("binding_hash", String(64), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
@@ -96,6 +97,7 @@ class Sessions:
         locale: str | None = None,
         return_url: str | None = None,
         way: str = "cookie",
+        start: str | None = None,
         binding: str = "",
         session_id: str | None = None,
     ) -> Session:
@@ -119,6 +121,7 @@ class Sessions:
             locale=locale[:64] if locale else None,
             return_url=return_url,
             way=way,
+            start=start,
         )
         row = {name: getattr(session, name) for name in Session.__dataclass_fields__}
         row |= {

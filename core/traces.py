@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, delete, func, or_, select
 
 from mentorai.core.attempts import attempts
+from mentorai.core.course_copies import context_copies
 from mentorai.core.database import Database
 from mentorai.core.grades import grades
 from mentorai.core.people import contexts, enrolments, identities, people, resource_links
@@ -76,6 +77,9 @@ def _remove_traces(connection: Connection, registration_id: str) -> None:
     connection.execute(delete(people).where(people.c.id.in_(persons), people.c.id.not_in(others)))
     connection.execute(delete(resource_links).where(resource_links.c.id.in_(links)))
     connection.execute(delete(contexts).where(contexts.c.id.in_(courses)))
+    connection.execute(
+        delete(context_copies).where(context_copies.c.registration_id == registration_id)
+    )
 
 
 def _persons(registration_id: str) -> Any:

@@ -97,6 +97,18 @@ class GradeService:
 
 
 @dataclass(frozen=True, slots=True)
+class FormerIds:
+    """What a platform knew this person and this place by before, verified.
+
+    authority: who gave these ids, in the form of `identities.authority`. A None says nothing.
+    """
+
+    authority: str
+    subject: str | None = None
+    resource_link_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Launch:
     """One validated message from a platform.
 
@@ -106,6 +118,10 @@ class Launch:
     custom: custom parameters. A variable that nobody substituted is absent, as in every text.
     roles: the names that `role` was read from, as the platform sent them.
     details: what else the platform said.
+    link_history, context_history: the ids that the place and its course were copied from, as
+        this platform names them, the latest copy first.
+    former: other ids of the same person and place, once somebody vouched for them.
+    review_of: the platform's id of the person whose work is to be shown, when it is that.
     Its repr names no person and holds no claim, so that it may come into a log.
     """
 
@@ -132,6 +148,10 @@ class Launch:
     is_test_user: bool = False
     roles: tuple[str, ...] = ()
     details: LaunchDetails = field(default=NO_DETAILS, compare=False)
+    link_history: tuple[str, ...] = ()
+    context_history: tuple[str, ...] = ()
+    former: FormerIds | None = None
+    review_of: str | None = None
 
     def __repr__(self) -> str:
         place = f"registration {self.registration_id}, deployment {self.deployment_id!r}"
@@ -164,7 +184,11 @@ class MentorRef:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One person admitted to one mentor until `expires_at`."""
+    """One person admitted to one mentor until `expires_at`.
+
+    start: where in the session's pages the person lands, a path after /s/<id>/; None: as the
+    role has it.
+    """
 
     id: str
     organization_id: str
@@ -179,6 +203,7 @@ class Session:
     locale: str | None = None
     return_url: str | None = None
     way: str = "cookie"
+    start: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

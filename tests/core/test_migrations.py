@@ -15,11 +15,17 @@ import mentorai.lti
 from mentorai.core.database import Database, metadata
 from mentorai.core.engine import Engine
 from mentorai.core.errors import DeploymentHeld
+from mentorai.core.mentors import Mentor
 from mentorai.core.migrations import downgrade, find_revisions, versions
 from mentorai.core.settings import Settings
-from mentorai.core.values import Context, Launch, ResourceLink, Role
+from mentorai.core.values import Context, Launch, MentorRef, ResourceLink, Role
+from mentorai.lti.data_privacy import PrivacyRequest
 from mentorai.lti.deep_linking import DeepLinkingSettings
+from mentorai.lti.migration_claim import MigrationClaim
+from mentorai.lti.notice_services import Offer
+from mentorai.lti.notices import HELLO
 from mentorai.lti.registration_clients import RegistrationClient
+from mentorai.lti.registrations import Registration
 from mentorai.lti.tool import Tool
 from mentorai.lti.tool_description import Supported
 from mentorai.lti.tool_keys import ToolKeys
@@ -188,6 +194,7 @@ def fill(engine: Engine) -> None:
         "b" * 64,
     )
     session = engine.admit(launch)
+    fill_messages(engine, registration, mentor)
     list(engine.ask(session, "When do barnacles close?"))
     engine.report_score(
         organization_id=organization.id,
@@ -197,6 +204,33 @@ def fill(engine: Engine) -> None:
         given=8,
         maximum=10,
     )
+
+
+def fill_messages(engine: Engine, registration: Registration, mentor: Mentor) -> None:
+    """Something in the tables of messages besides launches."""
+    tool, organization_id = engine.room(Tool), registration.organization_id
+    key = tool.consumer_keys.add(organization_id, "old-key", "old secret")
+    with engine.database.write() as connection:
+        engine.course_copies.note(connection, organization_id, registration.id, "c2", ["course-1"])
+        engine.course_copies.put_former_place(
+            connection, organization_id, key.authority, "old-1", MentorRef(mentor.id)
+        )
+    launch = Launch(
+        organization_id=organization_id,
+        registration_id=registration.id,
+        deployment_id="1",
+        issuer=registration.issuer,
+        client_id=registration.client_id,
+        family_code="",
+        message_type="LtiDataPrivacyLaunchRequest",
+        subject="s-1",
+        role=Role.OTHER,
+        target="/",
+    )
+    tool.privacy_visits.put(launch, PrivacyRequest("s-1", True, False), "b" * 64)
+    tool.notice_services.note(launch, Offer("https://lms.example/notices", (HELLO,)))
+    claim = MigrationClaim("old-key", "", "", None, "old-1")
+    tool.migrations.vouch(replace(launch, resource_link=ResourceLink("link-9")), claim)
 
 
 def test_tables_are_those_that_the_rooms_define(engine: Engine) -> None:
