@@ -21,6 +21,7 @@ from mentorai.lti.origins import find_origin
 from mentorai.lti.platform_http import Reply, check_reply
 from mentorai.lti.registrations import Registration
 from mentorai.lti.services import call, read_pages
+from mentorai.lti.submission_review import build_review
 from mentorai.lti.tool import Tool
 
 SCOPE = "https://purl.imsglobal.org/spec/lti-ags/scope/"
@@ -125,6 +126,7 @@ def _make(tool: Tool, registration: Registration, place: GradePlace, url: str) -
         "label": place.title.strip()[:LABEL_LENGTH] or "mentorAI",
         "scoreMaximum": _plain(place.score_maximum),
         "resourceLinkId": place.lms_resource_link_id,
+        "submissionReview": build_review(place.activity_id),
     }
     if place.activity_id is not None:
         body["resourceId"] = place.activity_id

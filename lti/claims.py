@@ -53,6 +53,11 @@ LATEST = 1e11
 VERSION = "1.3.0"
 RESOURCE_LINK = "LtiResourceLinkRequest"
 DEEP_LINKING = "LtiDeepLinkingRequest"
+SUBMISSION_REVIEW = "LtiSubmissionReviewRequest"
+DATA_PRIVACY = "LtiDataPrivacyLaunchRequest"
+# The name that an older draft gave the last one, and that some platforms send.
+DATA_PRIVACY_DRAFT = "DataPrivacyLaunchRequest"
+MESSAGES = (RESOURCE_LINK, DEEP_LINKING, SUBMISSION_REVIEW, DATA_PRIVACY)
 
 SECURITY = "LTI Security Framework 1.0, section 5.1.3"
 _AUTHORITY = re.compile(r"https?://[^/?#\\]+")
@@ -87,9 +92,10 @@ def read_audience(claims: Claims) -> list[str]:
     return audience if party is None else [party]
 
 
-def check_times(claims: Claims, moment: datetime) -> None:
+def check_times(claims: Claims, moment: datetime, *, oldest_seconds: float = AGE_SECONDS) -> None:
     """Let the token pass if it is neither old, nor from the future, nor meant to last too long.
 
+    oldest_seconds: how long ago it may have been made.
     Raises ClaimMissing, TokenInvalid; the sentence names the skew that was measured.
     """
     clause = f"{SECURITY}, steps 7 and 8"
@@ -99,7 +105,7 @@ def check_times(claims: Claims, moment: datetime) -> None:
     if ahead > LEEWAY_SECONDS:
         sentence = f"The clock of the LMS is {_seconds(ahead)} ahead of ours (iat)."
         raise TokenInvalid(sentence, clause=clause)
-    if -ahead > AGE_SECONDS + LEEWAY_SECONDS:
+    if -ahead > oldest_seconds + LEEWAY_SECONDS:
         sentence = f"The id_token was made {_seconds(-ahead)} ago, which is too long (iat)."
         raise TokenExpired(sentence, clause=clause)
     if expires <= present - LEEWAY_SECONDS:
@@ -151,7 +157,8 @@ def read_message_type(claims: Claims) -> str:
         )
     clause = f"{CORE}5.3.1 (message type claim)"
     found = get_text(claims, f"{CLAIM}message_type", clause)
-    if found not in (RESOURCE_LINK, DEEP_LINKING):
+    found = DATA_PRIVACY if found == DATA_PRIVACY_DRAFT else found
+    if found not in MESSAGES:
         raise MessageUnsupported(clause=clause)
     return found
 
@@ -269,7 +276,7 @@ def read_launch(claims: Claims, registration: Registration, public_url: str) -> 
     roles = read_roles(claims)
     subject = read_subject(claims)
     target = read_target(claims, message_type, public_url)
-    link = read_resource_link(claims) if message_type == RESOURCE_LINK else None
+    link = read_resource_link(claims) if _has_link(claims, message_type) else None
     presentation = read_object(claims, f"{CLAIM}launch_presentation")
     platform = find_object(claims, f"{CLAIM}tool_platform")
     return Launch(
@@ -297,6 +304,12 @@ def read_launch(claims: Claims, registration: Registration, public_url: str) -> 
         roles=tuple(roles),
         details=OptionalClaims(claims),
     )
+
+
+def _has_link(claims: Claims, message_type: str) -> bool:
+    # A gradebook column may belong to no link (LTI Submission Review 1.0, section 3).
+    may = message_type == SUBMISSION_REVIEW and claims.get(f"{CLAIM}resource_link")
+    return message_type == RESOURCE_LINK or bool(may)
 
 
 def _read_power(roles: Sequence[str], overrides: Overrides, subject: str | None) -> Role:

@@ -23,16 +23,24 @@ from mentorai.core.errors import (
 from mentorai.core.values import Launch
 from mentorai.lti.claims import (
     CORE,
+    DATA_PRIVACY,
     DEEP_LINKING,
+    RESOURCE_LINK,
     Claims,
     check_times,
     read_audience,
     read_issuer,
     read_launch,
     read_nonce,
+    read_roles,
 )
+from mentorai.lti.data_privacy import PrivacyRequest, read_request
 from mentorai.lti.deep_linking import DeepLinkingSettings, read_settings
+from mentorai.lti.history import add_history
+from mentorai.lti.migration_claim import MigrationClaim, read_migration
+from mentorai.lti.notice_services import Offer, find_offer
 from mentorai.lti.signed_tokens import check_signature, read_token
+from mentorai.lti.submission_review import add_review
 from mentorai.lti.tickets import CLAUSE, StoredProof
 from mentorai.lti.tool import Tool
 
@@ -58,7 +66,8 @@ class FinishedLaunch:
     bound: whether the browser showed that it began this launch; if not, nobody may be let in
     before the platform's storage shows it (stored), or the person says so in a tab of their own.
     opens_id: the id for what this launch opens (name_opened). deep_linking: what is to be picked,
-    when the message asks for that.
+    when the message asks for that. privacy: whose data is to be shown. migration, notices: what
+    the message says besides of older ids, and of where its platform takes the wish to be told.
     """
 
     launch: Launch
@@ -66,6 +75,9 @@ class FinishedLaunch:
     opens_id: str
     stored: StoredProof | None = None
     deep_linking: DeepLinkingSettings | None = None
+    privacy: PrivacyRequest | None = None
+    migration: MigrationClaim | None = None
+    notices: Offer | None = None
 
 
 def finish_launch(tool: Tool, form: Mapping[str, str], bindings: Sequence[str]) -> FinishedLaunch:
@@ -86,8 +98,14 @@ def finish_launch(tool: Tool, form: Mapping[str, str], bindings: Sequence[str]) 
     check_times(claims, now())
     nonce = read_nonce(claims)
     launch = read_launch(claims, registration, tool.settings.public_url)
-    settings = read_settings(claims) if launch.message_type == DEEP_LINKING else None
-    if settings is None:
+    launch = add_review(add_history(launch), claims)
+    kind = launch.message_type
+    settings = read_settings(claims) if kind == DEEP_LINKING else None
+    privacy = None
+    if kind == DATA_PRIVACY:
+        privacy = read_request(claims, launch.subject, read_roles(claims))
+    migration = read_migration(claims)
+    if kind == RESOURCE_LINK:
         _ask_library(claims, launch)
     ticket = tool.tickets.take(
         state, nonce=nonce, registration_id=registration.id, bindings=bindings
@@ -97,7 +115,24 @@ def finish_launch(tool: Tool, form: Mapping[str, str], bindings: Sequence[str]) 
         raise UnknownDeployment(sentence, clause=f"{CORE}4.1.2 (lti_deployment_id)")
     course = launch.context.title or launch.context.label if launch.context else ""
     tool.deployments.admit(registration, launch.deployment_id, course)
-    return FinishedLaunch(launch, ticket.bound, name_opened(token.text), ticket.stored, settings)
+    return FinishedLaunch(
+        launch,
+        ticket.bound,
+        name_opened(token.text),
+        ticket.stored,
+        settings,
+        privacy,
+        migration,
+        find_offer(claims),
+    )
+
+
+def settle(tool: Tool, finished: FinishedLaunch) -> Launch:
+    """The launch to admit: with the older ids that are proven or approved; where its platform
+    takes our wish to be told of changes is kept for the worker.
+    """
+    tool.notice_services.note(finished.launch, finished.notices)
+    return tool.migrations.vouch(finished.launch, finished.migration)
 
 
 def name_opened(id_token: str) -> str:

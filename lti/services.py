@@ -32,16 +32,18 @@ def call(
     accept: str,
     media_type: str = "",
     body: Mapping[str, Any] | None = None,
+    method: str = "",
 ) -> Reply:
-    """GET `url`, or POST `body` to it; a token that the platform no longer takes is renewed once.
+    """GET `url`, or POST `body` to it, or PUT it if `method` says so; a token that the platform
+    no longer takes is renewed once.
 
     Gives the answer whatever its status. Raises PlatformError if there is none.
     """
     token = tool.tokens.get(registration, scopes)
-    reply = _send(tool, url, token, accept, media_type, body)
+    reply = _send(tool, method, url, token, accept, media_type, body)
     if reply.status == 401:
         token = tool.tokens.get(registration, scopes, refused=token)
-        reply = _send(tool, url, token, accept, media_type, body)
+        reply = _send(tool, method, url, token, accept, media_type, body)
     return reply
 
 
@@ -84,6 +86,7 @@ def find_next(reply: Reply) -> str | None:
 
 def _send(
     tool: Tool,
+    method: str,
     url: str,
     token: str,
     accept: str,
@@ -93,6 +96,5 @@ def _send(
     headers = {"Authorization": f"Bearer {token}", "Accept": accept}
     if body is None:
         return tool.http.get(url, headers=headers)
-    return tool.http.post(
-        url, headers=headers | {"Content-Type": media_type}, body=json.dumps(body)
-    )
+    send = tool.http.put if method == "PUT" else tool.http.post
+    return send(url, headers=headers | {"Content-Type": media_type}, body=json.dumps(body))

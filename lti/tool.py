@@ -2,11 +2,16 @@
 
 from typing import TYPE_CHECKING
 
+from mentorai.lti.consumer_keys import ConsumerKeys
+from mentorai.lti.data_privacy import PrivacyVisits
 from mentorai.lti.deep_linking_requests import DeepLinkingRequests
 from mentorai.lti.deployments import Deployments
 from mentorai.lti.invitations import Invitations
 from mentorai.lti.keyset_fetches import KeysetFetches
 from mentorai.lti.keysets import Keysets
+from mentorai.lti.migration import Migrations
+from mentorai.lti.notice_services import NoticeServices
+from mentorai.lti.notices import Notices
 from mentorai.lti.platform_http import PlatformHttp
 from mentorai.lti.registration_clients import RegistrationClients
 from mentorai.lti.registrations import Registrations
@@ -34,6 +39,13 @@ class Tool:
         self.tickets = Tickets(database)
         self.deep_linking_requests = DeepLinkingRequests(database, settings, self.registrations)
         self.keysets = Keysets(database, self.http)
+        self.notices = Notices(database, self.registrations, self.keysets, engine.course_copies)
+        self.notice_services = NoticeServices(database)
+        self.consumer_keys = ConsumerKeys(database, settings)
+        self.migrations = Migrations(
+            database, self.consumer_keys, engine.people, engine.course_copies
+        )
+        self.privacy_visits = PrivacyVisits(database, engine.people)
         self.tokens = Tokens(database, settings, self.http, self.tool_keys)
 
     @property
@@ -62,3 +74,8 @@ class Tool:
     def keyset_url(self) -> str:
         """Where a platform reads our public keys."""
         return f"{self.settings.public_url}/lti/jwks.json"
+
+    @property
+    def notices_url(self) -> str:
+        """Where a platform tells of changes by itself."""
+        return f"{self.settings.public_url}/lti/notices"

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from mentorai.lti.history import CUSTOM
+
 if TYPE_CHECKING:
     from mentorai.lti.tool import Tool
 
@@ -32,11 +34,6 @@ SCOPES: Mapping[str, str] = {
 # What every platform of LTI Advantage knows; the rest is asked of those that say they have it.
 USUAL_SCOPES = tuple(SCOPES)[:5]
 CLAIMS = ("iss", "sub", "name", "given_name", "family_name", "email")
-# Custom parameter -> the variable that the platform puts into it (LTI 1.3 core, appendix B).
-CUSTOM: Mapping[str, str] = {
-    "context_id_history": "$Context.id.history",
-    "resource_link_id_history": "$ResourceLink.id.history",
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from flask import Flask, Response, make_response, render_template, request
+from flask import Flask, Response, current_app, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
@@ -128,7 +128,8 @@ def status_of(error: e.MentorAIError) -> int:
 
 def wants_problem() -> bool:
     """Whether this request's reader is a program rather than a person."""
-    if request.path.startswith("/api/"):
+    view = current_app.view_functions.get(request.endpoint or "")
+    if request.path.startswith("/api/") or getattr(view, "speaks_json", False):
         return True
     wanted = {kind for kind, _ in request.accept_mimetypes}
     return "text/html" not in wanted and bool(wanted & PROGRAMS)

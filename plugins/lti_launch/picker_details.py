@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from markupsafe import Markup, escape
 
 from mentorai.core.errors import InputRejected
+from mentorai.lti import history
 from mentorai.lti.content_items import (
     HTML,
     RESOURCE_LINK,
@@ -21,9 +22,11 @@ from mentorai.lti.content_items import (
     Period,
     Picture,
     ResourceLinkItem,
+    Review,
     check_item,
 )
 from mentorai.lti.deep_linking import DeepLinkingSettings
+from mentorai.lti.submission_review import LABEL, REVIEWABLE
 from mentorai.plugins.lti_launch.picker import Offer
 
 # What this plugin has something true to offer for: a link that launches, and a description.
@@ -172,6 +175,8 @@ def _make_item(offer: Offer, details: Details, zone: tzinfo, place: Place) -> Co
     if details.kind == HTML:
         return HtmlItem(html=_describe(details), title=details.title, text=details.text)
     custom = {"mentor": offer.mentor_id} | ({"quiz": offer.quiz_id} if offer.quiz_id else {})
+    # A copy of the course tells by these where it comes from.
+    custom |= history.CUSTOM
     opens = details.opens
     return ResourceLinkItem(
         url=place.launch_url,
@@ -194,7 +199,13 @@ def _make_line_item(offer: Offer, details: Details) -> NewLineItem:
         raise InputRejected({"points": ["How many points? A number, please."]}) from None
     # A score finds its column by the quiz's id when the platform does not say which one it is.
     resource_id, tag = offer.quiz_id or offer.mentor_id, QUIZ_TAG if offer.quiz_id else MENTOR_TAG
-    return NewLineItem(points, label=details.title, resource_id=resource_id, tag=tag)
+    return NewLineItem(
+        points,
+        label=details.title,
+        resource_id=resource_id,
+        tag=tag,
+        review=Review(REVIEWABLE, LABEL, {"quiz": offer.quiz_id} if offer.quiz_id else {}),
+    )
 
 
 def _make_period(details: Details, name: str, zone: tzinfo) -> Period | None:

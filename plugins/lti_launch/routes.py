@@ -6,20 +6,20 @@ from functools import wraps
 from typing import Any
 
 import structlog
-from flask import Blueprint, Response, jsonify, render_template, request
+from flask import Blueprint, Response, jsonify, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from mentorai.core.engine import Engine
 from mentorai.core.errors import (
-    LaunchDenied,
     LaunchRejected,
     NonceReused,
     SessionRejected,
     TokenExpired,
 )
 from mentorai.core.values import Launch, Session
+from mentorai.lti.data_privacy import PrivacyRequest
 from mentorai.lti.deep_linking import DeepLinkingSettings
-from mentorai.lti.launch import FinishedLaunch, finish_launch, name_opened
+from mentorai.lti.launch import FinishedLaunch, finish_launch, name_opened, settle
 from mentorai.lti.login import begin_login, storage_key
 from mentorai.lti.origins import find_origin
 from mentorai.lti.tickets import StoredProof
@@ -31,7 +31,9 @@ from mentorai.plugins.lti_launch.routes_binding import (
     put_login_binding,
 )
 from mentorai.plugins.lti_launch.routes_keys import add_key_routes
+from mentorai.plugins.lti_launch.routes_notices import add_notices
 from mentorai.plugins.lti_launch.routes_picker import PickerPages
+from mentorai.plugins.lti_launch.routes_privacy import PrivacyPages
 from mentorai.plugins.lti_launch.routes_registration import add_registration_routes
 
 Answer = str | Response | AnyResponse
@@ -59,6 +61,8 @@ def make_routes(engine: Engine) -> Blueprint:
     add_key_routes(routes, engine)
     add_registration_routes(routes, engine)
     routes.add_url_rule("/lti/icon.png", "icon", picker.icon)
+    add_notices(routes, engine)
+    PrivacyPages(engine, find_binding).route(routes)
     routes.add_url_rule("/lti/continue", "continue", _logged(pages.go_on))
     routes.add_url_rule(
         "/lti/deep-linking/<uuid:request_id>", "picker", _logged(picker.show), methods=["GET"]
@@ -118,14 +122,13 @@ class LaunchPages:
             return send_to(find_start(opened))
         if finished.deep_linking is not None:
             return self._pick(finished, finished.deep_linking)
+        if finished.privacy is not None:
+            return self._tell(finished, finished.privacy)
+        launch = settle(self._tool, finished)
         if not finished.bound:
-            session = self._engine.admit(
-                finished.launch, way="new_tab", session_id=finished.opens_id
-            )
+            session = self._engine.admit(launch, way="new_tab", session_id=finished.opens_id)
             return self._offer_ways(finished, form["state"], session.id)
-        session = self._engine.admit(
-            finished.launch, binding=put_binding(), session_id=finished.opens_id
-        )
+        session = self._engine.admit(launch, binding=put_binding(), session_id=finished.opens_id)
         return send_to(find_start(session))
 
     def resume(self) -> Answer:
@@ -144,6 +147,9 @@ class LaunchPages:
         picking = self._tool.deep_linking_requests.take_handoff(code, binding)
         if picking is not None:
             return send_to(f"/lti/deep-linking/{picking}")
+        telling = self._tool.privacy_visits.take_handoff(code, binding)
+        if telling is not None:
+            return send_to(url_for("lti_launch.privacy", visit_id=telling))
         session = self._engine.sessions.take_handoff(code)
         return send_to(self._enter(session, "new_tab"))
 
@@ -176,11 +182,18 @@ class LaunchPages:
             "key": storage_key(state),
         }
 
+    def _tell(self, finished: FinishedLaunch, asked: PrivacyRequest) -> Answer:
+        launch = self._engine.judge(finished.launch)
+        kept = self._tool.privacy_visits
+        visit_id = kept.put(
+            launch, asked, put_binding() if finished.bound else secrets.token_hex(32)
+        )
+        if finished.bound:
+            return send_to(url_for("lti_launch.privacy", visit_id=visit_id))
+        return _offer_tab(launch, kept.issue_handoff(visit_id))
+
     def _pick(self, finished: FinishedLaunch, settings: DeepLinkingSettings) -> Answer:
-        launch = self._engine.refine(finished.launch)
-        denial = self._engine.plugins.judge("judge_launch", launch=launch)
-        if denial:
-            raise LaunchDenied(denial.reason)
+        launch = self._engine.judge(finished.launch)
         kept = self._tool.deep_linking_requests
         held_by = put_binding() if finished.bound else secrets.token_hex(32)
         request_id = kept.put(launch, settings, held_by)
@@ -196,7 +209,11 @@ def send_to(address: str) -> Response:
 
 
 def find_start(session: Session) -> str:
-    """Where a person lands: staff in the mentor's admin, others in the quiz or the mentor."""
+    """Where a person lands: where the launch said, else staff in the mentor's admin, and others
+    in the quiz or the mentor.
+    """
+    if session.start:
+        return f"/s/{session.id}/{session.start}"
     if session.role.is_staff:
         return f"/s/{session.id}/admin/"
     return f"/s/{session.id}/quiz/" if session.quiz_id else f"/s/{session.id}/"

@@ -64,6 +64,12 @@ def test_student_pages_are_accessible(house, open_context, look):
     page.locator(".score").wait_for()
     found += check(page, "result")
     found += see(page, "attempts", house.quiz_start)
+    review = f"{house.url}/s/{house.instructor.id}/review/{house.student.person_id}/"
+    found += see(page, "review", review)
+    page.locator("a.source").first.click()
+    page.wait_for_load_state("networkidle")
+    found += check(page, "source of a review")
+    found += see(page, "own work", f"{house.chat}review/{house.student.person_id}/")
     found += see(page, "error", f"{house.chat}nothing")
 
     assert found == []

@@ -21,6 +21,7 @@ from mentorai.core.quizzes import QuizDraft
 from mentorai.core.sessions import BINDING_COOKIE
 from mentorai.core.settings import Settings
 from mentorai.core.values import Denial, Launch, Platform
+from mentorai.lti import history
 from mentorai.lti.registrations import Registration
 from mentorai.lti.tool import Tool
 from mentorai.plugins import lti_launch
@@ -491,14 +492,19 @@ def test_picked_quiz_goes_to_the_platform_signed(
         "url": f"{public_url}/lti/launch",
         "icon": {"url": f"{public_url}/lti/icon.png", "width": 128, "height": 128},
     }
+    review = {
+        "reviewableStatus": ["InProgress", "Submitted", "Completed"],
+        "label": "Open the attempt and the conversation",
+        "custom": {"quiz": quiz.id},
+    }
     column = {"scoreMaximum": 4, "label": "Tides", "resourceId": quiz.id, "tag": "quiz"}
     assert claims[f"{DL}content_items"] == [
-        shared | {"title": mentor.display_name, "custom": {"mentor": mentor.id}},
+        shared | {"title": mentor.display_name, "custom": {"mentor": mentor.id, **history.CUSTOM}},
         shared
         | {
             "title": "Tides",
-            "custom": {"mentor": mentor.id, "quiz": quiz.id},
-            "lineItem": column,
+            "custom": {"mentor": mentor.id, "quiz": quiz.id, **history.CUSTOM},
+            "lineItem": column | {"submissionReview": review},
         },
     ]
 

@@ -21,6 +21,7 @@ BUILT_IN = {
     "doctor": "Say what is wrong with this installation and what to do.",
     "registrations": "The LMSs that may launch this tool.",
     "tool-keys": "The keys that this tool signs with.",
+    "migration": "Old ids of people and places, from a connection by LTI 1.1.",
     "mentors": "The mentors and their names.",
     "datasets": "What the mentors have read.",
     "keys": "API keys for callers.",

@@ -12,6 +12,7 @@ from mentorai.web.commands.registration_rules import (
     opened_at,
     roles,
 )
+from mentorai.web.commands.registrations_notices import notices
 
 if TYPE_CHECKING:
     from mentorai.lti.tool import Tool
@@ -24,6 +25,7 @@ def command() -> None:
 
 command.add_command(deployments)
 command.add_command(roles)
+command.add_command(notices)
 for each in registrations_by_lms.COMMANDS:
     command.add_command(each)
 

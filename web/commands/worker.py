@@ -16,4 +16,8 @@ def command() -> None:
     from mentorai.lti.tool_key_schedule import tend_tool_keys
 
     engine = Engine.open(Settings.load())
-    run_worker(engine, chores=[lambda: tend_tool_keys(engine.room(Tool))])
+    tool = engine.room(Tool)
+    run_worker(
+        engine,
+        chores=[lambda: tend_tool_keys(tool), lambda: tool.notice_services.keep_up(tool)],
+    )

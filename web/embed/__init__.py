@@ -8,6 +8,7 @@ from mentorai.core.engine import Engine
 from mentorai.web.embed.carried import CarriedPages
 from mentorai.web.embed.chat import ChatPages
 from mentorai.web.embed.quiz import QuizPages
+from mentorai.web.embed.review import ReviewPages
 from mentorai.web.gate import carry, enter, visitor
 
 
@@ -27,5 +28,6 @@ def make_embed(engine: Engine) -> Blueprint:
     carry(engine, embed)
     ChatPages(engine).route(embed)
     QuizPages(engine).route(embed)
+    ReviewPages(engine).route(embed)
     CarriedPages(engine).route(embed)
     return embed

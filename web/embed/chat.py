@@ -9,14 +9,13 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from mentorai.core.engine import Engine
 from mentorai.core.errors import InputRejected, MentorAIError, NotFound, SessionRejected
-from mentorai.core.values import Citation, Event, Passage, Session, StartEvent, Turn
+from mentorai.core.values import Citation, Event, Session, StartEvent, Turn
+from mentorai.web.embed.passages import read_passage
 from mentorai.web.embed.turns import view_turn
 from mentorai.web.errors import RETRY_SECONDS, status_of
 from mentorai.web.gate import visitor
 from mentorai.web.markdown import to_html
 from mentorai.web.streams import stream_events
-
-NEIGHBOUR_CHARACTERS = 220
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ class ChatPages:
         """A passage with the quoted words marked, as a page or (part=1) as a piece of one."""
         session = visitor()
         citation, back = self._find_citation(session, passage_id)
-        facts = self._read_passage(session, passage_id, citation)
+        facts = read_passage(self._engine, session, passage_id, citation)
         name = "embed/passage_part.html" if request.args.get("part") else "embed/passage.html"
         return render_template(
             name, **facts, back=back, mentor=self._mentor(session), visitor=session
@@ -146,59 +145,6 @@ class ChatPages:
         wanted = request.args.get("n", type=int)
         cited = [c for c in turn.citations if c.passage_id == passage_id]
         return next((c for c in cited if c.n == wanted), cited[0] if cited else None), back
-
-    def _read_passage(
-        self, session: Session, passage_id: int, citation: Citation | None
-    ) -> dict[str, Any]:
-        place = (session.organization_id, session.mentor_id, passage_id)
-        try:
-            passage = self._engine.datasets.get_passage(*place)
-            around = self._engine.datasets.neighbours(*place)
-        except NotFound:
-            # New material replaced it; what was quoted is still the student's to see.
-            if citation is None:
-                raise
-            return _show_remains(citation)
-        quote = citation.quote if citation else ""
-        if quote and quote not in passage.text and citation is not None:
-            return _show_remains(citation)
-        return _show_passage(passage, quote, around)
-
-
-def _show_passage(
-    passage: Passage, quote: str, around: tuple[Passage | None, Passage | None]
-) -> dict[str, Any]:
-    before, after = around
-    return {
-        "document_name": passage.document_name,
-        "heading": passage.heading,
-        "page": passage.page,
-        "pieces": _mark(passage.text, quote),
-        "before": before.text[-NEIGHBOUR_CHARACTERS:] if before else "",
-        "after": after.text[:NEIGHBOUR_CHARACTERS] if after else "",
-        "is_gone": False,
-    }
-
-
-def _show_remains(citation: Citation) -> dict[str, Any]:
-    return {
-        "document_name": citation.document_name,
-        "heading": citation.heading,
-        "page": citation.page,
-        "pieces": [(citation.quote, True)],
-        "before": "",
-        "after": "",
-        "is_gone": True,
-    }
-
-
-def _mark(text: str, quote: str) -> list[tuple[str, bool]]:
-    start = text.find(quote) if quote else -1
-    if start < 0:
-        return [(text, False)]
-    end = start + len(quote)
-    pieces = [(text[:start], False), (text[start:end], True), (text[end:], False)]
-    return [piece for piece in pieces if piece[0]]
 
 
 def _read_question() -> _Asked:

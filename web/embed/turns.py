@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from flask import url_for
 from markupsafe import Markup
@@ -38,9 +39,12 @@ class TurnView:
     url: str
 
 
-def view_turn(turn: Turn) -> TurnView:
-    """What the page shows of a turn."""
-    sources = tuple(_view_source(turn.conversation_id, turn.id, c) for c in turn.citations)
+def view_turn(turn: Turn, *, reviewed: str | None = None) -> TurnView:
+    """What the page shows of a turn.
+
+    reviewed: the person whose turn it is, when somebody else may be looking.
+    """
+    sources = tuple(_view_source(turn, citation, reviewed) for citation in turn.citations)
     return TurnView(
         id=turn.id,
         conversation_id=turn.conversation_id,
@@ -55,18 +59,22 @@ def view_turn(turn: Turn) -> TurnView:
     )
 
 
-def _view_source(conversation_id: str, turn_id: str, citation: Citation) -> SourceView:
+def _view_source(turn: Turn, citation: Citation, reviewed: str | None) -> SourceView:
+    place: dict[str, Any] = {
+        "passage_id": citation.passage_id,
+        "conversation": turn.conversation_id,
+        "turn": turn.id,
+        "n": citation.n,
+    }
+    if reviewed is None:
+        url = url_for("embed.passage", **place)
+    else:
+        url = url_for("embed.reviewed_passage", person_id=reviewed, **place)
     return SourceView(
         n=citation.n,
         document_name=citation.document_name,
         heading=citation.heading,
         page=citation.page,
         quote=citation.quote,
-        url=url_for(
-            "embed.passage",
-            passage_id=citation.passage_id,
-            conversation=conversation_id,
-            turn=turn_id,
-            n=citation.n,
-        ),
+        url=url,
     )
