@@ -31,6 +31,7 @@ ENDPOINTS = (
     "deep_link",
     "openid_configuration",
     "registration",
+    "notice_handlers",
 )
 KINDS = ("slow", "status", "media_type", "garbage", "drop", "error")
 LONGEST_WAIT_SECONDS = 120.0

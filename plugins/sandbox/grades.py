@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from mentorai.core.identifiers import new_id
 from mentorai.plugins.sandbox.platform import SandboxPlatform, people_of
-from mentorai.plugins.sandbox.school import Course, find_course
+from mentorai.plugins.sandbox.school import Course
 from mentorai.plugins.sandbox.shelf import Record
 from mentorai.plugins.sandbox.wire import Call, Refused, Reply, is_digits
 
@@ -46,7 +46,7 @@ class Gradebook:
         call.check_accepts(LINE_ITEMS_TYPE)
         found = [
             column
-            for column in self.columns(get_course(course_id))
+            for column in self.columns(get_course(self._platform, course_id))
             if all(column.get(FILTERS[n]) == call.query[n] for n in FILTERS if n in call.query)
         ]
         shown, headers = cut_page(self._platform, call, found)
@@ -55,7 +55,7 @@ class Gradebook:
 
     def add_column(self, call: Call, course_id: str) -> Reply:
         """POST on the line items of a course."""
-        course = get_course(course_id)
+        course = get_course(self._platform, course_id)
         facts = self._read_column(course, call.read_json(LINE_ITEM_TYPE))
         column = {"id": new_id(), "course": course.id} | facts
         self._shelf.put("line_item", column["id"], column)
@@ -76,7 +76,7 @@ class Gradebook:
                 "resourceLinkId"
             ):
                 raise Refused(400, "resourceLinkId cannot be changed.")
-            facts = self._read_column(get_course(course_id), body)
+            facts = self._read_column(get_course(self._platform, course_id), body)
             kept = {n: column[n] for n in ("id", "course", "resourceLinkId") if n in column}
             self._shelf.put("line_item", column_id, facts | kept)
             return Reply.of(self._show(facts | kept), LINE_ITEM_TYPE)
@@ -97,7 +97,7 @@ class Gradebook:
             column = self.get_column(course_id, column_id)
             body = call.read_json(SCORE_TYPE)
             sent_at = _read_score(body)
-            self._check_gradable(get_course(course_id), body["userId"])
+            self._check_gradable(get_course(self._platform, course_id), body["userId"])
             key, received = f"{column_id}/{body['userId']}", self._platform.now()
             self._check_newer(self._shelf.find("result", key), sent_at)
             number = len(self._shelf.list("score")) + 1
@@ -144,6 +144,7 @@ class Gradebook:
             value = body.get(name, "")
             if not isinstance(value, str) or len(value) > longest:
                 raise Refused(400, f"{name} must be text of at most {longest} characters.")
+        _check_review(body.get("submissionReview"))
         for name in TIMES:
             if name in body:
                 read_instant(body[name], name)
@@ -151,7 +152,7 @@ class Gradebook:
         known = {item.resource_link_id for item in self._platform.items(course)}
         if link and link not in known:
             raise Refused(404, "resourceLinkId names no link of this course.")
-        names = ("scoreMaximum", *TEXTS, *TIMES)
+        names = ("scoreMaximum", *TEXTS, *TIMES, "submissionReview")
         return {name: body[name] for name in names if body.get(name)}
 
     def _check_gradable(self, course: Course, user_id: str) -> None:
@@ -168,9 +169,9 @@ class Gradebook:
             raise Refused(409, "There is a score with this timestamp or a later one.")
 
 
-def get_course(course_id: str) -> Course:
+def get_course(platform: SandboxPlatform, course_id: str) -> Course:
     """The course with this short name. Raises Refused (404)."""
-    course = find_course(course_id)
+    course = platform.find_course(course_id)
     if course is None:
         raise Refused(404, "There is no such course.")
     return course
@@ -218,6 +219,18 @@ def read_instant(text: object, name: str) -> datetime:
         return moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise Refused(400, f"{name} must be an ISO 8601 time.") from error
+
+
+def _check_review(review: object) -> None:
+    """Check what a column says of reviews (Submission Review 1.0, section 4). Raises Refused."""
+    if review is None:
+        return
+    custom = review.get("custom", {}) if isinstance(review, dict) else None
+    statuses = review.get("reviewableStatus") if isinstance(review, dict) else None
+    if not isinstance(statuses, list) or not set(map(str, statuses)) <= {"None", *ACTIVITY}:
+        raise Refused(400, "submissionReview.reviewableStatus must list activity progresses.")
+    if not isinstance(custom, dict) or not all(isinstance(v, str) for v in custom.values()):
+        raise Refused(400, "submissionReview.custom must map names to texts.")
 
 
 def _read_score(body: Mapping[str, Any]) -> datetime:

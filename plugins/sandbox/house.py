@@ -5,6 +5,7 @@ from typing import Self
 
 from mentorai.plugins.sandbox.deep_links import DeepLinks
 from mentorai.plugins.sandbox.grades import Gradebook
+from mentorai.plugins.sandbox.notices import NoticeHandlers
 from mentorai.plugins.sandbox.oidc import Launches
 from mentorai.plugins.sandbox.platform import Options, SandboxPlatform
 from mentorai.plugins.sandbox.tokens import Tokens
@@ -21,6 +22,7 @@ class House:
     gradebook: Gradebook
     deep_links: DeepLinks
     tool_registrations: ToolRegistrations
+    notice_handlers: NoticeHandlers
 
     @classmethod
     def build(cls, options: Options) -> Self:
@@ -29,4 +31,5 @@ class House:
         registrations = ToolRegistrations(platform)
         launches, tokens = Launches(platform), Tokens(platform)
         links = DeepLinks(platform, launches, tokens.tool_keys)
-        return cls(platform, launches, tokens, Gradebook(platform), links, registrations)
+        handlers = NoticeHandlers(platform)
+        return cls(platform, launches, tokens, Gradebook(platform), links, registrations, handlers)

@@ -18,7 +18,7 @@ def list_members(platform: SandboxPlatform, call: Call, course_id: str) -> Reply
     resource link would send for them.
     """
     call.check_accepts(MEMBERS_TYPE)
-    course = get_course(course_id)
+    course = get_course(platform, course_id)
     item = _find_link(platform, course, call.query.get("rlid"))
     wanted = call.query.get("role")
     found = [

@@ -12,7 +12,10 @@ from threading import Lock
 from typing import Any
 
 from mentorai.core.clock import now
+from mentorai.plugins.sandbox.copies import substitute
 from mentorai.plugins.sandbox.faults import Fault
+from mentorai.plugins.sandbox.messages import build_old_ids
+from mentorai.plugins.sandbox.notices import build_claim
 from mentorai.plugins.sandbox.platform import SandboxPlatform
 from mentorai.plugins.sandbox.school import COLLEGE, FAMILY_CODE, ROLES, Course, Item, Person
 from mentorai.plugins.sandbox.wire import Refused
@@ -33,7 +36,10 @@ GRADE_SCOPES = (LINE_ITEM, LINE_ITEM_READ, RESULT_READ, SCORE)
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A launch that a person began: of an item, or, without one, of the content picker."""
+    """A launch that a person began: of an item, or, without one, of the content picker.
+
+    changes: claims that differ; None leaves one out.
+    """
 
     hint: str
     person: Person
@@ -42,6 +48,7 @@ class Begun:
     at: datetime
     return_url: str
     selection: Mapping[str, Any] = field(default_factory=dict)
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +76,18 @@ class Launches:
         item: Item | None,
         return_url: str,
         selection: Mapping[str, Any] = {},
+        *,
+        changes: Mapping[str, Any] | None = None,
     ) -> Form:
         """The login initiation that the browser is to bring to the tool.
 
         item: None begins the content picker. selection: its deep linking settings.
+        changes: claims that differ, when it is another message than a launch.
         """
         platform = self._platform
         # Real hints hold quotes and braces, and must come back byte for byte.
         hint = json.dumps({"launch": secrets.token_urlsafe(18)}, separators=(",", ":"))
-        begun = Begun(hint, person, course, item, now(), return_url, selection)
+        begun = Begun(hint, person, course, item, now(), return_url, selection, changes or {})
         with self._lock:
             self._forget_old()
             self._begun[hint] = begun
@@ -141,6 +151,7 @@ class Launches:
 
     def _sign(self, begun: Begun, nonce: str) -> str:
         claims = read_claims(self._platform, begun) | {"nonce": nonce}
+        claims |= build_old_ids(self._platform, claims, begun.person, begun.item)
         if self._platform.alter_claims:
             claims = self._platform.alter_claims(claims)
         return self._platform.keys.sign(claims)
@@ -182,8 +193,11 @@ def read_claims(platform: SandboxPlatform, begun: Begun) -> dict[str, Any]:
             "context_memberships_url": f"{options.base_url}/lti/courses/{course.id}/members",
             "service_versions": ["2.0"],
         },
+        f"{CLAIM}/platformnotificationservice": build_claim(options.base_url),
     }
-    return claims | (_item_claims(platform, course, item) if item else _picker_claims(begun))
+    claims |= _item_claims(platform, course, item) if item else _picker_claims(begun)
+    merged = claims | dict(begun.changes)
+    return {name: value for name, value in merged.items() if value is not None}
 
 
 def _item_claims(platform: SandboxPlatform, course: Course, item: Item) -> dict[str, Any]:
@@ -195,8 +209,8 @@ def _item_claims(platform: SandboxPlatform, course: Course, item: Item) -> dict[
             "title": item.title,
             "description": item.about,
         },
-        f"{CLAIM}/custom": dict(item.custom),
-        f"{AGS}/claim/endpoint": _grade_claim(platform, course, item),
+        f"{CLAIM}/custom": substitute(item.custom, course, item),
+        f"{AGS}/claim/endpoint": grade_claim(platform, course, item),
     }
 
 
@@ -207,7 +221,8 @@ def _picker_claims(begun: Begun) -> dict[str, Any]:
     }
 
 
-def _grade_claim(platform: SandboxPlatform, course: Course, item: Item) -> dict[str, Any]:
+def grade_claim(platform: SandboxPlatform, course: Course, item: Item) -> dict[str, Any]:
+    """What a launch of an item says of the gradebook (AGS 2.0, section 3.1)."""
     from mentorai.plugins.sandbox.grades import column_url, columns_url
 
     claim: dict[str, Any] = {

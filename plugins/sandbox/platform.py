@@ -102,6 +102,8 @@ class Behaviour:
     registration_deployment: whether it names the deployment as soon as a tool is registered.
     storage: what the tool may keep at the platform for its launches: nothing (as in Moodle), in
         the page that frames it, or in a frame beside it (as Canvas has it).
+    old_ids: whether launches name the ids of a connection by LTI 1.1 (the migration claim): signed
+        as the specification has it, not at all, or over the nonce of an earlier launch.
     """
 
     clock_offset_seconds: float = 0.0
@@ -113,6 +115,7 @@ class Behaviour:
     registration_like: Literal["specification", "moodle"] = "specification"
     registration_token: bool = True
     registration_deployment: bool = True
+    old_ids: Literal["none", "signed", "unsigned", "stale"] = "none"
     storage: Literal["none", "parent", "frame"] = "none"
 
     @property
@@ -174,6 +177,7 @@ class SandboxPlatform:
             "registration_token": lambda v: isinstance(v, bool),
             "registration_deployment": lambda v: isinstance(v, bool),
             "storage": lambda v: v in ("none", "parent", "frame"),
+            "old_ids": lambda v: v in ("none", "signed", "unsigned", "stale"),
             "page_size": lambda v: _number(v) and isinstance(v, int) and 1 <= v <= 200,
         }
         errors = {
@@ -186,10 +190,21 @@ class SandboxPlatform:
         self.behaviour = replace(self.behaviour, **changes)
         return self.behaviour
 
+    def courses(self) -> list[Course]:
+        """Every course: those of the college, then the copies."""
+        from mentorai.plugins.sandbox.copies import read_course
+
+        return [*COURSES, *(read_course(record) for record in self.shelf.list("course"))]
+
+    def find_course(self, course_id: str) -> Course | None:
+        """The course with this short name."""
+        return next((course for course in self.courses() if course.id == course_id), None)
+
     def items(self, course: Course) -> list[Item]:
         """The items of a course: those it came with, then those that were added."""
         added = [r["item"] for r in self.shelf.list("item") if r["course"] == course.id]
-        return [*course.items, *(Item(**facts) for facts in added)]
+        made = (Item(**facts | {"history": tuple(facts.get("history", ()))}) for facts in added)
+        return [*course.items, *made]
 
     def find_item(self, course: Course, item_id: str) -> Item | None:
         """The item of this course with this id."""

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response
 
-from mentorai.plugins.sandbox import routes_control, routes_lti, routes_pages
+from mentorai.plugins.sandbox import routes_control, routes_lti, routes_messages, routes_pages
 from mentorai.plugins.sandbox.house import House
 from mentorai.plugins.sandbox.platform import Options
 from mentorai.plugins.sandbox.school import COLLEGE
@@ -25,7 +25,7 @@ def create_platform(options: Options | None = None) -> Flask:
     app.config["TRUSTED_HOSTS"] = sorted(hosts)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["sandbox"] = house
-    for part in (routes_lti, routes_pages, routes_control):
+    for part in (routes_lti, routes_pages, routes_messages, routes_control):
         app.register_blueprint(part.routes)
     app.register_error_handler(Refused, routes_pages.show_refusal)
 

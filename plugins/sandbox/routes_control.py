@@ -9,7 +9,6 @@ from werkzeug.wrappers import Response
 from mentorai.core.errors import InputRejected, NotFound
 from mentorai.plugins.sandbox.faults import ENDPOINTS, KINDS
 from mentorai.plugins.sandbox.routes_pages import here, refuse_foreign_forms
-from mentorai.plugins.sandbox.school import COURSES
 from mentorai.plugins.sandbox.wire import Refused
 
 Json = dict[str, Any]
@@ -130,7 +129,7 @@ def list_scores() -> Json:
 @routes.get("/gradebook")
 def gradebook() -> Json:
     """Every line item and what it holds."""
-    columns = [c for course in COURSES for c in here().gradebook.columns(course)]
+    columns = [c for o in here().platform.courses() for c in here().gradebook.columns(o)]
     return {"line_items": columns, "results": here().platform.shelf.list("result")}
 
 
@@ -192,6 +191,7 @@ def _read_behaviour(form: dict[str, str]) -> Json:
         "registration_token": "registration_token" in form,
         "registration_deployment": "registration_deployment" in form,
         "storage": form.get("storage", "none"),
+        "old_ids": form.get("old_ids", "none"),
         "line_item_query": "line_item_query" in form,
         "lose_cookies": "lose_cookies" in form,
     }

@@ -11,6 +11,7 @@ from flask import Blueprint, Response, g, make_response, render_template, reques
 from mentorai.core.clock import now
 from mentorai.plugins.sandbox.faults import Fault
 from mentorai.plugins.sandbox.members import list_members
+from mentorai.plugins.sandbox.notices import SCOPE as NOTICE_HANDLERS
 from mentorai.plugins.sandbox.oidc import (
     LINE_ITEM,
     LINE_ITEM_READ,
@@ -126,6 +127,22 @@ def members(course: str) -> Reply:
     """The roster of a course."""
     here().tokens.check(_call(), MEMBERS_READ)
     return list_members(here().platform, _call(), course)
+
+
+@routes.get("/notice-handlers")
+@endpoint("notice_handlers")
+def read_handlers() -> Reply:
+    """Where the tool wants to be told of what."""
+    here().tokens.check(_call(), NOTICE_HANDLERS)
+    return here().notice_handlers.read(_call())
+
+
+@routes.put("/notice-handlers")
+@endpoint("notice_handlers")
+def change_handler() -> Reply:
+    """One of them, replaced."""
+    here().tokens.check(_call(), NOTICE_HANDLERS)
+    return here().notice_handlers.change(_call())
 
 
 @routes.post("/deep-links/<ticket>")

@@ -12,15 +12,7 @@ from werkzeug.wrappers import Response
 
 from mentorai.plugins.sandbox.house import House
 from mentorai.plugins.sandbox.platform import describe_platform, people_of
-from mentorai.plugins.sandbox.school import (
-    COURSES,
-    PEOPLE,
-    Course,
-    Item,
-    Person,
-    find_course,
-    find_person,
-)
+from mentorai.plugins.sandbox.school import PEOPLE, Course, Item, Person, find_person
 from mentorai.plugins.sandbox.shelf import Record
 from mentorai.plugins.sandbox.wire import Refused
 
@@ -43,15 +35,16 @@ def show_people() -> str:
 @routes.get("/as/<person>/")
 def show_courses(person: str) -> str:
     """The courses that a person is in; campus IT sees all."""
-    who = _person(person)
-    mine = [c for c in COURSES if who.id in c.members or who.kind == "it"]
+    who = find_someone(person)
+    courses = here().platform.courses()
+    mine = [c for c in courses if who.id in c.members or who.kind == "it"]
     return render_template("sandbox/courses.html", person=who, courses=mine)
 
 
 @routes.get(f"{PAGE}/")
 def show_course(person: str, course: str) -> str:
     """The modules of a course."""
-    who, where = _enter(person, course)
+    who, where = enter(person, course)
     modules: dict[str, list[Item]] = {}
     for item in here().platform.items(where):
         modules.setdefault(item.module, []).append(item)
@@ -71,7 +64,7 @@ def show_course(person: str, course: str) -> str:
 @routes.get(f"{PAGE}/items/<item>/")
 def show_item(person: str, course: str, item: str) -> str:
     """A page of the course with the tool in a frame."""
-    who, where = _enter(person, course)
+    who, where = enter(person, course)
     what = _link(who, where, item)
     return render_template("sandbox/item.html", person=who, course=where, item=what)
 
@@ -85,7 +78,7 @@ def show_storage() -> str:
 @routes.get(f"{PAGE}/items/<item>/launch")
 def launch(person: str, course: str, item: str) -> str:
     """What the frame loads: the login initiation, sent on by the browser."""
-    who, where = _enter(person, course)
+    who, where = enter(person, course)
     path = url_for("pages.show_course", person=who.id, course=where.id)
     back = f"{here().platform.options.base_url}{path}"
     form = here().launches.begin(who, where, _link(who, where, item), back)
@@ -95,7 +88,7 @@ def launch(person: str, course: str, item: str) -> str:
 @routes.post(f"{PAGE}/items/<item>/remove")
 def remove_item(person: str, course: str, item: str) -> Response:
     """Take an added item out of its course."""
-    who, where = _enter(person, course, staff=True)
+    who, where = enter(person, course, staff=True)
     if not _item(where, item).added:
         raise Refused(403, "This item came with the course and stays.")
     here().platform.shelf.remove("item", item)
@@ -105,14 +98,14 @@ def remove_item(person: str, course: str, item: str) -> Response:
 @routes.get(f"{PAGE}/add/")
 def show_picker(person: str, course: str) -> str:
     """The tool's content picker in a frame."""
-    who, where = _enter(person, course, staff=True)
+    who, where = enter(person, course, staff=True)
     return render_template("sandbox/add.html", person=who, course=where)
 
 
 @routes.get(f"{PAGE}/add/launch")
 def launch_picker(person: str, course: str) -> str:
     """What that frame loads: a content selection begins."""
-    who, where = _enter(person, course, staff=True)
+    who, where = enter(person, course, staff=True)
     form = here().deep_links.begin(who, where)
     return render_template("sandbox/forward.html", form=form)
 
@@ -120,7 +113,7 @@ def launch_picker(person: str, course: str) -> str:
 @routes.get(f"{PAGE}/grades/")
 def show_grades(person: str, course: str) -> str:
     """The gradebook: all students for staff, their own row for a student."""
-    who, where = _enter(person, course)
+    who, where = enter(person, course)
     students = [p for p in people_of(where) if p.kind == "student"]
     shown = students if who.kind != "student" else [who]
     columns = here().gradebook.columns(where)
@@ -136,7 +129,7 @@ def show_grades(person: str, course: str) -> str:
 @routes.get(f"{PAGE}/people/")
 def show_members(person: str, course: str) -> str:
     """Who is in the course."""
-    who, where = _enter(person, course)
+    who, where = enter(person, course)
     return render_template(
         "sandbox/members.html", person=who, course=where, members=people_of(where)
     )
@@ -147,7 +140,7 @@ def show_tool(person: str) -> str:
     """What campus IT needs to register the tool."""
     return render_template(
         "sandbox/tool.html",
-        person=_person(person),
+        person=find_someone(person),
         description=describe_platform(here().platform.options),
         registered=here().tool_registrations.list(),
     )
@@ -204,7 +197,8 @@ def _results(columns: Sequence[Record], student: Person) -> list[Record | None]:
     return [here().gradebook.find_result(column["id"], student.sub) for column in columns]
 
 
-def _person(person_id: str) -> Person:
+def find_someone(person_id: str) -> Person:
+    """The person with this short name. Raises Refused (404)."""
     person = find_person(person_id)
     if person is None:
         raise Refused(404, "There is no such person at the college.")
@@ -212,15 +206,15 @@ def _person(person_id: str) -> Person:
 
 
 def _it_person(person_id: str) -> Person:
-    person = _person(person_id)
+    person = find_someone(person_id)
     if person.kind != "it":
         raise Refused(403, "Only campus IT may do this.")
     return person
 
 
-def _enter(person_id: str, course_id: str, *, staff: bool = False) -> tuple[Person, Course]:
+def enter(person_id: str, course_id: str, *, staff: bool = False) -> tuple[Person, Course]:
     """The person in the course. Raises Refused: 404 unknown, 403 not a member or not staff."""
-    person, course = _person(person_id), find_course(course_id)
+    person, course = find_someone(person_id), here().platform.find_course(course_id)
     if course is None:
         raise Refused(404, "There is no such course.")
     if person.id not in course.members and person.kind != "it":

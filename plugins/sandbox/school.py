@@ -83,6 +83,7 @@ class Item:
     label, review (submissionReview): of its gradebook column. html: cleaned. frame: width, height,
     src; window: targetName, width, height, windowFeatures; available, submission: startDateTime,
     endDateTime (ISO 8601).
+    history: the ids of the links that it was copied from, the latest first.
     """
 
     id: str
@@ -104,6 +105,7 @@ class Item:
     window: Mapping[str, Any] = field(default_factory=dict)
     available: Mapping[str, str] = field(default_factory=dict)
     submission: Mapping[str, str] = field(default_factory=dict)
+    history: tuple[str, ...] = ()
 
     @property
     def is_link(self) -> bool:
@@ -125,7 +127,9 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """A course with the items it comes with. former: people who left it."""
+    """A course with the items it comes with. former: people who left it. history: the context
+    ids that it was copied from, the latest first.
+    """
 
     id: str
     label: str
@@ -135,6 +139,7 @@ class Course:
     items: tuple[Item, ...]
     members: tuple[str, ...]
     former: tuple[str, ...] = ()
+    history: tuple[str, ...] = ()
 
     @property
     def context_id(self) -> str:

@@ -67,7 +67,8 @@ def test_added_item_launches_with_its_parameters_and_column(
 
     claims = sandbox.launch("maya", item.id)
 
-    assert claims[f"{CLAIM}/custom"] == QUIZ["custom"]
+    registered = {"resource_link_id_history": "", "context_id_history": ""}
+    assert claims[f"{CLAIM}/custom"] == QUIZ["custom"] | registered
     assert claims[f"{CLAIM}/resource_link"]["title"] == "Quiz 9"
     endpoint = claims["https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"]
     column = sandbox.get(endpoint["lineitem"], headers=sandbox.bearer()).get_json()
