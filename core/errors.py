@@ -16,7 +16,7 @@
     + ScoreRejected          ScoreOutOfRange ScoreStale NoLineItem NotGradable
     + DocumentRejected       DocumentTooLarge DocumentUnreadable DocumentUnsupported
     + PlatformError          PlatformUnavailable PlatformThrottled PlatformRefused
-                             PlatformReplyInvalid
+                             PlatformReplyInvalid ScopeNotGranted (a PlatformRefused)
     + ModelError             ModelUnavailable ModelReplyInvalid
     + PluginError            PluginFailed PluginConflict
 
@@ -336,6 +336,20 @@ class PlatformRefused(PlatformError):
     """The LMS refused."""
 
     code = "platform_refused"
+
+
+class ScopeNotGranted(PlatformRefused):
+    """The LMS has not granted this tool what the call needs.
+
+    scopes: the names that are missing; their last part is in the sentence.
+    """
+
+    code = "scope_not_granted"
+
+    def __init__(self, scopes: Sequence[str]) -> None:
+        names = ", ".join(scope.rpartition("/")[2] for scope in scopes)
+        super().__init__(f"The LMS has not granted this tool what the call needs: {names}.")
+        self.scopes = tuple(scopes)
 
 
 class PlatformReplyInvalid(PlatformError):

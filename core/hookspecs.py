@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pluggy
 
+from mentorai.core.launch_facts import GroupService
 from mentorai.core.values import (
     AdminTab,
     Denial,
     Event,
     GradePlace,
+    Group,
     Launch,
     LineItem,
     Link,
@@ -32,6 +34,7 @@ from mentorai.core.values import (
     Receipt,
     RequestFacts,
     Result,
+    RosterEnd,
     Score,
     Section,
     Session,
@@ -130,21 +133,34 @@ def push_score(
 def push_scores(
     engine: "Engine", platform: Platform, line_item: LineItem, scores: Sequence[Score]
 ) -> Sequence[Receipt | Exception] | None:
-    """Bring many scores at once; one answer a score, in order. None: one by one."""
+    """Bring many scores at once; one answer a score, in order. None: one by one.
+
+    Asked by the outbox when several scores of one column are due, each of another person.
+    """
 
 
 @hookspec(firstresult=True)
 def read_results(
     engine: "Engine", platform: Platform, line_item: LineItem
 ) -> Sequence[Result] | None:
-    """Read what the gradebook holds."""
+    """Read what the gradebook holds. Asked when somebody compares it with our grades."""
 
 
 @hookspec(firstresult=True)
 def list_members(
     engine: "Engine", platform: Platform, memberships_url: str
-) -> Iterator[Member] | None:
-    """Read the roster of a context, page by page."""
+) -> Iterator[Member | RosterEnd] | None:
+    """Read the roster of a context, page by page, or what changed in it. Asked by roster sync.
+
+    A RosterEnd may come last: its address is asked about in the place of the next whole read.
+    """
+
+
+@hookspec(firstresult=True)
+def list_groups(
+    engine: "Engine", platform: Platform, service: GroupService
+) -> Iterator[Group] | None:
+    """Read the groups of a context. Asked by roster sync, where the launch named the service."""
 
 
 # --- answering ----------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Column,
     Connection,
     ForeignKey,
+    Row,
     Select,
     String,
     Table,
@@ -27,7 +28,8 @@ from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import NotFound
 from mentorai.core.identifiers import is_id, new_id
-from mentorai.core.values import Context, FormerIds, Launch, Person, ResourceLink
+from mentorai.core.launch_facts import GroupService
+from mentorai.core.values import Context, FormerIds, Launch, Person, Platform, ResourceLink
 
 people = Table(
     "people",
@@ -60,6 +62,8 @@ contexts = Table(
     Column("label", Text, nullable=False),
     Column("title", Text, nullable=False),
     Column("memberships_url", Text),
+    Column("groups_url", Text),
+    Column("group_sets_url", Text),
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("registration_id", "lms_context_id"),
 )
@@ -248,11 +252,14 @@ _FIND_ENROLMENT = _finder(enrolments, "context_id", "person_id")
 
 def context_facts(launch: Launch, context: Context) -> dict[str, str | None]:
     """What a launch says of its context, by our columns."""
+    groups = launch.details.group_service
     return {
         "organization_id": launch.organization_id,
         "label": context.label,
         "title": context.title,
         "memberships_url": launch.memberships_url,
+        "groups_url": groups.groups_url if groups else None,
+        "group_sets_url": groups.group_sets_url if groups else None,
     }
 
 
@@ -270,6 +277,22 @@ def link_facts(launch: Launch, link: ResourceLink, context_id: str | None) -> di
         "line_items_url": service.line_items_url if service else None,
         "grade_scopes": " ".join(sorted(service.scopes)) if service else "",
     }
+
+
+def read_platform(row: Row[Any]) -> Platform:
+    """The platform in a row that has the columns of a resource link."""
+    return Platform(
+        registration_id=row.registration_id,
+        organization_id=row.organization_id,
+        family=row.family,
+        issuer=row.issuer,
+        client_id=row.client_id,
+    )
+
+
+def read_group_service(row: Row[Any]) -> GroupService | None:
+    """Where the groups of a context are read, in a row that has its columns."""
+    return GroupService(row.groups_url, row.group_sets_url) if row.groups_url else None
 
 
 def _add_person(connection: Connection, launch: Launch) -> Person:

@@ -244,19 +244,55 @@ class GradePlace:
     score_maximum: float = 100.0
 
 
+class ActivityProgress(StrEnum):
+    """How far a person is with an activity (LTI AGS 2.0, section 3.4.7)."""
+
+    INITIALIZED = "Initialized"
+    STARTED = "Started"
+    IN_PROGRESS = "InProgress"
+    SUBMITTED = "Submitted"
+    COMPLETED = "Completed"
+
+
+class GradingProgress(StrEnum):
+    """How far the marking is (LTI AGS 2.0, section 3.4.8); only the first sets a grade."""
+
+    FULLY_GRADED = "FullyGraded"
+    PENDING = "Pending"
+    PENDING_MANUAL = "PendingManual"
+    FAILED = "Failed"
+    NOT_READY = "NotReady"
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """What we send (LTI AGS 2.0, section 3.4): given of maximum, both in points.
 
     subject: the platform's id of the person. at: aware UTC, whole seconds, and strictly later
     than any score sent before for the same line item and person.
+    given: None for news without a score. The defaults make a final score; anything less lets
+    some platforms wipe the grade they hold, and lti_launch does not send it over a grade.
+    started_at, submitted_at: when the person began and handed in, aware UTC.
+    scoring_subject: the platform's id of whoever marked by hand.
+    extensions: more fields by their full names (URLs); they never replace one of the above.
     """
 
     subject: str
-    given: float
+    given: float | None
     maximum: float
     at: datetime
     comment: str = ""
+    activity_progress: ActivityProgress = ActivityProgress.COMPLETED
+    grading_progress: GradingProgress = GradingProgress.FULLY_GRADED
+    started_at: datetime | None = None
+    submitted_at: datetime | None = None
+    scoring_subject: str = ""
+    extensions: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it sets a grade on every platform."""
+        return self.given is not None and self.grading_progress is GradingProgress.FULLY_GRADED
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +304,10 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What the platform's gradebook holds for one person (LTI AGS 2.0, section 3.3)."""
+    """What the platform's gradebook holds for one person (LTI AGS 2.0, section 3.3).
+
+    given: None when the row is there without a grade.
+    """
 
     subject: str
     given: float | None
@@ -278,13 +317,37 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One row of a roster (LTI NRPS 2.0, section 2.2)."""
+    """One row of a roster (LTI NRPS 2.0, section 2.2).
+
+    is_gone: the platform said, in a list of differences, that this person was taken out.
+    group_ids: the platform's ids of the groups that the person is in; None if it said nothing.
+    message: what a launch of one resource link would say of the person, when that was asked for.
+    """
 
     subject: str
     role: Role
     active: bool = True
     name: str | None = None
     email: str | None = None
+    is_gone: bool = False
+    group_ids: tuple[str, ...] | None = None
+    message: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RosterEnd:
+    """May follow the last Member: where only what changed since can be read next time."""
+
+    differences_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group of a context (LTI Course Groups 1.0). set_name: the set it belongs to, or empty."""
+
+    lms_id: str
+    name: str
+    set_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

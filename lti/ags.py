@@ -1,12 +1,11 @@
-"""Assignment and grade services: find or make the gradebook column, bring a score to it.
+"""Assignment and grade services: the gradebook column of a place, and a score on its way there.
 
 Source: LTI Assignment and Grade Services 2.0.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from mentorai.core.clock import now
 from mentorai.core.errors import (
@@ -14,24 +13,44 @@ from mentorai.core.errors import (
     NotGradable,
     PlatformReplyInvalid,
     ScoreOutOfRange,
+    ScoreRejected,
     ScoreStale,
 )
 from mentorai.core.values import GradePlace, LineItem, Receipt, Score
+from mentorai.lti.line_items import (
+    LINE_ITEM_READ_SCOPE,
+    LINE_ITEM_SCOPE,
+    LINE_ITEM_TYPE,
+    LINE_ITEMS_TYPE,
+    SCOPE,
+    add_path,
+    list_line_items,
+    make_line_item,
+    plain_points,
+)
 from mentorai.lti.origins import find_origin
 from mentorai.lti.platform_http import Reply, check_reply
 from mentorai.lti.registrations import Registration
-from mentorai.lti.services import call, read_pages
+from mentorai.lti.results import list_results
+from mentorai.lti.services import call
 from mentorai.lti.submission_review import build_review
 from mentorai.lti.tool import Tool
 
-SCOPE = "https://purl.imsglobal.org/spec/lti-ags/scope/"
+# The service's names are found here, whichever module of it needs them.
+__all__ = [
+    "LINE_ITEMS_TYPE",
+    "LINE_ITEM_READ_SCOPE",
+    "LINE_ITEM_SCOPE",
+    "LINE_ITEM_TYPE",
+    "SCOPE",
+    "SCORE_SCOPE",
+    "SCORE_TYPE",
+    "build_score",
+    "find_line_item",
+    "push_score",
+]
 SCORE_SCOPE = f"{SCOPE}score"
-LINE_ITEM_SCOPE = f"{SCOPE}lineitem"
-LINE_ITEM_READ_SCOPE = f"{SCOPE}lineitem.readonly"
-LINE_ITEM_TYPE = "application/vnd.ims.lis.v2.lineitem+json"
-LINE_ITEMS_TYPE = "application/vnd.ims.lis.v2.lineitemcontainer+json"
 SCORE_TYPE = "application/vnd.ims.lis.v1.score+json"
-LABEL_LENGTH = 200
 
 
 def find_line_item(tool: Tool, registration: Registration, place: GradePlace) -> LineItem:
@@ -58,12 +77,16 @@ def find_line_item(tool: Tool, registration: Registration, place: GradePlace) ->
 def push_score(
     tool: Tool, registration: Registration, line_item: LineItem, score: Score
 ) -> Receipt:
-    """Bring a final score to a column.
+    """Bring a score to a column.
 
+    News without a final score is not sent to where a grade is: some platforms would wipe it.
     Raises ScoreOutOfRange, ScoreStale (409), NotGradable (400, 422), NoLineItem (404: the
-    column is gone), PlatformThrottled, PlatformUnavailable, PlatformRefused.
+    column is gone), ScoreRejected (it would wipe a grade), PlatformThrottled,
+    PlatformUnavailable, PlatformRefused.
     """
     body = build_score(score)
+    if not score.is_final:
+        _check_no_grade(tool, registration, line_item, score.subject)
     url = add_path(line_item.url, "scores")
     reply = call(
         tool,
@@ -79,26 +102,38 @@ def push_score(
 
 
 def build_score(score: Score) -> dict[str, Any]:
-    """The score as the platform reads it (AGS 2.0, section 3.4). Raises ScoreOutOfRange."""
-    given, maximum = float(score.given), float(score.maximum)
+    """The score as the platform reads it (section 3.4). Raises ScoreOutOfRange."""
+    body: dict[str, Any] = dict(score.extensions)
+    body |= {
+        "userId": score.subject,
+        "timestamp": _instant(score.at),
+        "activityProgress": score.activity_progress.value,
+        "gradingProgress": score.grading_progress.value,
+    }
+    if score.given is not None:
+        body |= _read_range(score.given, score.maximum)
+    if score.comment:
+        body["comment"] = score.comment
+    if score.scoring_subject:
+        body["scoringUserId"] = score.scoring_subject
+    times = {"startedAt": score.started_at, "submittedAt": score.submitted_at}
+    submission = {name: _instant(at) for name, at in times.items() if at is not None}
+    return body | ({"submission": submission} if submission else {})
+
+
+def _read_range(given: float, maximum: float) -> dict[str, float | int]:
+    given, maximum = float(given), float(maximum)
     if not (math.isfinite(given) and math.isfinite(maximum)) or given < 0 or maximum <= 0:
         raise ScoreOutOfRange()
-    body: dict[str, Any] = {
-        "userId": score.subject,
-        "scoreGiven": _plain(given),
-        "scoreMaximum": _plain(maximum),
-        "timestamp": score.at.isoformat(timespec="milliseconds"),
-        # Only a final score is sent: anything less makes some platforms wipe the grade.
-        "activityProgress": "Completed",
-        "gradingProgress": "FullyGraded",
-    }
-    return body | ({"comment": score.comment} if score.comment else {})
+    return {"scoreGiven": plain_points(given), "scoreMaximum": plain_points(maximum)}
 
 
-def add_path(url: str, name: str) -> str:
-    """The address with one more step in its path, its query kept where it is."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{name}"))
+def _check_no_grade(
+    tool: Tool, registration: Registration, line_item: LineItem, subject: str
+) -> None:
+    for result in list_results(tool, registration, line_item, subject=subject):
+        if result.given is not None:
+            raise ScoreRejected("The LMS holds a grade for this person, which this would wipe.")
 
 
 def _find_listed(
@@ -108,72 +143,29 @@ def _find_listed(
     scope = LINE_ITEM_READ_SCOPE if LINE_ITEM_READ_SCOPE in offered else LINE_ITEM_SCOPE
     if offered and scope not in offered:
         return None
-    asked = add_query(url, _filters(place))
-    for page in read_pages(tool, registration, asked, [scope], accept=LINE_ITEMS_TYPE):
-        for item in _read_line_items(page, url):
-            # Filters are a wish: a platform may send everything.
-            if item.resource_link_id in (None, place.lms_resource_link_id) and (
-                place.activity_id is None or item.resource_id == place.activity_id
-            ):
-                return item
-    return None
+    found = list_line_items(
+        tool,
+        registration,
+        url,
+        scope=scope,
+        resource_link_id=place.lms_resource_link_id,
+        resource_id=place.activity_id or "",
+    )
+    return next(found, None)
 
 
 def _make(tool: Tool, registration: Registration, place: GradePlace, url: str) -> LineItem:
     if place.service.scopes and LINE_ITEM_SCOPE not in place.service.scopes:
         raise NoLineItem()
-    body: dict[str, Any] = {
-        "label": place.title.strip()[:LABEL_LENGTH] or "mentorAI",
-        "scoreMaximum": _plain(place.score_maximum),
-        "resourceLinkId": place.lms_resource_link_id,
-        "submissionReview": build_review(place.activity_id),
-    }
-    if place.activity_id is not None:
-        body["resourceId"] = place.activity_id
-    reply = call(
-        tool,
-        registration,
-        url,
-        [LINE_ITEM_SCOPE],
-        accept=LINE_ITEM_TYPE,
-        media_type=LINE_ITEM_TYPE,
-        body=body,
+    wanted = LineItem(
+        url="",
+        label=place.title,
+        score_maximum=place.score_maximum,
+        resource_id=place.activity_id,
+        resource_link_id=place.lms_resource_link_id,
     )
-    check_reply(reply, "a request for a gradebook column")
-    for item in _read_line_items([reply.read_json()], url):
-        return item
-    raise PlatformReplyInvalid("The LMS made a gradebook column and did not say where.")
-
-
-def _filters(place: GradePlace) -> dict[str, str]:
-    filters = {"resource_link_id": place.lms_resource_link_id}
-    return filters | ({"resource_id": place.activity_id} if place.activity_id else {})
-
-
-def add_query(url: str, parameters: Mapping[str, str]) -> str:
-    """The address with more parameters in its query."""
-    parts = urlsplit(url)
-    query = [*parse_qsl(parts.query, keep_blank_values=True), *parameters.items()]
-    return urlunsplit(parts._replace(query=urlencode(query)))
-
-
-def _read_line_items(page: object, url: str) -> Iterator[LineItem]:
-    if not isinstance(page, list):
-        raise PlatformReplyInvalid("The LMS sent gradebook columns that cannot be read.")
-    for each in page:
-        address = each.get("id") if isinstance(each, dict) else None
-        # Scores go only where the signed launch pointed.
-        if not isinstance(address, str) or find_origin(address) != find_origin(url):
-            continue
-        maximum = each.get("scoreMaximum")
-        yield LineItem(
-            url=address,
-            label=_text(each, "label") or "",
-            score_maximum=float(maximum) if isinstance(maximum, (int, float)) else None,
-            resource_id=_text(each, "resourceId"),
-            tag=_text(each, "tag"),
-            resource_link_id=_text(each, "resourceLinkId"),
-        )
+    review = {"submissionReview": build_review(place.activity_id)}
+    return make_line_item(tool, registration, url, wanted, review)
 
 
 def _check_taken(reply: Reply) -> None:
@@ -192,12 +184,5 @@ def _check_taken(reply: Reply) -> None:
         raise PlatformReplyInvalid("The LMS answered the score with a page.")
 
 
-def _plain(points: float) -> float | int:
-    return int(points) if float(points).is_integer() else points
-
-
-def _text(each: Mapping[str, Any], name: str) -> str | None:
-    found = each.get(name)
-    if isinstance(found, int) and not isinstance(found, bool):
-        return str(found)
-    return found if isinstance(found, str) and found else None
+def _instant(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds")

@@ -129,8 +129,8 @@ class DynamicRegistration:
         body = _merge(present, wanted)
         for name in ("registration_client_uri", "registration_access_token", "client_id_issued_at"):
             body.pop(name, None)
-        reply = self._tool.http.put(
-            client.url, headers=bearer | {"Content-Type": JSON_TYPE}, body=json.dumps(body)
+        reply = self._tool.http.repeat(
+            "PUT", client.url, headers=bearer | {"Content-Type": JSON_TYPE}, body=json.dumps(body)
         )
         if not reply.is_ok:
             raise self._explain(reply, self._find_profile(registration.issuer, registration.family))

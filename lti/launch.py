@@ -115,6 +115,7 @@ def finish_launch(tool: Tool, form: Mapping[str, str], bindings: Sequence[str]) 
         raise UnknownDeployment(sentence, clause=f"{CORE}4.1.2 (lti_deployment_id)")
     course = launch.context.title or launch.context.label if launch.context else ""
     tool.deployments.admit(registration, launch.deployment_id, course)
+    tool.service_origins.note(registration, claims)
     return FinishedLaunch(
         launch,
         ticket.bound,

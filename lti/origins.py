@@ -2,7 +2,7 @@
 
 import ipaddress
 from functools import lru_cache
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 URL_LENGTH = 2000
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -46,6 +46,14 @@ def _find_origin(url: str) -> str | None:
     host = f"[{host}]" if ":" in host else host
     usual = parts.port in (None, DEFAULT_PORTS[parts.scheme])
     return f"{parts.scheme}://{host}" + ("" if usual else f":{parts.port}")
+
+
+def join_url(base_url: str, address: str) -> str:
+    """An address that may be relative, made whole; one that is broken becomes an empty text."""
+    try:
+        return urljoin(base_url, address)
+    except ValueError:
+        return ""
 
 
 def is_public_host(host: str) -> bool:

@@ -1,22 +1,24 @@
 """The one outbound client: every call to a platform goes through here.
 
-Bounded in time and size, never led elsewhere by a redirect, never to a private address
-(unless settings.allow_loopback_platforms), and silent about bodies and tokens.
+Bounded in time, size and number, never to a private address (unless
+settings.allow_loopback_platforms), never led elsewhere by a redirect while it carries a token,
+and silent about bodies and tokens. What may be said twice is tried again, with the pause that the
+platform asked for if it is a short one; a long one is the caller's to keep (PlatformThrottled).
 """
 
 import json
+import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
-from urllib.parse import urljoin
 
 import requests
 import structlog
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util import Retry
 
 from mentorai.core.clock import now
@@ -28,12 +30,20 @@ from mentorai.core.errors import (
 )
 from mentorai.core.settings import Settings
 from mentorai.lti.guarded_connections import guard
-from mentorai.lti.origins import find_origin, find_url_fault
+from mentorai.lti.host_gates import HostGates
+from mentorai.lti.origins import find_origin, find_url_fault, join_url
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0
 TOTAL_SECONDS = 20.0
 REPLY_BYTES = 8_000_000
+# Tries of a call that may be said twice, and the longest pause between them that is kept here.
+TRIES = 3
+LONGEST_PAUSE_SECONDS = 5.0
+PAUSE_SECONDS = 0.3
+# What a gateway says while the platform behind it restarts; 500 means something else on Moodle.
+PASSING_TROUBLE = (502, 503, 504)
+MOVED = (301, 302, 303, 307, 308)
 CONNECTIONS = 32
 USER_AGENT = "mentorai-toolkit (LTI 1.3 tool)"
 LONGEST_WAIT_SECONDS = 86_400.0
@@ -75,7 +85,17 @@ class PlatformHttp:
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         session.headers.clear()
         session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"})
-        retry = Retry(total=2, connect=2, read=1, status=0, redirect=0, backoff_factor=0.2)
+        # Only what never arrived is tried again down there; read=False lets a broken answer fly.
+        # Left to itself it would also keep a Retry-After, or make a failure of the answer.
+        retry = Retry(
+            total=1,
+            connect=1,
+            read=False,
+            status=0,
+            redirect=0,
+            backoff_factor=0.2,
+            respect_retry_after_header=False,
+        )
         adapter = HTTPAdapter(
             pool_connections=CONNECTIONS, pool_maxsize=CONNECTIONS, max_retries=retry
         )
@@ -84,6 +104,7 @@ class PlatformHttp:
         session.mount("https://", adapter)
         session.mount("http://", adapter)
         self._session = session
+        self._gates = HostGates()
 
     def get(
         self,
@@ -93,29 +114,49 @@ class PlatformHttp:
         limit_bytes: int = REPLY_BYTES,
         redirects: int = 0,
     ) -> Reply:
-        """GET, following at most `redirects` redirects (never with an Authorization header).
+        """GET, once, following at most `redirects` redirects; each hop is checked as the first.
 
         Raises PlatformUnavailable if there is no answer in time; PlatformRefused if the address
-        may not be called; PlatformReplyInvalid if the answer is too large.
+        may not be called, or a redirect leads a bearer token to another origin;
+        PlatformReplyInvalid if the answer is too large; PlatformThrottled if this host has all
+        its calls under way.
         """
-        reply = self._call("GET", url, headers=headers, limit_bytes=limit_bytes)
+        carried = dict(headers or {})
+        reply = self._call("GET", url, headers=carried, limit_bytes=limit_bytes)
         for _ in range(redirects):
             target = reply.headers.get("Location")
-            if reply.status not in (301, 302, 303, 307, 308) or not target:
+            if reply.status not in MOVED or not target:
                 break
-            url = urljoin(url, target)
-            reply = self._call("GET", url, headers=headers, limit_bytes=limit_bytes)
+            hop = join_url(url, target)
+            if "Authorization" in carried and find_origin(hop) != find_origin(url):
+                raise PlatformRefused("The LMS led a call with a token to another host.")
+            url = hop
+            reply = self._call("GET", url, headers=carried, limit_bytes=limit_bytes)
         return reply
 
     def post(self, url: str, *, headers: Mapping[str, str], body: bytes | str) -> Reply:
         """POST, once: what may have arrived is not sent again here. Raises as `get` does."""
-        data = body.encode() if isinstance(body, str) else body
-        return self._call("POST", url, headers=headers, body=data)
+        return self._call("POST", url, headers=headers, body=_encode(body))
 
-    def put(self, url: str, *, headers: Mapping[str, str], body: bytes | str) -> Reply:
-        """PUT, once. Raises as `get` does."""
-        data = body.encode() if isinstance(body, str) else body
-        return self._call("PUT", url, headers=headers, body=data)
+    def repeat(
+        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | str = b""
+    ) -> Reply:
+        """GET, PUT or DELETE, up to TRIES times while a gateway answers or a short pause is asked.
+
+        The last answer is given whatever its status. A GET follows one redirect on its own origin.
+        Raises as `get` does.
+        """
+        latest = time.monotonic() + TOTAL_SECONDS
+        for attempt in range(1, TRIES + 1):
+            if method == "GET":
+                reply = self.get(url, headers=headers, redirects=1)
+            else:
+                reply = self._call(method, url, headers=headers, body=_encode(body))
+            pause = _find_pause(reply, attempt)
+            if pause is None or attempt == TRIES or time.monotonic() + pause > latest:
+                break
+            time.sleep(pause)
+        return reply
 
     def close(self) -> None:
         """Give every connection back."""
@@ -126,32 +167,56 @@ class PlatformHttp:
         method: str,
         url: str,
         *,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str],
         body: bytes | None = None,
         limit_bytes: int = REPLY_BYTES,
     ) -> Reply:
         fault = find_url_fault(url, allow_loopback=self._loopback)
         if fault:
             raise PlatformRefused(f"An address of the LMS was not called. {fault}")
+        host = find_origin(url) or ""
         began = time.monotonic()
+        try:
+            with self._gates.enter(host) as share:
+                try:
+                    reply = self._send(method, url, headers, body, limit_bytes, share)
+                except requests.ConnectionError:
+                    # A kept connection that the platform had closed, most likely.
+                    if method == "POST":
+                        raise
+                    reply = self._send(method, url, headers, body, limit_bytes, share)
+        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+            log.warning("platform_unavailable", host=host, reason=type(error).__name__)
+            raise PlatformUnavailable(
+                f"{host} could not be reached or did not answer in time."
+            ) from error
+        seconds = round(time.monotonic() - began, 3)
+        log.debug("platform_called", host=host, method=method, seconds=seconds)
+        return reply
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        limit_bytes: int,
+        share: float,
+    ) -> Reply:
+        deadline = time.monotonic() + TOTAL_SECONDS * share
         try:
             with self._session.request(
                 method,
                 url,
-                headers=dict(headers or {}),
-                data=body,
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
+                headers=dict(headers),
+                data=body or None,
+                timeout=(CONNECT_SECONDS * share, READ_SECONDS * share),
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                content = _read_body(response, began + TOTAL_SECONDS, limit_bytes)
-        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            log.warning("platform_unavailable", host=find_origin(url), reason=type(error).__name__)
-            raise PlatformUnavailable(
-                f"{find_origin(url)} could not be reached or did not answer in time."
-            ) from error
-        seconds = round(time.monotonic() - began, 3)
-        log.debug("platform_called", host=find_origin(url), method=method, seconds=seconds)
+                content = _read_body(response, deadline, limit_bytes)
+        except (requests.Timeout, ReadTimeoutError) as error:
+            raise TimeoutError(type(error).__name__) from error
         return Reply(url, response.status_code, response.headers, content)
 
 
@@ -171,6 +236,20 @@ def check_reply(reply: Reply, what: str) -> None:
     if reply.status >= 500:
         raise PlatformUnavailable(said)
     raise PlatformRefused(said)
+
+
+def _find_pause(reply: Reply, attempt: int) -> float | None:
+    """Seconds until the same may be said again, or None if that would not help or take long."""
+    asked = _read_retry_after(reply.headers.get("Retry-After"))
+    if asked is not None and reply.status in (429, *PASSING_TROUBLE):
+        return asked if asked <= LONGEST_PAUSE_SECONDS else None
+    if reply.status not in PASSING_TROUBLE:
+        return None
+    return PAUSE_SECONDS * attempt * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
+
+
+def _encode(body: bytes | str) -> bytes:
+    return body.encode() if isinstance(body, str) else body
 
 
 def _read_body(response: requests.Response, deadline: float, limit_bytes: int) -> bytes:

@@ -1,26 +1,29 @@
 """Calls to a platform's services: a bearer token of the least scope, healed once on 401, paged.
 
-Every page and every redirect must stay on the origin that the signed launch named; the bearer
-token goes nowhere else.
+The bearer token goes only to hosts of its registration (service_origins.py), and every page and
+every redirect must stay on the origin of the first.
 """
 
 import html
 import json
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import unquote_plus, urlencode, urlsplit, urlunsplit
 
-from mentorai.core.errors import PlatformRefused, PlatformReplyInvalid
-from mentorai.lti.origins import find_origin
+from mentorai.core.errors import PlatformRefused, PlatformReplyInvalid, PlatformUnavailable
+from mentorai.lti.origins import find_origin, join_url
 from mentorai.lti.platform_http import Reply, check_reply
 from mentorai.lti.registrations import Registration
 from mentorai.lti.tool import Tool
 
-PAGES = 500
+# Of 50 members each, as Canvas sends them, these are a hundred thousand.
+PAGES = 2_000
+LIST_SECONDS = 1_800.0
 _LINK = re.compile(r"<([^>]*)>([^<]*)")
-_NEXT = re.compile(r";\s*rel\s*=\s*(?:[\"“”]([^\"“”]*)[\"“”]|([^\s;,\"“”]+))", re.IGNORECASE)
+_RELATION = re.compile(r";\s*rel\s*=\s*(?:[\"“”]([^\"“”]*)[\"“”]|([^\s;,\"“”]+))", re.IGNORECASE)
 
 
 def call(
@@ -34,42 +37,69 @@ def call(
     body: Mapping[str, Any] | None = None,
     method: str = "",
 ) -> Reply:
-    """GET `url`, or POST `body` to it, or PUT it if `method` says so; a token that the platform
-    no longer takes is renewed once.
+    """GET `url`, or POST `body` to it, or what `method` says; a token that the platform no longer
+    takes is renewed once.
 
-    Gives the answer whatever its status. Raises PlatformError if there is none.
+    Gives the answer whatever its status. Raises PlatformError if there is none, also for an
+    address that is no host of the registration, and ScopeNotGranted.
     """
+    tool.service_origins.check(registration, url)
+    method = method or ("GET" if body is None else "POST")
+    headers = {"Accept": accept} | ({"Content-Type": media_type} if body is not None else {})
+    text = "" if body is None else json.dumps(body, allow_nan=False)
     token = tool.tokens.get(registration, scopes)
-    reply = _send(tool, method, url, token, accept, media_type, body)
+    reply = _send(tool, method, url, headers | _bearer(token), text)
     if reply.status == 401:
         token = tool.tokens.get(registration, scopes, refused=token)
-        reply = _send(tool, method, url, token, accept, media_type, body)
+        reply = _send(tool, method, url, headers | _bearer(token), text)
     return reply
 
 
 def read_pages(
-    tool: Tool, registration: Registration, url: str, scopes: Sequence[str], *, accept: str
-) -> Iterator[Any]:
-    """The JSON of `url` and of every page after it (RFC 8288 rel="next", the URL as it is given).
+    tool: Tool,
+    registration: Registration,
+    url: str,
+    scopes: Sequence[str],
+    *,
+    accept: str,
+    seconds: float = LIST_SECONDS,
+) -> Iterator[Reply]:
+    """The answer of `url` and of every page after it (RFC 8288 rel="next", the URL as it is given).
 
-    Raises PlatformError; PlatformReplyInvalid if a next page lies on another origin or repeats.
+    seconds: how long all the pages may take together.
+    Raises PlatformError; PlatformReplyInvalid if a next page repeats or they do not end,
+    PlatformRefused if one lies on another origin.
     """
     seen: set[str] = set()
+    deadline = time.monotonic() + seconds
     next_url: str | None = url
     while next_url is not None:
         if next_url in seen or len(seen) >= PAGES:
             raise PlatformReplyInvalid("The LMS sent pages that do not end.")
+        if time.monotonic() > deadline:
+            raise PlatformUnavailable("The LMS took too long to send all the pages of a list.")
         seen.add(next_url)
         reply = call(tool, registration, next_url, scopes, accept=accept)
         check_reply(reply, "a request for a list")
-        yield reply.read_json()
-        next_url = find_next(reply)
+        yield reply
+        next_url = find_link(reply, "next")
         if next_url is not None and find_origin(next_url) != find_origin(url):
             raise PlatformRefused("The next page of the LMS lies on another host.")
 
 
-def find_next(reply: Reply) -> str | None:
-    """The address of the next page, or None at the last.
+def add_query(url: str, parameters: Mapping[str, str]) -> str:
+    """The address with more parameters in its query; what else is in there stays as it was."""
+    parts = urlsplit(url)
+    kept = [
+        piece
+        for piece in parts.query.split("&")
+        if piece and unquote_plus(piece.partition("=")[0]) not in parameters
+    ]
+    return urlunsplit(parts._replace(query="&".join([*kept, urlencode(parameters)])))
+
+
+def find_link(reply: Reply, relation: str) -> str | None:
+    """The address that an answer's Link header gives for a relation, or None (RFC 8288).
 
     Forgiving as Moodle needs it: typographic quotes, and &amp; inside the address.
     """
@@ -78,23 +108,17 @@ def find_next(reply: Reply) -> str | None:
     with suppress(UnicodeError):
         header = header.encode("latin-1").decode("utf-8")
     for address, parameters in _LINK.findall(header):
-        for quoted, bare in _NEXT.findall(parameters):
-            if "next" in (quoted or bare).lower().split():
-                return urljoin(reply.url, html.unescape(address.strip()))
+        for quoted, bare in _RELATION.findall(parameters):
+            if relation in (quoted or bare).lower().split():
+                return join_url(reply.url, html.unescape(address.strip()))
     return None
 
 
-def _send(
-    tool: Tool,
-    method: str,
-    url: str,
-    token: str,
-    accept: str,
-    media_type: str,
-    body: Mapping[str, Any] | None,
-) -> Reply:
-    headers = {"Authorization": f"Bearer {token}", "Accept": accept}
-    if body is None:
-        return tool.http.get(url, headers=headers)
-    send = tool.http.put if method == "PUT" else tool.http.post
-    return send(url, headers=headers | {"Content-Type": media_type}, body=json.dumps(body))
+def _send(tool: Tool, method: str, url: str, headers: Mapping[str, str], body: str) -> Reply:
+    if method == "POST":
+        return tool.http.post(url, headers=headers, body=body)
+    return tool.http.repeat(method, url, headers=headers, body=body)
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}

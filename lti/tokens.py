@@ -1,7 +1,9 @@
 """Access tokens: what lets us call a platform's services, asked for seldom and in small.
 
 One per registration and set of scopes, kept sealed in the database for all processes and open
-in the memory of this one, and renewed MARGIN before it expires.
+in the memory of this one, and renewed MARGIN before it expires. A platform that leaves out a scope
+without a word (Moodle does) is found out here, by the `scope` of its answer, and not by a call that
+fails for no visible reason.
 Source: LTI Security Framework 1.0, section 4 (client credentials with a signed assertion).
 """
 
@@ -13,10 +15,16 @@ from typing import Any
 from urllib.parse import urlencode
 
 from sqlalchemy import Column, ForeignKey, String, Table, Text, delete, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
-from mentorai.core.errors import ConfigurationError, PlatformRefused, PlatformReplyInvalid
+from mentorai.core.errors import (
+    ConfigurationError,
+    PlatformRefused,
+    PlatformReplyInvalid,
+    ScopeNotGranted,
+)
 from mentorai.core.identifiers import new_id
 from mentorai.core.settings import Settings
 from mentorai.lti.origins import find_origin
@@ -70,7 +78,7 @@ class Tokens:
         """A bearer token for these scopes.
 
         refused: the token that the platform has just answered 401 to; another one is given.
-        Raises PlatformError of every kind.
+        Raises ScopeNotGranted; PlatformError of every kind.
         """
         name = (registration.id, " ".join(sorted(set(scopes))))
         kept = self._kept.get(name)
@@ -110,19 +118,24 @@ class Tokens:
             "Accept": "application/json",
         }
         reply = self._http.post(registration.token_url, headers=headers, body=urlencode(form))
-        kept = _read_token(reply, moment)
-        where = (access_tokens.c.registration_id == name[0], access_tokens.c.scopes == name[1])
-        with self._database.write() as connection:
-            connection.execute(delete(access_tokens).where(*where))
-            connection.execute(
-                insert(access_tokens).values(
-                    registration_id=name[0],
-                    scopes=name[1],
-                    sealed_token=self._seal.close(kept.token),
-                    expires_at=kept.expires_at,
-                )
-            )
+        kept = _read_token(reply, name[1].split(), moment)
+        self._share(name, kept)
         return kept
+
+    def _share(self, name: tuple[str, str], kept: _Kept) -> None:
+        row = {
+            "registration_id": name[0],
+            "scopes": name[1],
+            "sealed_token": self._seal.close(kept.token),
+            "expires_at": kept.expires_at,
+        }
+        where = (access_tokens.c.registration_id == name[0], access_tokens.c.scopes == name[1])
+        try:
+            with self._database.write() as connection:
+                connection.execute(delete(access_tokens).where(*where))
+                connection.execute(insert(access_tokens).values(row))
+        except IntegrityError:
+            pass  # Another process shared its own at this moment; both tokens are good.
 
     def _sign_assertion(self, registration: Registration, moment: datetime) -> str:
         present = int(moment.timestamp())
@@ -138,29 +151,41 @@ class Tokens:
         )
 
 
-def _read_token(reply: Reply, moment: datetime) -> _Kept:
+def _read_token(reply: Reply, scopes: Sequence[str], moment: datetime) -> _Kept:
+    if reply.status == 400 and _read_code(reply) == "invalid_scope":
+        raise ScopeNotGranted(scopes)
     if reply.status in (400, 401, 403):
         raise PlatformRefused(
-            f"{find_origin(reply.url)} gave no access token{_read_reason(reply)}."
+            f"{find_origin(reply.url)} gave no access token{_in_brackets(_read_code(reply))}."
         )
     check_reply(reply, "a request for an access token")
     answer = reply.read_json()
     token = answer.get("access_token") if isinstance(answer, dict) else None
     if not isinstance(token, str) or not 0 < len(token) <= TOKEN_LENGTH or not _is_header(token):
         raise PlatformReplyInvalid("The LMS answered a token request without a token.")
+    granted = answer.get("scope")
+    # An answer without `scope` grants what was asked (RFC 6749, section 5.1).
+    if isinstance(granted, str) and granted.strip():
+        missing = sorted(set(scopes) - set(granted.split()))
+        if missing:
+            raise ScopeNotGranted(missing)
     life = _read_seconds(answer.get("expires_in"))
     return _Kept(token, moment + timedelta(seconds=life))
 
 
-def _read_reason(reply: Reply) -> str:
-    """The OAuth error code in brackets, if the body holds a well-formed one."""
+def _read_code(reply: Reply) -> str:
+    """The OAuth error code, if the body holds a well-formed one; else an empty text."""
     try:
         answer: Any = reply.read_json()
     except PlatformReplyInvalid:
         return ""
     code = answer.get("error") if isinstance(answer, dict) else None
     is_code = isinstance(code, str) and code.isascii() and code.replace("_", "").isalpha()
-    return f" ({str(code)[:40]})" if is_code else ""
+    return str(code)[:40] if is_code else ""
+
+
+def _in_brackets(code: str) -> str:
+    return f" ({code})" if code else ""
 
 
 def _read_seconds(given: object) -> float:

@@ -15,6 +15,7 @@ from mentorai.lti.notices import Notices
 from mentorai.lti.platform_http import PlatformHttp
 from mentorai.lti.registration_clients import RegistrationClients
 from mentorai.lti.registrations import Registrations
+from mentorai.lti.service_origins import ServiceOrigins
 from mentorai.lti.tickets import Tickets
 from mentorai.lti.tokens import Tokens
 from mentorai.lti.tool_keys import ToolKeys
@@ -34,6 +35,7 @@ class Tool:
         self.deployments = Deployments(database, self.registrations)
         self.registration_clients = RegistrationClients(database, settings)
         self.invitations = Invitations(database, engine.audit)
+        self.service_origins = ServiceOrigins(database)
         self.tool_keys = ToolKeys(database, settings)
         self.keyset_fetches = KeysetFetches(database)
         self.tickets = Tickets(database)

@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from mentorai.core import hookimpl
 from mentorai.core.errors import NotFound
-from mentorai.core.values import GradePlace, LineItem, Member, Platform, Receipt, Score, Session
+from mentorai.core.launch_facts import GroupService
+from mentorai.core.values import (
+    GradePlace,
+    Group,
+    LineItem,
+    Member,
+    Platform,
+    Receipt,
+    Result,
+    RosterEnd,
+    Score,
+    Session,
+)
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
@@ -16,6 +28,8 @@ if TYPE_CHECKING:
     from mentorai.lti.tool import Tool
 
 FAMILY = "lti"
+# So that a course of thousands comes in pages that fit into memory, and into a size cap.
+ROSTER_PAGE = 200
 
 
 @hookimpl
@@ -46,14 +60,36 @@ def push_score(
 
 
 @hookimpl
+def read_results(
+    engine: "Engine", platform: Platform, line_item: LineItem
+) -> Sequence[Result] | None:
+    """Read the gradebook by AGS."""
+    from mentorai.lti.results import list_results
+
+    found = _find(engine, platform)
+    return list(list_results(*found, line_item)) if found else None
+
+
+@hookimpl
 def list_members(
     engine: "Engine", platform: Platform, memberships_url: str
-) -> Iterator[Member] | None:
+) -> Iterator[Member | RosterEnd] | None:
     """Read the roster by NRPS."""
     from mentorai.lti import nrps
 
     found = _find(engine, platform)
-    return nrps.list_members(*found, memberships_url) if found else None
+    return nrps.list_members(*found, memberships_url, limit=ROSTER_PAGE) if found else None
+
+
+@hookimpl
+def list_groups(
+    engine: "Engine", platform: Platform, service: GroupService
+) -> Iterator[Group] | None:
+    """Read the groups by the course groups service."""
+    from mentorai.lti import groups
+
+    found = _find(engine, platform)
+    return groups.list_groups(*found, service) if found else None
 
 
 @hookimpl

@@ -28,6 +28,7 @@ ENDPOINTS = (
     "scores",
     "results",
     "members",
+    "groups",
     "deep_link",
     "openid_configuration",
     "registration",

@@ -10,7 +10,8 @@ from typing import Any, TypeGuard
 from urllib.parse import urlencode
 
 from mentorai.core.identifiers import new_id
-from mentorai.plugins.sandbox.platform import SandboxPlatform, people_of
+from mentorai.plugins.sandbox.memberships import list_memberships
+from mentorai.plugins.sandbox.platform import SandboxPlatform
 from mentorai.plugins.sandbox.school import Course
 from mentorai.plugins.sandbox.shelf import Record
 from mentorai.plugins.sandbox.wire import Call, Refused, Reply, is_digits
@@ -156,7 +157,11 @@ class Gradebook:
         return {name: body[name] for name in names if body.get(name)}
 
     def _check_gradable(self, course: Course, user_id: str) -> None:
-        students = {p.sub for p in people_of(course) if p.kind == "student"}
+        students = {
+            each.person.sub
+            for each in list_memberships(self._platform, course)
+            if each.person.kind == "student" and each.status == "Active"
+        }
         if user_id not in students:
             raise Refused(422, "This user is not a student of the course.")
 

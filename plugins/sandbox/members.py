@@ -3,10 +3,12 @@
 from typing import Any
 
 from mentorai.plugins.sandbox.grades import cut_page, get_course
+from mentorai.plugins.sandbox.groups import enrolments_of
+from mentorai.plugins.sandbox.memberships import Membership, count_changes, list_memberships
 from mentorai.plugins.sandbox.oidc import CLAIM
-from mentorai.plugins.sandbox.platform import SandboxPlatform, people_of
+from mentorai.plugins.sandbox.platform import SandboxPlatform
 from mentorai.plugins.sandbox.school import MEMBERSHIP, ROLES, Course, Item, Person
-from mentorai.plugins.sandbox.wire import Call, Refused, Reply
+from mentorai.plugins.sandbox.wire import Call, Refused, Reply, is_digits
 
 MEMBERS_TYPE = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
 
@@ -14,19 +16,25 @@ MEMBERS_TYPE = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
 def list_members(platform: SandboxPlatform, call: Call, course_id: str) -> Reply:
     """GET on the members of a course: `role`, `rlid` and `limit` narrow it; Link leads on.
 
+    `since` asks for what changed after the change of that number, as the differences link says.
     People who left the course are Inactive. With `rlid` each member carries the message that the
     resource link would send for them.
     """
     call.check_accepts(MEMBERS_TYPE)
     course = get_course(platform, course_id)
     item = _find_link(platform, course, call.query.get("rlid"))
-    wanted = call.query.get("role")
+    wanted, since = call.query.get("role"), _read_since(call)
     found = [
-        _show(person, course, item)
-        for person in people_of(course, former=True)
-        if not wanted or wanted in _names_of_roles(person)
+        _show(each, course, item)
+        for each in list_memberships(platform, course)
+        if (not wanted or wanted in _names_of_roles(each.person))
+        # Who was taken out is told among the differences alone (section 2.6).
+        and (each.status != "Deleted" if since is None else each.changed > since)
     ]
     shown, headers = cut_page(platform, call, found)
+    if platform.behaviour.roster_differences:
+        later = f'<{call.url}?since={count_changes(platform)}>; rel="differences"'
+        headers = {"Link": ", ".join(filter(None, (headers.get("Link"), later)))}
     body = {
         "id": f"{platform.options.base_url}/lti/courses/{course.id}/members",
         "context": {"id": course.context_id, "label": course.label, "title": course.title},
@@ -35,13 +43,23 @@ def list_members(platform: SandboxPlatform, call: Call, course_id: str) -> Reply
     return Reply.of(body, MEMBERS_TYPE, headers=headers)
 
 
-def _show(person: Person, course: Course, item: Item | None) -> dict[str, Any]:
+def _read_since(call: Call) -> int | None:
+    since = call.query.get("since")
+    if since is not None and not is_digits(since):
+        raise Refused(400, "since must be a whole number.")
+    return None if since is None else int(since)
+
+
+def _show(membership: Membership, course: Course, item: Item | None) -> dict[str, Any]:
+    person = membership.person
     member: dict[str, Any] = {
-        "status": "Inactive" if person.id in course.former else "Active",
+        "status": membership.status,
         "user_id": person.sub,
         "roles": [role for role in ROLES[person.kind] if role.startswith(MEMBERSHIP)],
         **person.shared(),
     }
+    groups = enrolments_of(course.id, person)
+    member |= {"group_enrollments": groups} if groups else {}
     if item is not None:
         message = {
             f"{CLAIM}/message_type": "LtiResourceLinkRequest",

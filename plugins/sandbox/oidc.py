@@ -31,6 +31,8 @@ LINE_ITEM_READ = f"{AGS}/scope/lineitem.readonly"
 RESULT_READ = f"{AGS}/scope/result.readonly"
 SCORE = f"{AGS}/scope/score"
 MEMBERS_READ = f"{NRPS}/scope/contextmembership.readonly"
+GROUPS = "https://purl.imsglobal.org/spec/lti-gs"
+GROUPS_READ = f"{GROUPS}/scope/contextgroup.readonly"
 GRADE_SCOPES = (LINE_ITEM, LINE_ITEM_READ, RESULT_READ, SCORE)
 
 
@@ -194,6 +196,12 @@ def read_claims(platform: SandboxPlatform, begun: Begun) -> dict[str, Any]:
             "service_versions": ["2.0"],
         },
         f"{CLAIM}/platformnotificationservice": build_claim(options.base_url),
+        f"{GROUPS}/claim/groupsservice": {
+            "scope": [GROUPS_READ],
+            "context_groups_url": f"{options.base_url}/lti/courses/{course.id}/groups",
+            "context_group_sets_url": f"{options.base_url}/lti/courses/{course.id}/group_sets",
+            "service_versions": ["1.0"],
+        },
     }
     claims |= _item_claims(platform, course, item) if item else _picker_claims(begun)
     merged = claims | dict(begun.changes)

@@ -95,6 +95,7 @@ class Behaviour:
         specification means it) or with the instant that the last one was received (as Moodle does).
     lose_cookies: the launch begins in the frame and ends in the whole window, so that a cookie
         kept for the frame does not come back.
+    roster_differences: rosters offer a link to what changed since (NRPS 2.0, section 2.6).
     page_size: the most line items, results or members on one page.
     registration_like: whose way of answering a dynamic registration it has; Moodle answers 200,
         refuses in plain words, and lets nobody change a registration.
@@ -111,6 +112,7 @@ class Behaviour:
     login_by: Literal["post", "get"] = "post"
     score_times: Literal["sent", "received"] = "sent"
     lose_cookies: bool = False
+    roster_differences: bool = False
     page_size: int = 50
     registration_like: Literal["specification", "moodle"] = "specification"
     registration_token: bool = True
@@ -178,6 +180,7 @@ class SandboxPlatform:
             "registration_deployment": lambda v: isinstance(v, bool),
             "storage": lambda v: v in ("none", "parent", "frame"),
             "old_ids": lambda v: v in ("none", "signed", "unsigned", "stale"),
+            "roster_differences": lambda v: isinstance(v, bool),
             "page_size": lambda v: _number(v) and isinstance(v, int) and 1 <= v <= 200,
         }
         errors = {

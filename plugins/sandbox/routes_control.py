@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 
 from mentorai.core.errors import InputRejected, NotFound
 from mentorai.plugins.sandbox.faults import ENDPOINTS, KINDS
+from mentorai.plugins.sandbox.memberships import change_membership
 from mentorai.plugins.sandbox.routes_pages import here, refuse_foreign_forms
 from mentorai.plugins.sandbox.wire import Refused
 
@@ -87,6 +88,17 @@ def change_wants() -> Json:
 def list_selections() -> Json:
     """What came of each content selection: the items, and what the tool said of them."""
     return {"selections": here().platform.shelf.list("selection")}
+
+
+@routes.put("/memberships")
+def change() -> tuple[str, int]:
+    """Change who is in a course: `{"course": "sourdough", "person": "maya", "status": "Deleted"}`.
+
+    Active lets somebody in, Inactive suspends them, Deleted takes them out.
+    """
+    body = _read_body()
+    change_membership(here().platform, body.get("course"), body.get("person"), body.get("status"))
+    return "", 204
 
 
 @routes.post("/keys")

@@ -10,9 +10,11 @@ from flask import Blueprint, Response, g, make_response, render_template, reques
 
 from mentorai.core.clock import now
 from mentorai.plugins.sandbox.faults import Fault
+from mentorai.plugins.sandbox.groups import list_groups, list_sets
 from mentorai.plugins.sandbox.members import list_members
 from mentorai.plugins.sandbox.notices import SCOPE as NOTICE_HANDLERS
 from mentorai.plugins.sandbox.oidc import (
+    GROUPS_READ,
     LINE_ITEM,
     LINE_ITEM_READ,
     MEMBERS_READ,
@@ -143,6 +145,22 @@ def change_handler() -> Reply:
     """One of them, replaced."""
     here().tokens.check(_call(), NOTICE_HANDLERS)
     return here().notice_handlers.change(_call())
+
+
+@routes.get("/courses/<course>/groups")
+@endpoint("groups")
+def groups(course: str) -> Reply:
+    """The groups of a course."""
+    here().tokens.check(_call(), GROUPS_READ)
+    return list_groups(here().platform, _call(), course)
+
+
+@routes.get("/courses/<course>/group_sets")
+@endpoint("groups")
+def group_sets(course: str) -> Reply:
+    """The sets of groups of a course."""
+    here().tokens.check(_call(), GROUPS_READ)
+    return list_sets(here().platform, _call(), course)
 
 
 @routes.post("/deep-links/<ticket>")

@@ -17,12 +17,12 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from mentorai.plugins.sandbox.notices import SCOPE as NOTICE_HANDLERS
-from mentorai.plugins.sandbox.oidc import GRADE_SCOPES, MEMBERS_READ
+from mentorai.plugins.sandbox.oidc import GRADE_SCOPES, GROUPS_READ, MEMBERS_READ
 from mentorai.plugins.sandbox.platform import SandboxPlatform
 from mentorai.plugins.sandbox.wire import Call, Refused, Reply
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-GRANTED = (*GRADE_SCOPES, MEMBERS_READ, NOTICE_HANDLERS)
+GRANTED = (*GRADE_SCOPES, MEMBERS_READ, GROUPS_READ, NOTICE_HANDLERS)
 LIFETIME_SECONDS = 3600
 LEEWAY_SECONDS = 10
 LONGEST_ASSERTION_SECONDS = 3600
