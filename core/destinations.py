@@ -8,9 +8,9 @@ from sqlalchemy import Connection, Row, select
 from mentorai.core.errors import NoLineItem, NotGradable
 from mentorai.core.line_items import line_items
 from mentorai.core.mentors import placements
-from mentorai.core.people import enrolments, identities, resource_links
+from mentorai.core.people import enrolments, identities, read_platform, resource_links
 from mentorai.core.quizzes import quizzes
-from mentorai.core.values import GradePlace, GradeService, Platform, Role
+from mentorai.core.values import GradePlace, GradeService, Role
 
 OUTSIDE_A_COURSE = "This was not opened from a course page, so it belongs to no gradebook."
 IS_STAFF = "Those who teach a course have no place in its gradebook."
@@ -55,13 +55,7 @@ def find_destination(
     if subject is None:
         raise NotGradable(IS_UNKNOWN)
     place = GradePlace(
-        platform=Platform(
-            registration_id=link.registration_id,
-            organization_id=link.organization_id,
-            family=link.family,
-            issuer=link.issuer,
-            client_id=link.client_id,
-        ),
+        platform=read_platform(link),
         resource_link_id=link.id,
         lms_resource_link_id=link.lms_resource_link_id,
         title=_find_title(connection, quiz_id) or link.title,

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Self, TypeVar
 
+from sqlalchemy.exc import IntegrityError
+
 from mentorai.core import built_in, logs
 from mentorai.core.admins import Admins
 from mentorai.core.arrivals import find_arrival
@@ -14,6 +16,7 @@ from mentorai.core.chat import Chat
 from mentorai.core.clock import now
 from mentorai.core.conversations import Conversations
 from mentorai.core.course_copies import CourseCopies
+from mentorai.core.course_people import CoursePeople
 from mentorai.core.database import Database
 from mentorai.core.datasets import Datasets
 from mentorai.core.errors import KeyRejected, LaunchDenied, NotFound, TurnDenied
@@ -29,6 +32,7 @@ from mentorai.core.plugin_manager import Plugins
 from mentorai.core.quizzes import Quizzes
 from mentorai.core.retrieval import Retrieval
 from mentorai.core.reviews import Review, Reviews
+from mentorai.core.rosters import Rosters
 from mentorai.core.sessions import Sessions
 from mentorai.core.settings import Settings
 from mentorai.core.values import Event, Launch, MentorRef, Session
@@ -60,6 +64,8 @@ class Engine:
         self.outbox = Outbox(self)
         self.reviews = Reviews(self.database)
         self.kept_data = KeptData(self.database)
+        self.rosters = Rosters(self)
+        self.course_people = CoursePeople(self.database)
         self._rooms: dict[Any, Any] = {}
 
     @classmethod
@@ -158,6 +164,13 @@ class Engine:
         if known is not None:
             # Nothing new but the session itself, whose foreign keys hold the rest in place.
             return self.sessions.open(None, **known.session_facts, **facts)
+        try:
+            return self._put_arrival(launch, ref, facts)
+        except IntegrityError:
+            # A roster, or another launch, made the same person or place at this moment.
+            return self._put_arrival(launch, ref, facts)
+
+    def _put_arrival(self, launch: Launch, ref: MentorRef, facts: Mapping[str, Any]) -> Session:
         with self.database.write() as connection:
             arrival = self.people.put_arrival(connection, launch)
             if arrival.resource_link_id:

@@ -1,11 +1,11 @@
-"""The worker: huey hands out rows of the outbox, a sweep finds those it lost.
+"""The worker: huey hands out rows of the outbox and rosters, a sweep finds those it lost.
 
 The queue (jobs.sqlite3 in the data directory, or Redis) carries ids of rows and nothing else;
-the truth is in the outbox. huey forgets a task that was taken when its process was killed, and its
-periodic tasks run once a minute at most, so the worker itself looks for due and lapsed rows
-every second: one indexed read. Any number of workers may run, on one machine or, with
-PostgreSQL, on several: each machine has its own queue, or all share one in Redis, and all have
-the same outbox.
+the truth is in the outbox and in the table of rosters. huey forgets a task that was taken when its
+process was killed, and its periodic tasks run once a minute at most, so the worker itself looks
+for due and lapsed rows every second: one indexed read. Any number of workers may run, on one
+machine or, with PostgreSQL, on several: each machine has its own queue, or all share one in Redis,
+and all have the same outbox.
 """
 
 import os
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 THREADS = 4
 SWEEP_SECONDS = 1.0
+# Rosters are read seldom, and one at a time, so that scores never wait for them long.
+ROSTER_SECONDS = 20.0
 HEALTH_SECONDS = 10.0
 CHORE_SECONDS = 3600.0
 # How often an idle thread looks into the queue: a score waits half of it on average.
@@ -41,14 +43,22 @@ class Jobs:
         self._stays_open = False
         self._queue: Any = None
         self._deliver: Any = None
+        self._read_roster: Any = None
 
     def hand(self, row_ids: Iterable[str]) -> None:
         """Put rows of the outbox into the queue. Never raises: the sweep finds them otherwise."""
+        self._hand(lambda: self._deliver, row_ids)
+
+    def hand_roster(self, context_id: str) -> None:
+        """Put a roster that is due into the queue. Never raises, as `hand` does not."""
+        self._hand(lambda: self._read_roster, [context_id])
+
+    def _hand(self, find_task: Callable[[], Any], ids: Iterable[str]) -> None:
         try:
             with self._lock:
                 self.open()
-                for row_id in row_ids:
-                    self._deliver(row_id)
+                for each in ids:
+                    find_task()(each)
                 # No connection is kept, so that a process may fork after it handed something.
                 if not self._stays_open:
                     self.close()
@@ -62,6 +72,7 @@ class Jobs:
             if self._queue is None:
                 queue = _make_queue(self._engine.settings)
                 self._deliver = queue.task(name="deliver")(self._engine.outbox.deliver)
+                self._read_roster = queue.task(name="read_roster")(self._engine.rosters.sync_due)
                 self._queue = queue
         return self._queue
 
@@ -126,12 +137,16 @@ def _watch(
 ) -> None:
     health_due = time.monotonic() + HEALTH_SECONDS
     chores_due = time.monotonic()
+    roster_due = time.monotonic() + ROSTER_SECONDS
     while True:
         if parent_pid is not None and os.getppid() != parent_pid:
             log.info("worker_orphaned")
             return
         try:
             engine.outbox.hand_out()
+            if time.monotonic() >= roster_due:
+                roster_due = time.monotonic() + ROSTER_SECONDS
+                engine.rosters.hand_out()
         except Exception:
             # The database may be away for a while; the next sweep will see.
             log.exception("sweep_failed")

@@ -104,6 +104,17 @@ class LineItems:
             raise NoLineItem("No plugin here serves the gradebook of this LMS.")
         return found if self._keep(finder, found) else None
 
+    def find(self, resource_link_id: str | None, activity_id: str | None) -> LineItem | None:
+        """The column that is remembered for a place, or None; nobody is asked."""
+        query = select(line_items).where(
+            line_items.c.resource_link_id == resource_link_id,
+            line_items.c.activity_id == (activity_id or ""),
+            line_items.c.url.is_not(None),
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return _line_item(row) if row else None
+
     def forget(self, place: GradePlace) -> None:
         """Forget a column that the platform no longer has."""
         with self._database.write() as connection:

@@ -15,15 +15,14 @@ from sqlalchemy.exc import IntegrityError
 
 from mentorai.core.attempts import attempts
 from mentorai.core.clock import now
-from mentorai.core.destinations import IS_STAFF, Destination, find_destination
+from mentorai.core.deliveries import Answer, Deliveries, Ready, judge_error, read_error
+from mentorai.core.destinations import IS_STAFF, find_destination
 from mentorai.core.errors import MentorAIError, NoLineItem, NotGradable, ScoreStale
 from mentorai.core.grades import grades
 from mentorai.core.identifiers import new_id
-from mentorai.core.line_items import LineItems, ScoreClocks
 from mentorai.core.outbox_rows import is_due, outbox, postpone_rows, settle_row, take_row
 from mentorai.core.people import resource_links
-from mentorai.core.retries import Decision, asked_seconds, decide
-from mentorai.core.values import Receipt, Score
+from mentorai.core.retries import Decision, asked_seconds
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
@@ -35,7 +34,10 @@ LEASE_SECONDS = 90.0
 HANDED_SECONDS = 15.0
 # A new row is handed by `wake`; if its process died before that, the sweep finds it after this.
 WAKE_SECONDS = 3.0
-COLUMN_WAIT = timedelta(seconds=3)
+# The most scores of one column that a plugin is given at once.
+TOGETHER = 50
+# It was leased and not sent: as if nothing had been.
+_UNTOUCHED = Decision("waiting", counts=False)
 log = structlog.get_logger(__name__)
 
 
@@ -44,8 +46,7 @@ class Outbox:
 
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
-        self._line_items = LineItems(engine.database)
-        self._clocks = ScoreClocks(engine.database)
+        self._deliveries = Deliveries(engine)
         self.lease_seconds = LEASE_SECONDS
 
     def put(self, connection: Connection, grade: "Grade") -> str:
@@ -148,31 +149,75 @@ class Outbox:
         return len(row_ids)
 
     def deliver(self, row_id: str) -> None:
-        """Send one row, if it is due and nobody else is at its grade; settle it either way."""
+        """Send one row, if it is due and nobody else is at its grade; settle it either way.
+
+        Where a plugin takes scores together, others of its column that are due go with it.
+        """
+        first = self._make_ready(row_id)
+        if first is None:
+            return
+        if self._deliveries.may_go_together(first.row) and self._deliver_together(first):
+            return
+        self._settle_answer(first, self._deliveries.push(first))
+
+    def _deliver_together(self, first: Ready) -> bool:
+        """Send a row and others that are due of its column; whether that was possible."""
+        batch, people = [first], {first.row.person_id}
+        for row_id in self._list_companions(first.row):
+            ready = self._make_ready(row_id)
+            if ready is None:
+                continue
+            if ready.line_item.url == first.line_item.url and ready.row.person_id not in people:
+                batch.append(ready)
+                people.add(ready.row.person_id)
+            else:
+                self._settle(ready.row, _UNTOUCHED)
+        if len(batch) == 1:
+            return False
+        answers = self._deliveries.push_together(batch)
+        if answers is None:
+            for ready in batch[1:]:
+                self._settle(ready.row, _UNTOUCHED)
+            return False
+        for ready, answer in zip(batch, answers, strict=True):
+            self._settle_answer(ready, answer)
+        return True
+
+    def _list_companions(self, row: Row[Any]) -> list[str]:
+        """The rows that are due for the same place, the one due longest first."""
+        query = select(outbox.c.id).where(
+            is_due(now()),
+            outbox.c.id != row.id,
+            outbox.c.resource_link_id == row.resource_link_id,
+            outbox.c.quiz_id.is_not_distinct_from(row.quiz_id),
+        )
+        with self._engine.database.read() as connection:
+            found = connection.execute(query.order_by(outbox.c.due_at).limit(TOGETHER - 1))
+            return list(found.scalars())
+
+    def _make_ready(self, row_id: str) -> Ready | None:
+        """Lease a row and find all that its push needs; None if it is settled or not ours."""
         try:
             with self._engine.database.write() as connection:
                 row = take_row(connection, row_id, self.lease_seconds)
         except IntegrityError:
-            return
+            return None
         if row is None:
-            return
-        asked = 0.0
-        stale = False
+            return None
         try:
-            decision = self._send(row)
+            ready = self._deliveries.prepare(row)
         except Exception as error:
-            known = error if isinstance(error, MentorAIError) else _Unexpected()
-            if known is not error:
-                log.exception("score_delivery_failed", row=row.id)
-            asked, stale = asked_seconds(known), isinstance(known, ScoreStale)
-            decision = decide(
-                known,
-                attempts=row.attempts,
-                stale_attempts=row.stale_attempts,
-                first_tried_at=row.first_tried_at,
-                moment=now(),
-            )
-        self._settle(row, decision, asked=asked, stale=stale)
+            known = read_error(error, row)
+            self._settle(row, judge_error(known, row), known)
+            return None
+        if isinstance(ready, Decision):
+            self._settle(row, ready)
+            return None
+        return ready
+
+    def _settle_answer(self, ready: Ready, answer: Answer) -> None:
+        decision = self._deliveries.judge(ready, answer)
+        self._settle(ready.row, decision, answer)
 
     def resend(self, grade: "Grade") -> None:
         """Send a grade's present value once more, as if it were new."""
@@ -188,49 +233,9 @@ class Outbox:
         with self._engine.database.read() as connection:
             return int(connection.execute(query).scalar_one())
 
-    def _send(self, row: Row[Any]) -> Decision:
-        try:
-            destination = self._find_destination(row)
-        except (NoLineItem, NotGradable) as error:
-            return Decision("not_linked", None, error.code, error.message)
-        line_item = self._line_items.find_or_ask(self._engine, destination.place)
-        if line_item is None:
-            return Decision("waiting", now() + COLUMN_WAIT, counts=False)
-        at = self._clocks.take(line_item, row.person_id)
-        if isinstance(at, timedelta):
-            return Decision("waiting", now() + at, counts=False)
-        score = Score(destination.subject, row.given, row.maximum, at, row.comment)
-        try:
-            receipt: Receipt | None = self._engine.plugins.ask_first(
-                "push_score",
-                engine=self._engine,
-                platform=destination.place.platform,
-                line_item=line_item,
-                score=score,
-            )
-        except NoLineItem as error:
-            # The column was deleted: ask for it once more, and then believe it.
-            self._line_items.forget(destination.place)
-            if row.last_error_code == error.code:
-                raise
-            return Decision("waiting", now(), error.code, error.message)
-        if receipt is None:
-            raise NoLineItem("No plugin here serves the gradebook of this LMS.")
-        if receipt.received_at.replace(microsecond=0) > at:
-            self._clocks.note(line_item, row.person_id, receipt.received_at)
-        return Decision("sent", sent_at=receipt.received_at)
-
-    def _find_destination(self, row: Row[Any]) -> Destination:
-        with self._engine.database.read() as connection:
-            return find_destination(
-                connection,
-                person_id=row.person_id,
-                resource_link_id=row.resource_link_id,
-                quiz_id=row.quiz_id,
-                maximum=row.maximum,
-            )
-
-    def _settle(self, row: Row[Any], decision: Decision, *, asked: float, stale: bool) -> None:
+    def _settle(self, row: Row[Any], decision: Decision, answer: object = None) -> None:
+        asked = asked_seconds(answer) if isinstance(answer, MentorAIError) else 0.0
+        stale = isinstance(answer, ScoreStale)
         newer = select(outbox.c.id).where(
             outbox.c.grade_id == row.grade_id,
             outbox.c.status == "waiting",
@@ -258,13 +263,6 @@ class Outbox:
 
     def _tell(self, grade_id: str, status: str) -> None:
         self._engine.plugins.tell("score_settled", grade_id=grade_id, status=status)
-
-
-class _Unexpected(MentorAIError):
-    """Something unforeseen went wrong here; the log has the details."""
-
-    code = "internal_error"
-    retryable = True
 
 
 def _find_obstacle(connection: Connection, grade: "Grade") -> MentorAIError | None:

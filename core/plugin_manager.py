@@ -92,6 +92,10 @@ class Plugins:
         callers = self._manager.get_hookcallers(self._manager.get_plugin(name)) or []
         return sorted(caller.name for caller in callers)
 
+    def has(self, hook: str) -> bool:
+        """Whether any plugin implements a hook: for what is only worth preparing if one does."""
+        return any(True for _ in self._asked(hook))
+
     def ask_first(self, hook: str, /, **facts: Any) -> Any:
         """The first plugin's answer that is not None, or None."""
         for implementation in self._asked(hook):

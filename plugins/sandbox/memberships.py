@@ -6,7 +6,7 @@ from typing import Literal
 
 from mentorai.core.errors import InputRejected
 from mentorai.plugins.sandbox.platform import SandboxPlatform, people_of
-from mentorai.plugins.sandbox.school import PEOPLE, Course, Person, find_course
+from mentorai.plugins.sandbox.school import PEOPLE, Course, Person
 
 Status = Literal["Active", "Inactive", "Deleted"]
 STATUSES: Sequence[Status] = ("Active", "Inactive", "Deleted")
@@ -54,7 +54,7 @@ def change_membership(
     Raises InputRejected.
     """
     known = {
-        "course": isinstance(course_id, str) and find_course(course_id) is not None,
+        "course": isinstance(course_id, str) and platform.find_course(course_id) is not None,
         "person": person_id in [person.id for person in PEOPLE],
         "status": status in STATUSES,
     }

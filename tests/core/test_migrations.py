@@ -12,13 +12,15 @@ from sqlalchemy import inspect
 
 import mentorai.core
 import mentorai.lti
+from mentorai.core import hookimpl
 from mentorai.core.database import Database, metadata
 from mentorai.core.engine import Engine
 from mentorai.core.errors import DeploymentHeld
+from mentorai.core.launch_facts import GroupService, LaunchDetails
 from mentorai.core.mentors import Mentor
 from mentorai.core.migrations import downgrade, find_revisions, versions
 from mentorai.core.settings import Settings
-from mentorai.core.values import Context, Launch, MentorRef, ResourceLink, Role
+from mentorai.core.values import Context, Group, Launch, Member, MentorRef, ResourceLink, Role
 from mentorai.lti.data_privacy import PrivacyRequest
 from mentorai.lti.deep_linking import DeepLinkingSettings
 from mentorai.lti.migration_claim import MigrationClaim
@@ -141,8 +143,45 @@ def test_keys_survive_the_step_that_knows_their_life(database: Database, tmp_pat
     assert kept == ["new", "old"]
 
 
+def test_hosts_that_earlier_launches_named_are_kept(database: Database, tmp_path: Path) -> None:
+    url = database.url.render_as_string(hide_password=False)
+    settings = Settings(data_dir=tmp_path, database_url=url, allow_loopback_platforms=True)
+    engine = Engine.open(settings, plugins=[])
+    fill(engine)
+    engine.close()
+
+    downgrade(database, "0010")
+    database.upgrade()
+
+    engine = Engine.open(settings, plugins=[])
+    (registration,) = engine.room(Tool).registrations.list(engine.organizations.get().id)
+    engine.room(Tool).service_origins.check(registration, "https://school.example:8443/any")
+    engine.close()
+
+
+class Details(LaunchDetails):
+    """A launch that names the service of groups."""
+
+    @property
+    def group_service(self) -> GroupService:
+        return GroupService("https://school.example:8443/groups")
+
+
+class Lister:
+    """A plugin with one member in its courses, who is in a group."""
+
+    @hookimpl
+    def list_members(self) -> Iterator[Member]:
+        return iter([Member("s-2", Role.LEARNER, group_ids=("g",))])
+
+    @hookimpl
+    def list_groups(self) -> Iterator[Group]:
+        return iter([Group("g", "Limpets")])
+
+
 def fill(engine: Engine) -> None:
     """Something in the tables of every step."""
+    engine.plugins.add(Lister(), "lister")
     organization = engine.organizations.get()
     mentor = engine.mentors.add(organization.id, "Tidal Pools")
     engine.keys.issue(
@@ -187,6 +226,8 @@ def fill(engine: Engine) -> None:
         target="/",
         context=Context("course-1"),
         resource_link=ResourceLink("link-1"),
+        memberships_url="https://school.example:8443/members",
+        details=Details(),
     )
     engine.room(Tool).deep_linking_requests.put(
         replace(launch, role=Role.INSTRUCTOR),
@@ -195,6 +236,8 @@ def fill(engine: Engine) -> None:
     )
     session = engine.admit(launch)
     fill_messages(engine, registration, mentor)
+    assert session.context_id
+    engine.rosters.sync(organization.id, session.context_id)
     list(engine.ask(session, "When do barnacles close?"))
     engine.report_score(
         organization_id=organization.id,

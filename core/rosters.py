@@ -1,0 +1,355 @@
+"""Rosters: the people of a course as its platform lists them, read whole or by what changed.
+
+A roster is read when somebody asks for it, and from then on by the worker: sooner again where it
+changed, later where it did not, and no more when nobody has looked for IDLE. One read of a
+roster is under way at a time, a batch of members a transaction, so that a course of fifty thousand
+needs no more memory than one of fifty.
+
+Nobody is taken off because a read went wrong: a person is marked as left only after two complete
+reads without them. A read that breaks off is not complete, nor is one that is empty where there
+were people, nor one of differences.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from sqlalchemy import Row, and_, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from mentorai.core.clock import now
+from mentorai.core.errors import (
+    Conflict,
+    MentorAIError,
+    NotFound,
+    PlatformError,
+    PlatformRefused,
+    PlatformReplyInvalid,
+)
+from mentorai.core.identifiers import new_id
+from mentorai.core.people import contexts, read_group_service, read_platform, resource_links
+from mentorai.core.retries import asked_seconds
+from mentorai.core.roster_rows import (
+    Reading,
+    count_missing,
+    has_members,
+    keep_groups,
+    keep_members,
+    rosters,
+)
+from mentorai.core.values import Member, RosterEnd
+
+if TYPE_CHECKING:
+    from mentorai.core.engine import Engine
+
+BATCH = 200
+# Each batch takes the lease anew; a read whose process died is free again after this.
+LEASE = timedelta(minutes=3)
+FIRST_INTERVAL = timedelta(hours=6)
+SHORTEST_INTERVAL = timedelta(hours=1)
+LONGEST_INTERVAL = timedelta(hours=48)
+FIRST_RETRY = timedelta(minutes=15)
+# However good the differences are, the whole is read again after this.
+WHOLE_AFTER = timedelta(hours=24)
+IDLE = timedelta(days=30)
+WANTED_AGAIN = timedelta(days=1)
+NO_SERVICE = "This LMS does not show the list of a course's people to this tool."
+EMPTY = "The LMS sent an empty list for a course that had people."
+log = structlog.get_logger(__name__)
+
+
+class Rosters:
+    """The rosters of every course."""
+
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
+        self._database = engine.database
+
+    def want(self, organization_id: str, context_id: str) -> None:
+        """Have a roster read soon, by the worker. Raises NotFound; Conflict if there is none."""
+        from mentorai.core.jobs import Jobs
+
+        self._get_place(organization_id, context_id)
+        self._put_row(organization_id, context_id, due_at=now())
+        self._engine.room(Jobs).hand_roster(context_id)
+
+    def note_look(self, organization_id: str, context_id: str) -> None:
+        """Somebody looks at a roster: one that was ever read is kept fresh from now on for IDLE."""
+        moment = now()
+        with self._database.read() as connection:
+            wanted_at = connection.execute(
+                select(rosters.c.wanted_at).where(*_mine(organization_id, context_id))
+            ).scalar_one_or_none()
+        if wanted_at is None or wanted_at > moment - WANTED_AGAIN:
+            return
+        with self._database.write() as connection:
+            connection.execute(
+                update(rosters)
+                .where(*_mine(organization_id, context_id))
+                .values(wanted_at=moment, due_at=moment)
+            )
+
+    def sync(self, organization_id: str, context_id: str, *, whole: bool = True) -> int:
+        """Read a roster here and now; how many rows of members came.
+
+        whole: all of it, and not only what changed since the last read.
+        Raises NotFound; Conflict if it is being read already or the platform offers no list;
+        PlatformError and what the plugin raises, after writing down that the read failed.
+        """
+        place = self._get_place(organization_id, context_id)
+        self._put_row(organization_id, context_id)
+        return self._sync(place, whole=whole)
+
+    def _sync(self, place: Row[Any], *, whole: bool) -> int:
+        reading = self._take(place)
+        try:
+            return self._read(place, reading, whole=whole)
+        except Exception as error:
+            self._note_failure(reading, error)
+            raise
+
+    def sync_due(self, context_id: str) -> None:
+        """Read a roster whose time has come; the worker's door. What goes wrong is written down."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                select(rosters).where(rosters.c.context_id == context_id)
+            ).one_or_none()
+        if row is None or row.due_at is None or row.due_at > now():
+            return
+        is_old = row.complete_at is None or row.complete_at < now() - WHOLE_AFTER
+        try:
+            place = self._get_place(row.organization_id, context_id)
+            self._sync(place, whole=is_old or not row.differences_url)
+        except MentorAIError as error:
+            log.warning("roster_not_read", context=context_id, code=error.code)
+        except Exception:
+            log.exception("roster_failed", context=context_id)
+
+    def hand_out(self) -> bool:
+        """Hand one roster that is due to the workers, unless one is being read; whether it did."""
+        from mentorai.core.jobs import Jobs
+
+        moment = now()
+        running = select(rosters.c.context_id).where(rosters.c.reading_until > moment)
+        due = select(rosters.c.context_id).where(rosters.c.due_at <= moment)
+        with self._database.read() as connection:
+            if connection.execute(running.limit(1)).first():
+                return False
+            context_id = connection.execute(due.order_by(rosters.c.due_at).limit(1)).scalar()
+        if context_id is None:
+            return False
+        self._engine.room(Jobs).hand_roster(context_id)
+        return True
+
+    def _get_place(self, organization_id: str, context_id: str) -> Row[Any]:
+        """The context with a resource link's platform facts. Raises NotFound, Conflict."""
+        link = resource_links
+        query = (
+            select(contexts, link.c.family, link.c.issuer, link.c.client_id)
+            .join(link, link.c.registration_id == contexts.c.registration_id)
+            .where(contexts.c.organization_id == organization_id, contexts.c.id == context_id)
+            .order_by((link.c.context_id == contexts.c.id).desc(), link.c.created_at.desc())
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query.limit(1)).first()
+        if row is None:
+            raise NotFound("There is no such course.")
+        if not row.memberships_url:
+            raise Conflict(NO_SERVICE)
+        return row
+
+    def _put_row(self, organization_id: str, context_id: str, **facts: datetime) -> None:
+        moment = now()
+        facts |= {"wanted_at": moment}
+        for _ in range(2):
+            with self._database.write() as connection:
+                known = connection.execute(
+                    update(rosters).where(*_mine(organization_id, context_id)).values(**facts)
+                )
+                if known.rowcount:
+                    return
+                try:
+                    with connection.begin_nested():
+                        connection.execute(
+                            insert(rosters).values(
+                                context_id=context_id,
+                                organization_id=organization_id,
+                                interval_seconds=FIRST_INTERVAL.total_seconds(),
+                                failures=0,
+                                error_code="",
+                                error_message="",
+                                **facts,
+                            )
+                        )
+                    return
+                except IntegrityError:
+                    pass  # Another process made it at this moment; now there is one to change.
+
+    def _take(self, place: Row[Any]) -> Reading:
+        moment = now()
+        reading = Reading(new_id(), place.organization_id, place.id, place.registration_id, moment)
+        free = or_(rosters.c.reading.is_(None), rosters.c.reading_until <= moment)
+        with self._database.write() as connection:
+            taken = connection.execute(
+                update(rosters)
+                .where(rosters.c.context_id == place.id, free)
+                .values(reading=reading.id, reading_until=moment + LEASE)
+            )
+        if taken.rowcount == 0:
+            raise Conflict("The list of this course is being read at this moment.")
+        return reading
+
+    def _read(self, place: Row[Any], reading: Reading, *, whole: bool) -> int:
+        differences_url = None if whole else self._get_row(reading).differences_url
+        try:
+            count, changed, later_url = self._read_members(place, reading, differences_url)
+        except PlatformRefused:
+            if differences_url is None:
+                raise
+            # Such addresses do not live for ever; the whole does.
+            differences_url = None
+            count, changed, later_url = self._read_members(place, reading, None)
+        self._read_groups(place, reading)
+        is_whole, moment = differences_url is None, now()
+        with self._database.write() as connection:
+            if is_whole and count == 0 and has_members(connection, reading.context_id):
+                raise PlatformReplyInvalid(EMPTY)
+            gone = count_missing(connection, reading) if is_whole else 0
+            row = connection.execute(select(rosters).where(_leased(reading))).one_or_none()
+            if row is None:
+                raise Conflict("Another read of this list has begun.")
+            interval = _next_interval(row.interval_seconds, bool(changed or gone))
+            connection.execute(
+                update(rosters)
+                .where(_leased(reading))
+                .values(
+                    reading=None,
+                    reading_until=None,
+                    read_at=moment,
+                    complete_at=moment if is_whole else row.complete_at,
+                    due_at=_due_at(row.wanted_at, interval),
+                    interval_seconds=interval.total_seconds(),
+                    failures=0,
+                    error_code="",
+                    error_message="",
+                    differences_url=later_url,
+                )
+            )
+        log.info("roster_read", context=reading.context_id, members=count, whole=is_whole)
+        return count
+
+    def _read_members(
+        self, place: Row[Any], reading: Reading, differences_url: str | None
+    ) -> tuple[int, int, str | None]:
+        """How many members came, how many said something new, and where to read on later."""
+        found: Iterator[Member | RosterEnd] | None = self._engine.plugins.ask_first(
+            "list_members",
+            engine=self._engine,
+            platform=read_platform(place),
+            memberships_url=differences_url or place.memberships_url,
+        )
+        if found is None:
+            raise Conflict("No plugin here reads the rosters of this LMS.")
+        count = changed = 0
+        later_url = None
+        for batch in _batches(found):
+            members = [each for each in batch if isinstance(each, Member)]
+            ends = [each.differences_url for each in batch if isinstance(each, RosterEnd)]
+            later_url = ends[-1] if ends else later_url
+            changed += self._keep(reading, members)
+            count += len(members)
+        return count, changed, later_url
+
+    def _keep(self, reading: Reading, members: list[Member]) -> int:
+        """Put a batch down; in halves where a launch makes one of the same persons meanwhile."""
+        try:
+            return self._keep_once(reading, members)
+        except IntegrityError:
+            half = len(members) // 2
+            if half == 0:
+                # The person is there by now.
+                return self._keep_once(reading, members)
+        return self._keep(reading, members[:half]) + self._keep(reading, members[half:])
+
+    def _keep_once(self, reading: Reading, members: list[Member]) -> int:
+        with self._database.write() as connection:
+            held = connection.execute(
+                update(rosters).where(_leased(reading)).values(reading_until=now() + LEASE)
+            )
+            if held.rowcount == 0:
+                raise Conflict("Another read of this list has begun.")
+            return keep_members(connection, reading, members)
+
+    def _read_groups(self, place: Row[Any], reading: Reading) -> None:
+        """The names of the groups. Without them the roster is still a roster."""
+        service = read_group_service(place)
+        if service is None:
+            return
+        try:
+            found = self._engine.plugins.ask_first(
+                "list_groups",
+                engine=self._engine,
+                platform=read_platform(place),
+                service=service,
+            )
+            groups = None if found is None else list(found)
+        except PlatformError as error:
+            log.warning("groups_not_read", context=reading.context_id, code=error.code)
+            return
+        if groups is not None:
+            with self._database.write() as connection:
+                keep_groups(connection, reading.context_id, groups)
+
+    def _get_row(self, reading: Reading) -> Row[Any]:
+        with self._database.read() as connection:
+            return connection.execute(
+                select(rosters).where(rosters.c.context_id == reading.context_id)
+            ).one()
+
+    def _note_failure(self, reading: Reading, error: Exception) -> None:
+        known = error if isinstance(error, MentorAIError) else MentorAIError()
+        row = self._get_row(reading)
+        wait = max(
+            min(FIRST_RETRY * 2 ** min(row.failures, 10), LONGEST_INTERVAL),
+            timedelta(seconds=asked_seconds(known)),
+        )
+        with self._database.write() as connection:
+            connection.execute(
+                update(rosters)
+                .where(_leased(reading))
+                .values(
+                    reading=None,
+                    reading_until=None,
+                    due_at=_due_at(row.wanted_at, wait),
+                    failures=row.failures + 1,
+                    error_code=known.code,
+                    error_message=known.message,
+                )
+            )
+
+
+def _mine(organization_id: str, context_id: str) -> tuple[Any, Any]:
+    return rosters.c.organization_id == organization_id, rosters.c.context_id == context_id
+
+
+def _leased(reading: Reading) -> Any:
+    return and_(rosters.c.context_id == reading.context_id, rosters.c.reading == reading.id)
+
+
+def _next_interval(seconds: float, has_changed: bool) -> timedelta:
+    """Twice as soon after a read that brought something new, half as soon after another."""
+    wanted = timedelta(seconds=seconds / 2 if has_changed else seconds * 2)
+    return min(max(wanted, SHORTEST_INTERVAL), LONGEST_INTERVAL)
+
+
+def _due_at(wanted_at: datetime, wait: timedelta) -> datetime | None:
+    due_at = now() + wait
+    return due_at if due_at < wanted_at + IDLE else None
+
+
+def _batches(found: Iterable[Member | RosterEnd]) -> Iterator[list[Member | RosterEnd]]:
+    rows = iter(found)
+    while batch := list(islice(rows, BATCH)):
+        yield batch
