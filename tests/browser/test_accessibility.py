@@ -92,7 +92,16 @@ def test_instructor_pages_are_accessible(house, open_context, look):
     found += check(page, "delete key")
     question = f"/quizzes/{house.quiz.id}/questions"
     for path in (
-        *("/", "/datasets", "/prompt", "/quizzes", "/quizzes/new", "/grades", "/api/created"),
+        *(
+            "/",
+            "/datasets",
+            "/prompt",
+            "/quizzes",
+            "/quizzes/new",
+            "/grades",
+            "/people",
+            "/api/created",
+        ),
         f"/quizzes/{house.quiz.id}",
         f"{question}/q1",
         *(f"{question}/new?kind={kind}" for kind in ("choices", "true_false", "number", "text")),

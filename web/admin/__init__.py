@@ -12,6 +12,7 @@ from mentorai.web.admin.grades import GradePages
 from mentorai.web.admin.invitations import InvitationPages
 from mentorai.web.admin.keys import KeyPages
 from mentorai.web.admin.mentors import MentorPages
+from mentorai.web.admin.people import PeoplePages
 from mentorai.web.admin.platforms import PlatformPages
 from mentorai.web.admin.prompt import PromptPages
 from mentorai.web.admin.questions import QuestionPages
@@ -28,6 +29,7 @@ PAGES = (
     QuizPages,
     QuestionPages,
     GradePages,
+    PeoplePages,
     PlatformPages,
     InvitationPages,
     ToolKeyPages,
@@ -39,6 +41,7 @@ TABS = (
     ("Prompt", "prompt"),
     ("Quizzes", "quizzes"),
     ("Grades", "grades"),
+    ("People", "people"),
 )
 
 

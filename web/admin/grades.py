@@ -4,6 +4,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from mentorai.core.engine import Engine
+from mentorai.core.reconciliation import reconcile
 from mentorai.web.admin.desk import mentor
 
 PAGE_SIZE = 50
@@ -19,6 +20,7 @@ class GradePages:
         """Put the pages on the blueprint."""
         base = "/mentors/<mentor>/grades"
         admin.add_url_rule(base, "grades", self.grades)
+        admin.add_url_rule(f"{base}/compare", "compare_grades", self.compare, methods=["POST"])
         admin.add_url_rule(f"{base}/<grade_id>/resend", "resend", self.resend, methods=["POST"])
 
     def grades(self) -> str:
@@ -37,6 +39,16 @@ class GradePages:
             count_all=count,
             page=page,
             pages=pages,
+        )
+
+    def compare(self) -> str:
+        """One quiz's grades beside what the gradebook holds for them at this moment."""
+        place = (mentor().organization_id, mentor().id)
+        quiz = self._engine.quizzes.get(*place, request.form.get("quiz", ""))
+        return render_template(
+            "admin/grades_compared.html",
+            quiz=quiz,
+            found=reconcile(self._engine, *place, quiz.id),
         )
 
     def resend(self, grade_id: str) -> Response:

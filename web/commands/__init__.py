@@ -23,6 +23,8 @@ BUILT_IN = {
     "tool-keys": "The keys that this tool signs with.",
     "migration": "Old ids of people and places, from a connection by LTI 1.1.",
     "mentors": "The mentors and their names.",
+    "rosters": "The people of courses, as the LMSs list them.",
+    "line-items": "The gradebook columns of an LMS.",
     "datasets": "What the mentors have read.",
     "keys": "API keys for callers.",
     "plugins": "The plugins that are installed.",

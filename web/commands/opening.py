@@ -8,6 +8,8 @@ import click
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
+    from mentorai.lti.registrations import Registration
+    from mentorai.lti.tool import Tool
 
 
 @contextmanager
@@ -28,6 +30,14 @@ def opened() -> "Iterator[Engine]":
         yield engine
     finally:
         engine.close()
+
+
+def find_registration(engine: "Engine", registration_id: str) -> "tuple[Tool, Registration]":
+    """This tool and a registration of its organization. Raises NotFound."""
+    from mentorai.lti.tool import Tool
+
+    tool = engine.room(Tool)
+    return tool, tool.registrations.get(engine.organizations.get().id, registration_id)
 
 
 def print_rows(headings: Sequence[str], rows: Sequence[Sequence[object]], *, none: str) -> None:
