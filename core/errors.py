@@ -346,9 +346,10 @@ class ScopeNotGranted(PlatformRefused):
 
     code = "scope_not_granted"
 
-    def __init__(self, scopes: Sequence[str]) -> None:
+    def __init__(self, scopes: Sequence[str] = ()) -> None:
         names = ", ".join(scope.rpartition("/")[2] for scope in scopes)
-        super().__init__(f"The LMS has not granted this tool what the call needs: {names}.")
+        sentence = f"The LMS has not granted this tool what the call needs: {names}."
+        super().__init__(sentence if names else "")
         self.scopes = tuple(scopes)
 
 

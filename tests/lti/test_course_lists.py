@@ -13,7 +13,8 @@ from mentorai.core.errors import (
     PlatformUnavailable,
     ScopeNotGranted,
 )
-from mentorai.core.values import Group, GroupService, Member, Role, RosterEnd
+from mentorai.core.launch_facts import GroupService
+from mentorai.core.values import Group, Member, Role, RosterEnd
 from mentorai.lti import services
 from mentorai.lti.groups import list_groups
 from mentorai.lti.nrps import list_members, read_member
@@ -197,7 +198,7 @@ FIELDS = (
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON))
 @settings(deadline=None)
 def test_any_row_is_a_member_or_nobody(row: dict[str, Any]) -> None:
-    member = read_member(row)
+    member = read_member(row, {})
 
     assert member is None or (member.subject.isprintable() and 0 < len(member.subject) <= 255)
     for text in (member.name, member.email) if member else ():
