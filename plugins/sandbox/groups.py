@@ -41,7 +41,7 @@ def list_groups(platform: SandboxPlatform, call: Call, course_id: str) -> Reply:
         {"id": group.id, "name": group.name}
         | ({"set_id": _set_id(group.course, group.set)} if group.set else {})
         for group in GROUPS
-        if group.course == get_course(course_id).id and (not wanted or members & {*group.members})
+        if group.course == get_course(platform, course_id).id and (not wanted or members & {*group.members})
     ]
     shown, headers = cut_page(platform, call, found)
     body = {"id": call.url, "groups": list(shown)}
@@ -51,7 +51,7 @@ def list_groups(platform: SandboxPlatform, call: Call, course_id: str) -> Reply:
 def list_sets(platform: SandboxPlatform, call: Call, course_id: str) -> Reply:
     """GET on the sets of groups of a course."""
     call.check_accepts(GROUPS_TYPE)
-    course = get_course(course_id)
+    course = get_course(platform, course_id)
     names = dict.fromkeys(g.set for g in GROUPS if g.course == course.id and g.set)
     found = [{"id": _set_id(course.id, name), "name": name} for name in names]
     shown, headers = cut_page(platform, call, found)
