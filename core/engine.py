@@ -1,7 +1,7 @@
 """The stories on one page: admit, ask, report a score, check a key. The rooms do the work."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Self, TypeVar
@@ -19,7 +19,7 @@ from mentorai.core.course_copies import CourseCopies
 from mentorai.core.course_people import CoursePeople
 from mentorai.core.database import Database
 from mentorai.core.datasets import Datasets
-from mentorai.core.errors import KeyRejected, LaunchDenied, NotFound, TurnDenied
+from mentorai.core.errors import KeyRejected, LaunchDenied, MentorNotChosen, TurnDenied
 from mentorai.core.grades import Grade, Grades
 from mentorai.core.kept_data import KeptData
 from mentorai.core.key_text import read_key_id
@@ -67,6 +67,7 @@ class Engine:
         self.rosters = Rosters(self)
         self.course_people = CoursePeople(self.database)
         self._rooms: dict[Any, Any] = {}
+        self._before_close: list[Callable[[], None]] = [self.keys.flush]
 
     @classmethod
     def open(cls, settings: Settings, plugins: Iterable[tuple[str, object]] | None = None) -> Self:
@@ -111,8 +112,8 @@ class Engine:
         must show to use the session, kept as a hash. session_id: the id the session is to have.
         A launch that names whose work is to be reviewed chooses no mentor: it leads to that work,
         wherever it was handed in.
-        Raises LaunchDenied; NotFound when no mentor answers in this place, or the person to
-        review is not in this course.
+        Raises LaunchDenied; MentorNotChosen when no mentor answers in this place; NotFound when
+        the person to review is not in this course.
         """
         launch = self.judge(launch)
         review = self.reviews.get(launch) if launch.review_of is not None else None
@@ -191,10 +192,10 @@ class Engine:
         return refined or launch
 
     def choose_mentor(self, launch: Launch) -> MentorRef:
-        """Who answers in the launch's place. Raises NotFound."""
+        """Who answers in the launch's place. Raises MentorNotChosen."""
         ref: MentorRef | None = self.plugins.ask_first("choose_mentor", engine=self, launch=launch)
         if ref is None:
-            raise NotFound("No mentor has been chosen for this place yet.")
+            raise MentorNotChosen
         return ref
 
     def ask(
@@ -242,7 +243,14 @@ class Engine:
         self.plugins.tell("key_checked", key_id=key.id, accepted=True, code="")
         return key
 
+    def before_close(self, write: Callable[[], None]) -> None:
+        """Call `write` when the engine is closed: what a room still has in memory."""
+        self._before_close.append(write)
+
     def close(self) -> None:
         """Write what is still in memory and give the connections back."""
-        with closing(self.database):
-            self.keys.flush()
+        with ExitStack() as ends:
+            ends.callback(self.database.close)
+            # Each is called, whatever the others raise.
+            for write in self._before_close:
+                ends.callback(write)

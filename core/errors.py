@@ -3,6 +3,7 @@
     MentorAIError
     + ConfigurationError
     + NotFound               also for another mentor's or organization's thing: no existence leak
+                             MentorNotChosen
     + Conflict
     + InputRejected
     + TooManyStreams
@@ -10,6 +11,7 @@
     + LaunchRejected         UnknownRegistration UnknownDeployment StateMismatch NonceReused
                              TokenInvalid TokenExpired ClaimMissing MessageUnsupported
                              LaunchDenied PlatformDeclined
+                             SigningKeyUnknown SignatureInvalid TokenOutOfTime KeysetUnavailable
       + UnknownDeployment    DeploymentHeld DeploymentRefused
     + RegistrationRejected   InvitationInvalid
     + SessionRejected        SessionExpired SessionEnded SessionDenied TurnDenied
@@ -49,6 +51,12 @@ class NotFound(MentorAIError):
     """There is no such thing here."""
 
     code = "not_found"
+
+
+class MentorNotChosen(NotFound):
+    """No mentor has been chosen for this place yet."""
+
+    code = "mentor_not_chosen"
 
 
 class Conflict(MentorAIError):
@@ -176,6 +184,30 @@ class TokenExpired(TokenInvalid):
     """This launch is too old; open the activity again from the course."""
 
     code = "token_expired"
+
+
+class SigningKeyUnknown(TokenInvalid):
+    """The LMS signed the launch with a key that it does not publish."""
+
+    code = "signing_key_unknown"
+
+
+class SignatureInvalid(TokenInvalid):
+    """The signature of the launch does not fit the key of the LMS."""
+
+    code = "signature_invalid"
+
+
+class TokenOutOfTime(TokenInvalid):
+    """The launch token is from the future: the clocks of the LMS and of this server differ."""
+
+    code = "token_out_of_time"
+
+
+class KeysetUnavailable(TokenInvalid):
+    """The keys of the LMS could not be fetched to check the launch; try again in a minute."""
+
+    code = "keyset_unavailable"
 
 
 class ClaimMissing(LaunchRejected):

@@ -41,6 +41,8 @@ class PlatformProfile:
     token_audience: what its token address wants as `aud` of our assertions; empty: the address
         itself; None: what the platform's configuration names as authorization_server, else empty.
     registration_errors: words with which it refuses a registration -> what to do about it.
+    screens: where things are changed there, in its own words, by the keys of
+        core/explanations.py SCREENS; a key that is left out keeps the general words.
     """
 
     family: str
@@ -48,6 +50,7 @@ class PlatformProfile:
     vendor_domains: tuple[str, ...] = ()
     token_audience: str | None = None
     registration_errors: Mapping[str, str] = field(default_factory=dict)
+    screens: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

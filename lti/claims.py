@@ -16,6 +16,7 @@ from mentorai.core.errors import (
     MessageUnsupported,
     TokenExpired,
     TokenInvalid,
+    TokenOutOfTime,
     UnknownDeployment,
 )
 from mentorai.core.values import Context, GradeService, Launch, ResourceLink, Role
@@ -96,7 +97,7 @@ def check_times(claims: Claims, moment: datetime, *, oldest_seconds: float = AGE
     """Let the token pass if it is neither old, nor from the future, nor meant to last too long.
 
     oldest_seconds: how long ago it may have been made.
-    Raises ClaimMissing, TokenInvalid; the sentence names the skew that was measured.
+    Raises ClaimMissing, TokenInvalid, TokenOutOfTime; the sentence names the skew measured.
     """
     clause = f"{SECURITY}, steps 7 and 8"
     present = moment.timestamp()
@@ -104,7 +105,7 @@ def check_times(claims: Claims, moment: datetime, *, oldest_seconds: float = AGE
     ahead = issued - present
     if ahead > LEEWAY_SECONDS:
         sentence = f"The clock of the LMS is {_seconds(ahead)} ahead of ours (iat)."
-        raise TokenInvalid(sentence, clause=clause)
+        raise TokenOutOfTime(sentence, clause=clause)
     if -ahead > oldest_seconds + LEEWAY_SECONDS:
         sentence = f"The id_token was made {_seconds(-ahead)} ago, which is too long (iat)."
         raise TokenExpired(sentence, clause=clause)
@@ -117,7 +118,7 @@ def check_times(claims: Claims, moment: datetime, *, oldest_seconds: float = AGE
     if claims.get("nbf") is not None:
         valid_at = _get_time(claims, "nbf", clause)
         if valid_at - present > LEEWAY_SECONDS:
-            raise TokenInvalid("The id_token is not valid yet (nbf).", clause=clause)
+            raise TokenOutOfTime("The id_token is not valid yet (nbf).", clause=clause)
 
 
 def read_nonce(claims: Claims) -> str:

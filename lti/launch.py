@@ -68,11 +68,13 @@ class FinishedLaunch:
     opens_id: the id for what this launch opens (name_opened). deep_linking: what is to be picked,
     when the message asks for that. privacy: whose data is to be shown. migration, notices: what
     the message says besides of older ids, and of where its platform takes the wish to be told.
+    claims: of the id_token, for the launch log.
     """
 
     launch: Launch
     bound: bool
     opens_id: str
+    claims: Claims
     stored: StoredProof | None = None
     deep_linking: DeepLinkingSettings | None = None
     privacy: PrivacyRequest | None = None
@@ -120,6 +122,7 @@ def finish_launch(tool: Tool, form: Mapping[str, str], bindings: Sequence[str]) 
         launch,
         ticket.bound,
         name_opened(token.text),
+        claims,
         ticket.stored,
         settings,
         privacy,

@@ -13,7 +13,14 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.util import urlsafe_b64decode
 
-from mentorai.core.errors import ClaimMissing, PlatformError, TokenInvalid
+from mentorai.core.errors import (
+    ClaimMissing,
+    KeysetUnavailable,
+    PlatformError,
+    SignatureInvalid,
+    SigningKeyUnknown,
+    TokenInvalid,
+)
 from mentorai.lti.keysets import Keysets
 
 TOKEN_CHARACTERS = 48_000
@@ -53,7 +60,8 @@ def read_token(text: object) -> SignedToken:
 def check_signature(token: SignedToken, keysets: Keysets, keyset_url: str) -> None:
     """Let the token pass if a key of the set at `keyset_url` signed it.
 
-    Raises TokenInvalid that says what is wrong with header, key or signature.
+    Raises TokenInvalid, or the kind of it that says what is wrong: SigningKeyUnknown,
+    SignatureInvalid, KeysetUnavailable.
     """
     algorithm, kid = token.header.get("alg"), token.header.get("kid")
     if algorithm not in ALGORITHMS:
@@ -65,11 +73,13 @@ def check_signature(token: SignedToken, keysets: Keysets, keyset_url: str) -> No
     try:
         found = keysets.find(keyset_url, kid)
     except PlatformError as error:
-        raise _refuse(
-            "The keys of the LMS could not be fetched to check the id_token; try again in a minute."
+        raise KeysetUnavailable(
+            f"The keys of the LMS could not be fetched to check the id_token. {error.message}",
+            clause=SIGNATURE_CLAUSE,
         ) from error
     if found is None:
-        raise _refuse("The id_token is signed with a key that the LMS does not publish (kid).")
+        sentence = "The id_token is signed with a key that the LMS does not publish (kid)."
+        raise SigningKeyUnknown(sentence, clause=SIGNATURE_CLAUSE)
     if algorithm not in found.algorithms:
         raise _refuse("The id_token is signed in a way its key is not meant for (alg).")
     # Header and claims were read already, more strictly than the library reads them.
@@ -81,7 +91,8 @@ def check_signature(token: SignedToken, keysets: Keysets, keyset_url: str) -> No
     except (JoseError, ValueError) as error:
         raise _refuse("The signature of the id_token cannot be read.") from error
     if not fits:
-        raise _refuse("The signature of the id_token does not fit.")
+        sentence = "The signature of the id_token does not fit."
+        raise SignatureInvalid(sentence, clause=SIGNATURE_CLAUSE)
 
 
 def _refuse(sentence: str) -> TokenInvalid:

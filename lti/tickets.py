@@ -181,6 +181,12 @@ class Tickets:
             raise NonceReused(clause=CLAUSE)
         raise StateMismatch(_explain(kept.expires_at if kept else None, moment), clause=CLAUSE)
 
+    def find_registration_id(self, state: str) -> str | None:
+        """The registration whose launch began with this state, taken or not; else None."""
+        query = select(tickets.c.registration_id).where(tickets.c.state_hash == _hash(state))
+        with self._database.read() as connection:
+            return connection.execute(query).scalar()
+
     def _is_time_to_sweep(self) -> bool:
         with self._sweep_lock:
             due = time.monotonic() - self._swept > SWEEP_SECONDS

@@ -91,6 +91,26 @@ class Tokens:
                 self._kept[name] = kept
             return kept.token
 
+    def request(
+        self, registration: Registration, scopes: Sequence[str], audience: str = ""
+    ) -> Reply:
+        """Ask the platform for a token once, and keep nothing; gives its answer whatever it is.
+
+        audience: of our assertion, instead of the registered one. Raises PlatformError if there is
+        no answer.
+        """
+        form = {
+            "grant_type": "client_credentials",
+            "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": self._sign_assertion(registration, now(), audience),
+            "scope": " ".join(scopes),
+        }
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Accept": "application/json",
+        }
+        return self._http.post(registration.token_url, headers=headers, body=urlencode(form))
+
     def _find_shared(self, name: tuple[str, str], refused: str) -> _Kept | None:
         query = select(access_tokens).where(
             access_tokens.c.registration_id == name[0], access_tokens.c.scopes == name[1]
@@ -107,17 +127,7 @@ class Tokens:
 
     def _fetch(self, registration: Registration, name: tuple[str, str]) -> _Kept:
         moment = now()
-        form = {
-            "grant_type": "client_credentials",
-            "client_assertion_type": ASSERTION_TYPE,
-            "client_assertion": self._sign_assertion(registration, moment),
-            "scope": name[1],
-        }
-        headers = {
-            "Content-Type": "application/x-www-form-urlencoded",
-            "Accept": "application/json",
-        }
-        reply = self._http.post(registration.token_url, headers=headers, body=urlencode(form))
+        reply = self.request(registration, name[1].split())
         kept = _read_token(reply, name[1].split(), moment)
         self._share(name, kept)
         return kept
@@ -137,13 +147,13 @@ class Tokens:
         except IntegrityError:
             pass  # Another process shared its own at this moment; both tokens are good.
 
-    def _sign_assertion(self, registration: Registration, moment: datetime) -> str:
+    def _sign_assertion(self, registration: Registration, moment: datetime, audience: str) -> str:
         present = int(moment.timestamp())
         return self._tool_keys.sign(
             {
                 "iss": registration.client_id,
                 "sub": registration.client_id,
-                "aud": registration.token_audience or registration.token_url,
+                "aud": audience or registration.token_audience or registration.token_url,
                 "iat": present - BACKDATE_SECONDS,
                 "exp": present + ASSERTION_SECONDS,
                 "jti": new_id(),

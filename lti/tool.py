@@ -9,6 +9,7 @@ from mentorai.lti.deployments import Deployments
 from mentorai.lti.invitations import Invitations
 from mentorai.lti.keyset_fetches import KeysetFetches
 from mentorai.lti.keysets import Keysets
+from mentorai.lti.launch_log import LaunchLog
 from mentorai.lti.migration import Migrations
 from mentorai.lti.notice_services import NoticeServices
 from mentorai.lti.notices import Notices
@@ -39,6 +40,8 @@ class Tool:
         self.tool_keys = ToolKeys(database, settings)
         self.keyset_fetches = KeysetFetches(database)
         self.tickets = Tickets(database)
+        self.launch_log = LaunchLog(database)
+        engine.before_close(self.launch_log.flush)
         self.deep_linking_requests = DeepLinkingRequests(database, settings, self.registrations)
         self.keysets = Keysets(database, self.http)
         self.notices = Notices(database, self.registrations, self.keysets, engine.course_copies)

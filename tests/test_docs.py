@@ -10,6 +10,7 @@ import pytest
 
 from mentorai.core import errors, hookimpl, hookspecs, values
 from mentorai.core.errors import MentorAIError
+from mentorai.core.explanations import EXPLANATIONS, SCREENS
 from mentorai.core.plugin_manager import Plugins
 from mentorai.core.scopes import PROVISIONING_SCOPES, SCOPES
 from mentorai.core.settings import Settings
@@ -137,6 +138,21 @@ def test_every_code_of_http_is_documented(code: str) -> None:
     assert _row("errors.md", code)
 
 
+@pytest.mark.parametrize("code", EXPLANATIONS)
+def test_every_explanation_is_documented(code: str) -> None:
+    page = (DOCS / "errors.md").read_text("utf-8")
+    part = page[page.index(f"### `{code}`\n") :].split("\n#", 1)[0]
+    words = EXPLANATIONS[code]
+
+    for text in (words.clause, words.student, words.instructor, words.it, words.screen):
+        assert text in part
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_every_screen_is_documented(screen: str) -> None:
+    assert _row("errors.md", screen, quoted=False)[1] == SCREENS[screen]
+
+
 @pytest.mark.parametrize("scope", [*SCOPES, *PROVISIONING_SCOPES])
 def test_every_scope_is_documented(scope: str) -> None:
     assert f"`{scope}`" in (DOCS / "api.md").read_text("utf-8")
@@ -170,9 +186,9 @@ def test_every_page_is_reached_from_the_readme() -> None:
     assert [page.name for page in DOCS.glob("*.md") if f"docs/{page.name}" not in linked] == []
 
 
-def _row(page: str, name: str) -> list[str]:
+def _row(page: str, name: str, *, quoted: bool = True) -> list[str]:
     for line in (DOCS / page).read_text("utf-8").splitlines():
         cells = [cell.strip() for cell in line.strip().strip("|").split(" | ")]
-        if cells[0].strip("| ") == f"`{name}`":
+        if cells[0].strip("| ") == (f"`{name}`" if quoted else name):
             return [cell.strip("| ") for cell in cells]
     pytest.fail(f"docs/{page} has no row for {name}")

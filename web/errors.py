@@ -2,6 +2,9 @@
 
 Under /api, and for any caller that does not want HTML, an answer is application/problem+json
 (RFC 9457) with `code` and `request_id`; other readers get a page with the same two.
+What ends a launch is explained to three readers (core/explanations.py). A view that is part of a
+launch says so by `g.is_launch = True`, and may name in `g.way_back` the address in the course that
+the page offers.
 """
 
 import json
@@ -10,11 +13,12 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from flask import Flask, Response, current_app, make_response, render_template, request
+from flask import Flask, Response, current_app, g, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from mentorai.core import errors as e
+from mentorai.core.explanations import EXPLANATIONS, SCREENS, Explanation, find_explanation
 from mentorai.web.requests import REQUEST_ID
 
 log = structlog.get_logger(__name__)
@@ -23,6 +27,7 @@ STATUSES: Mapping[type[e.MentorAIError], int] = {
     e.MentorAIError: 500,
     e.ConfigurationError: 500,
     e.NotFound: 404,
+    e.MentorNotChosen: 404,
     e.Conflict: 409,
     e.InputRejected: 422,
     e.TooManyStreams: 503,
@@ -41,6 +46,10 @@ STATUSES: Mapping[type[e.MentorAIError], int] = {
     e.NonceReused: 400,
     e.TokenInvalid: 400,
     e.TokenExpired: 400,
+    e.SigningKeyUnknown: 400,
+    e.SignatureInvalid: 400,
+    e.TokenOutOfTime: 400,
+    e.KeysetUnavailable: 400,
     e.ClaimMissing: 400,
     e.MessageUnsupported: 400,
     e.LaunchDenied: 403,
@@ -161,7 +170,11 @@ def _answer_ours(error: e.MentorAIError) -> Response:
         log.exception("request_failed", code=error.code)
         detail = DETAILS[500]
     fields = error.errors if isinstance(error, e.InputRejected) else None
-    response = _answer(status, error.code, detail, fields)
+    if wants_problem() or not _ends_launch(error):
+        response = _answer(status, error.code, detail, fields)
+    else:
+        clause = getattr(error, "clause", "")
+        response = _explain(status, error.code, detail, find_explanation(error), clause)
     if isinstance(error, e.KeyRejected) and status == 401:
         response.headers["WWW-Authenticate"] = _challenge(error)
     if status == 503:
@@ -195,15 +208,39 @@ def _answer(
 ) -> Response:
     if wants_problem():
         return make_problem(status, code, detail, errors)
+    if g.get("is_launch"):
+        return _explain(status, code, detail, EXPLANATIONS.get(code))
+    return _show(status, code, detail, {"errors": errors or {}})
+
+
+def _ends_launch(error: e.MentorAIError) -> bool:
+    return isinstance(error, (e.LaunchRejected, e.MentorNotChosen)) or bool(g.get("is_launch"))
+
+
+def _explain(
+    status: int, code: str, detail: str, explanation: Explanation | None, clause: str = ""
+) -> Response:
+    """The page for whoever launched: a student first, then staff and campus IT."""
+    if explanation is None:
+        return _show(status, code, detail, {"errors": {}})
+    facts = {
+        "explanation": explanation,
+        "screen": SCREENS[explanation.screen],
+        "clause": clause or explanation.clause,
+        "way_back": g.get("way_back", ""),
+    }
+    return _show(status, code, detail, facts)
+
+
+def _show(status: int, code: str, detail: str, more: Mapping[str, Any]) -> Response:
     facts = {
         "status": status,
         "title": HTTPStatus(status).phrase,
         "code": code,
         "message": detail,
-        "errors": errors or {},
         "reference": request.environ.get(REQUEST_ID, ""),
     }
-    return make_response(render_template("error.html", **facts), status)
+    return make_response(render_template("error.html", **facts, **more), status)
 
 
 def _challenge(error: e.KeyRejected) -> str:

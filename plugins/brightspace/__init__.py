@@ -14,6 +14,14 @@ FAMILY, FAMILY_CODE = "brightspace", "desire2learn"
 VENDOR_DOMAINS = ("brightspace.com",)
 # One audience for all schools; a list of two is refused with a server error.
 TOKEN_AUDIENCE = "https://api.brightspace.com/auth/token"  # noqa: S105 - an address
+SCREENS = {
+    "tool": "Admin Tools, Manage Extensibility, LTI Advantage: this tool's registration",
+    "addresses": "Manage Extensibility, LTI Advantage, this tool: redirect URLs, login URL, keyset",
+    "deployments": "Admin Tools, External Learning Tools, LTI Advantage: this tool's deployment",
+    "services": "Manage Extensibility, LTI Advantage, this tool, Extensions; and its deployment",
+    "privacy": "External Learning Tools, LTI Advantage, the deployment: Security Settings",
+    "platform_facts": "Manage Extensibility, LTI Advantage, this tool: registration details",
+}
 
 
 @hookimpl
@@ -24,6 +32,7 @@ def platform_profile() -> PlatformProfile:
         title="Brightspace",
         vendor_domains=VENDOR_DOMAINS,
         token_audience=TOKEN_AUDIENCE,
+        screens=SCREENS,
     )
 
 

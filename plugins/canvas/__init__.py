@@ -23,13 +23,26 @@ PLACEMENTS = {
     "LtiDeepLinkingRequest": ("assignment_selection", "link_selection"),
 }
 WIDTH, HEIGHT = 800, 700
+SCREENS = {
+    "tool": "Admin, Developer Keys: this tool's LTI key; and Settings, Apps, where it is installed",
+    "addresses": "Admin, Developer Keys, this tool's LTI key: redirect URIs, target link URI, JWK",
+    "deployments": "Admin or course, Settings, Apps, this app: Deployment Id",
+    "services": "Admin, Developer Keys, this tool's LTI key: LTI Advantage Services",
+    "privacy": "Admin, Developer Keys, this tool's LTI key: Privacy Level",
+    "placements": "Admin, Developer Keys, this tool's LTI key: Placements",
+    "platform_facts": "Admin, Developer Keys: the number under Details is the client id",
+}
 
 
 @hookimpl
 def platform_profile() -> PlatformProfile:
     """Its token address is its own audience, whatever its configuration names."""
     return PlatformProfile(
-        family=FAMILY, title="Canvas", vendor_domains=VENDOR_DOMAINS, token_audience=""
+        family=FAMILY,
+        title="Canvas",
+        vendor_domains=VENDOR_DOMAINS,
+        token_audience="",
+        screens=SCREENS,
     )
 
 

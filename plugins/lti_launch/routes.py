@@ -2,16 +2,14 @@
 
 import secrets
 from collections.abc import Callable
-from functools import wraps
+from functools import partial
 from typing import Any
 
-import structlog
 from flask import Blueprint, Response, jsonify, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from mentorai.core.engine import Engine
 from mentorai.core.errors import (
-    LaunchRejected,
     NonceReused,
     SessionRejected,
     TokenExpired,
@@ -31,6 +29,7 @@ from mentorai.plugins.lti_launch.routes_binding import (
     put_login_binding,
 )
 from mentorai.plugins.lti_launch.routes_keys import add_key_routes
+from mentorai.plugins.lti_launch.routes_log import keep_log, note_admitted
 from mentorai.plugins.lti_launch.routes_notices import add_notices
 from mentorai.plugins.lti_launch.routes_picker import PickerPages
 from mentorai.plugins.lti_launch.routes_privacy import PrivacyPages
@@ -38,7 +37,6 @@ from mentorai.plugins.lti_launch.routes_registration import add_registration_rou
 
 Answer = str | Response | AnyResponse
 FORM_BYTES = 200_000
-log = structlog.get_logger(__name__)
 
 
 def make_routes(engine: Engine) -> Blueprint:
@@ -52,23 +50,26 @@ def make_routes(engine: Engine) -> Blueprint:
     )
     pages = LaunchPages(engine)
     picker = PickerPages(engine)
+    logged = partial(keep_log, engine.room(Tool))
     # These are posted by another site, which has no token of ours; the ticket guards them.
-    _without_token(routes, "/lti/login", pages.login, ["GET", "POST"])
-    _without_token(routes, "/lti/login/<registration_id>", pages.login_named, ["GET", "POST"])
-    _without_token(routes, "/lti/launch", pages.launch, ["GET", "POST"])
+    _without_token(routes, "/lti/login", logged(pages.login), ["GET", "POST"])
+    _without_token(
+        routes, "/lti/login/<registration_id>", logged(pages.login_named), ["GET", "POST"]
+    )
+    _without_token(routes, "/lti/launch", logged(pages.launch), ["GET", "POST"])
     # And this one by a page in a browser that keeps no cookie to hold a token against.
-    _without_token(routes, "/lti/resume", pages.resume, ["POST"])
+    _without_token(routes, "/lti/resume", logged(pages.resume), ["POST"])
     add_key_routes(routes, engine)
     add_registration_routes(routes, engine)
     routes.add_url_rule("/lti/icon.png", "icon", picker.icon)
     add_notices(routes, engine)
     PrivacyPages(engine, find_binding).route(routes)
-    routes.add_url_rule("/lti/continue", "continue", _logged(pages.go_on))
+    routes.add_url_rule("/lti/continue", "continue", logged(pages.go_on))
     routes.add_url_rule(
-        "/lti/deep-linking/<uuid:request_id>", "picker", _logged(picker.show), methods=["GET"]
+        "/lti/deep-linking/<uuid:request_id>", "picker", logged(picker.show), methods=["GET"]
     )
     routes.add_url_rule(
-        "/lti/deep-linking/<uuid:request_id>", "pick", _logged(picker.answer), methods=["POST"]
+        "/lti/deep-linking/<uuid:request_id>", "pick", logged(picker.answer), methods=["POST"]
     )
     return routes
 
@@ -127,8 +128,10 @@ class LaunchPages:
         launch = settle(self._tool, finished)
         if not finished.bound:
             session = self._engine.admit(launch, way="new_tab", session_id=finished.opens_id)
+            note_admitted(self._tool, finished, "new_tab")
             return self._offer_ways(finished, form["state"], session.id)
         session = self._engine.admit(launch, binding=put_binding(), session_id=finished.opens_id)
+        note_admitted(self._tool, finished, "cookie")
         return send_to(find_start(session))
 
     def resume(self) -> Answer:
@@ -188,6 +191,7 @@ class LaunchPages:
         visit_id = kept.put(
             launch, asked, put_binding() if finished.bound else secrets.token_hex(32)
         )
+        note_admitted(self._tool, finished, "cookie" if finished.bound else "new_tab")
         if finished.bound:
             return send_to(url_for("lti_launch.privacy", visit_id=visit_id))
         return _offer_tab(launch, kept.issue_handoff(visit_id))
@@ -197,6 +201,7 @@ class LaunchPages:
         kept = self._tool.deep_linking_requests
         held_by = put_binding() if finished.bound else secrets.token_hex(32)
         request_id = kept.put(launch, settings, held_by)
+        note_admitted(self._tool, finished, "cookie" if finished.bound else "new_tab")
         if finished.bound:
             return send_to(f"/lti/deep-linking/{request_id}")
         return _offer_tab(launch, kept.issue_handoff(request_id))
@@ -232,22 +237,5 @@ def _offer_tab(launch: Launch, code: str, to_read: dict[str, Any] | None = None)
 def _without_token(
     routes: Blueprint, rule: str, view: Callable[..., Answer], methods: list[str]
 ) -> None:
-    view = _logged(view)
     view.csrf_exempt = True  # type: ignore[attr-defined]
     routes.add_url_rule(rule, view.__name__, view, methods=methods)
-
-
-def _logged(view: Callable[..., Answer]) -> Callable[..., Answer]:
-    """Note each refusal for campus IT: its code and clause, nothing of what was sent."""
-
-    @wraps(view)
-    def noted(**parts: Any) -> Answer:
-        try:
-            return view(**parts)
-        except LaunchRejected as error:
-            log.warning(
-                "launch_rejected", code=error.code, reason=error.message, clause=error.clause
-            )
-            raise
-
-    return noted

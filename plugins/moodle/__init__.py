@@ -26,13 +26,26 @@ REGISTRATION_ERRORS = {
     "Unsupported operation": "This Moodle changes no registration from outside: change the tool "
     "in Manage tools.",
 }
+SCREENS = {
+    "tool": "Site administration, Plugins, External tool, Manage tools: this tool's card",
+    "addresses": "Manage tools, this tool's settings: tool URL, login URL, redirection URI, keyset",
+    "deployments": "Manage tools, this tool's card, View configuration details: Deployment ID",
+    "services": "Manage tools, this tool's settings, Services: grades and names and roles",
+    "privacy": "Manage tools, this tool's settings, Privacy",
+    "placements": "the activity in the course; or Content item in this tool's settings",
+    "platform_facts": "Manage tools, this tool's card, View configuration details",
+}
 
 
 @hookimpl
 def platform_profile() -> PlatformProfile:
     """It does not look at the audience of an assertion, so its token address serves."""
     return PlatformProfile(
-        family=FAMILY, title="Moodle", token_audience="", registration_errors=REGISTRATION_ERRORS
+        family=FAMILY,
+        title="Moodle",
+        token_audience="",
+        registration_errors=REGISTRATION_ERRORS,
+        screens=SCREENS,
     )
 
 

@@ -9,12 +9,19 @@ from mentorai.core import hookimpl
 from mentorai.core.values import PlatformProfile
 
 FAMILY = FAMILY_CODE = "sakai"
+SCREENS = {
+    "tool": "Administration Workspace, External Tools: this tool",
+    "addresses": "Administration Workspace, External Tools, this tool: LTI 1.3 settings",
+    "services": "Administration Workspace, External Tools, this tool: grades and roster",
+    "privacy": "Administration Workspace, External Tools, this tool: names and e-mail addresses",
+    "platform_facts": "Administration Workspace, External Tools, this tool: LTI 1.3 settings",
+}
 
 
 @hookimpl
 def platform_profile() -> PlatformProfile:
     """Its token address is the audience of our assertions."""
-    return PlatformProfile(family=FAMILY, title="Sakai", token_audience="")
+    return PlatformProfile(family=FAMILY, title="Sakai", token_audience="", screens=SCREENS)
 
 
 @hookimpl

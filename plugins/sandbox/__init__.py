@@ -8,12 +8,20 @@ from mentorai.core.values import PlatformProfile
 from mentorai.plugins.sandbox.school import FAMILY_CODE
 
 FAMILY = "sandbox"
+SCREENS = {
+    "tool": "the sandbox has one tool: the options of `mentorai sandbox serve`",
+    "addresses": "the option --tool-url of `mentorai sandbox serve`",
+    "deployments": "the sandbox has one deployment; `mentorai sandbox describe` prints it",
+    "services": "the sandbox grants every scope; /control/ may hold a fault",
+    "clock": "the page /control/ of the sandbox, “Clock offset”",
+    "platform_facts": "`mentorai sandbox describe` prints them",
+}
 
 
 @hookimpl
 def platform_profile() -> PlatformProfile:
-    """Nothing special: it keeps to the specifications."""
-    return PlatformProfile(family=FAMILY, title="Sandbox LMS")
+    """It keeps to the specifications; only its screens are its own."""
+    return PlatformProfile(family=FAMILY, title="Sandbox LMS", screens=SCREENS)
 
 
 @hookimpl

@@ -35,13 +35,13 @@ GROUPS = (
 def list_groups(platform: SandboxPlatform, call: Call, course_id: str) -> Reply:
     """GET on the groups of a course; `user_id` asks for those of one person."""
     call.check_accepts(GROUPS_TYPE)
-    wanted = call.query.get("user_id")
+    wanted, course = call.query.get("user_id"), get_course(platform, course_id)
     members = {person.id for person in PEOPLE if person.sub == wanted}
     found = [
         {"id": group.id, "name": group.name}
         | ({"set_id": _set_id(group.course, group.set)} if group.set else {})
         for group in GROUPS
-        if group.course == get_course(platform, course_id).id and (not wanted or members & {*group.members})
+        if group.course == course.id and (not wanted or members & {*group.members})
     ]
     shown, headers = cut_page(platform, call, found)
     body = {"id": call.url, "groups": list(shown)}

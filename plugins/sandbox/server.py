@@ -12,10 +12,17 @@ from mentorai.plugins.sandbox.routes import create_platform
 
 
 class QuietHandler(WSGIRequestHandler):
-    """Requests are noted down by the sandbox itself."""
+    """Requests are noted down by the sandbox itself, and its clock may be wrong by order."""
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002
         """Say nothing."""
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date header, by the clock of the sandbox."""
+        house = (
+            getattr(self.server.app, "extensions", {}).get("sandbox") if timestamp is None else None
+        )
+        return super().date_time_string(house.platform.now().timestamp() if house else timestamp)
 
 
 def open_server(options: Options, host: str, port: int) -> BaseWSGIServer:

@@ -180,7 +180,14 @@ def test_pages_of_campus_it_are_accessible(house, open_context, look):
     found = see(stranger, "sign in", f"{house.url}/admin/sign-in")
     found += see(stranger, "setup", f"{house.url}/admin/setup?code={house.setup_code}")
     page = open_context(as_it=True, **look).new_page()
-    for path in ("/", "/mentors/new", "/platforms", "/mentors/tidal-pools/", "/nothing"):
+    for path in (
+        "/",
+        "/mentors/new",
+        "/platforms",
+        "/platforms/launches",
+        "/mentors/tidal-pools/",
+        "/nothing",
+    ):
         found += see(page, path, f"{house.url}/admin{path}")
 
     assert found == []

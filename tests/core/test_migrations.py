@@ -23,6 +23,7 @@ from mentorai.core.settings import Settings
 from mentorai.core.values import Context, Group, Launch, Member, MentorRef, ResourceLink, Role
 from mentorai.lti.data_privacy import PrivacyRequest
 from mentorai.lti.deep_linking import DeepLinkingSettings
+from mentorai.lti.launch_log import Sender, Visit
 from mentorai.lti.migration_claim import MigrationClaim
 from mentorai.lti.notice_services import Offer
 from mentorai.lti.notices import HELLO
@@ -238,6 +239,10 @@ def fill(engine: Engine) -> None:
     fill_messages(engine, registration, mentor)
     assert session.context_id
     engine.rosters.sync(organization.id, session.context_id)
+    sender = Sender(registration.id, is_verified=True)
+    log = engine.room(Tool).launch_log
+    log.note_refused(sender, code="claim_missing", reason="", clause="", visit=Visit("7KQ2", ""))
+    log.flush()
     list(engine.ask(session, "When do barnacles close?"))
     engine.report_score(
         organization_id=organization.id,

@@ -22,6 +22,7 @@ from mentorai.core.errors import (
     MessageUnsupported,
     TokenExpired,
     TokenInvalid,
+    TokenOutOfTime,
     UnknownDeployment,
     UnknownRegistration,
 )
@@ -89,7 +90,9 @@ def test_launch_is_refused_for_its_header(launcher: Any, header: dict[str, Any],
         pytest.param({"target_link_uri": None}, ClaimMissing, "target_link_uri", id="B6 target"),
         pytest.param({"exp": 11, "iat": 10}, TokenExpired, "iat", id="B7 tiny times"),
         pytest.param({"exp": After(-90), "iat": After(-120)}, TokenExpired, "exp", id="B7 expired"),
-        pytest.param({"iat": After(300), "exp": After(360)}, TokenInvalid, "ahead", id="B7 future"),
+        pytest.param(
+            {"iat": After(300), "exp": After(360)}, TokenOutOfTime, "ahead", id="B7 future"
+        ),
         pytest.param(
             {"exp": After(-5), "iat": After(0)}, TokenInvalid, "exp", id="B7 exp before iat"
         ),
@@ -98,7 +101,7 @@ def test_launch_is_refused_for_its_header(launcher: Any, header: dict[str, Any],
         pytest.param({"exp": "soon"}, TokenInvalid, "exp", id="exp is text"),
         pytest.param({"exp": True}, TokenInvalid, "exp", id="exp is true"),
         pytest.param({"exp": 10**400}, TokenInvalid, "exp", id="exp is huge"),
-        pytest.param({"nbf": After(600)}, TokenInvalid, "nbf", id="not valid yet"),
+        pytest.param({"nbf": After(600)}, TokenOutOfTime, "nbf", id="not valid yet"),
         pytest.param({"message_type": None}, ClaimMissing, "message_type", id="B8 message_type"),
         pytest.param({"message_type": "LtiStartProctoring"}, MessageUnsupported, "", id="B8 other"),
         pytest.param({"roles": None}, ClaimMissing, "roles", id="B9 no roles"),

@@ -9,6 +9,8 @@ from mentorai.core.engine import Engine
 from mentorai.core.settings import Settings
 from mentorai.web.app import create_app
 
+REFERENCE = "[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){2}"
+
 
 class Pages:
     """A plugin with a page of its own."""
@@ -69,7 +71,7 @@ def test_request_id_is_made_when_none_was_sent(client):
     first = client.get("/healthz").headers["X-Request-Id"]
     second = client.get("/healthz").headers["X-Request-Id"]
 
-    assert re.fullmatch("[0-9a-f]{24}", first)
+    assert re.fullmatch(REFERENCE, first)
     assert first != second
 
 
@@ -85,7 +87,7 @@ def test_request_id_is_kept_when_it_is_sane(client):
 def test_request_id_is_made_anew_when_it_is_not_sane(client, sent):
     answer = client.get("/healthz", headers={"X-Request-Id": sent})
 
-    assert re.fullmatch("[0-9a-f]{24}", answer.headers["X-Request-Id"])
+    assert re.fullmatch(REFERENCE, answer.headers["X-Request-Id"])
 
 
 def test_log_line_tells_the_call_without_its_query(client):

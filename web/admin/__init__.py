@@ -11,6 +11,7 @@ from mentorai.web.admin.desk import guard
 from mentorai.web.admin.grades import GradePages
 from mentorai.web.admin.invitations import InvitationPages
 from mentorai.web.admin.keys import KeyPages
+from mentorai.web.admin.launches import LaunchPages
 from mentorai.web.admin.mentors import MentorPages
 from mentorai.web.admin.people import PeoplePages
 from mentorai.web.admin.platforms import PlatformPages
@@ -33,6 +34,7 @@ PAGES = (
     PlatformPages,
     InvitationPages,
     ToolKeyPages,
+    LaunchPages,
 )
 TABS = (
     ("Overview", "overview"),

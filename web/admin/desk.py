@@ -21,6 +21,7 @@ OPEN = {"setup", "take_setup", "sign_in", "take_sign_in"}
 # What campus IT alone has.
 IT_ONLY = OPEN | {
     *("sign_out", "new_mentor", "add_mentor"),
+    *("launches", "stray_launches"),
     *("platforms", "platform", "put_platform_status", "put_platform_policy"),
     *("add_deployment", "decide_deployment", "put_platform_role", "drop_platform_role"),
     *("invitations", "invite_platform", "withdraw_invitation", "tool_keys"),

@@ -109,7 +109,7 @@ def _problem(status: int) -> dict[str, Any]:
         "status": status,
         "detail": sentence,
         "code": code,
-        "request_id": "6f1c0b7a9d3e4f52a1b8c7d6",
+        "request_id": "7KQ2-XM4D-90TZ",
     }
     schema = {"$ref": "#/components/schemas/Problem"}
     content = {"application/problem+json": {"schema": schema, "example": example}}

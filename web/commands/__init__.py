@@ -22,6 +22,7 @@ BUILT_IN = {
     "registrations": "The LMSs that may launch this tool.",
     "tool-keys": "The keys that this tool signs with.",
     "migration": "Old ids of people and places, from a connection by LTI 1.1.",
+    "launches": "The last launches and refused attempts of the LMSs.",
     "mentors": "The mentors and their names.",
     "rosters": "The people of courses, as the LMSs list them.",
     "line-items": "The gradebook columns of an LMS.",

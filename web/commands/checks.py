@@ -221,6 +221,27 @@ def _check_registration(tool: "Tool", registration: "Registration") -> Iterator[
     yield from _compare_clock(registration.name, reply.headers.get("Date"))
 
 
+def try_registration(engine: "Engine", registration: "Registration") -> Iterator[Finding]:
+    """What does one LMS answer to everything that is asked of it?"""
+    from mentorai.core.explanations import read_screens
+    from mentorai.core.offers import find_offers
+    from mentorai.lti.probe import probe
+    from mentorai.lti.tool import Tool
+    from mentorai.web.commands.registration_words import say
+
+    offers = find_offers(engine.database, registration.organization_id, registration.id)
+    profiles = engine.plugins.ask_all("platform_profile")
+    screens = read_screens(profiles, registration.family or offers.family)
+    yield Finding("LMS", f"{registration.name}, {registration.issuer}, {registration.client_id}.")
+    for seen in probe(engine.room(Tool), registration, offers):
+        yield Finding(
+            seen.subject,
+            say(seen, screens),
+            is_wrong=seen.state == "wrong",
+            is_note=seen.state == "note",
+        )
+
+
 def _compare_clock(whose: str, date: str | None) -> Iterator[Finding]:
     from email.utils import parsedate_to_datetime
 

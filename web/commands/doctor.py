@@ -12,20 +12,35 @@ if TYPE_CHECKING:
 
 
 @click.command("doctor")
-def command() -> None:
+@click.option(
+    "--registration",
+    default="",
+    help="Try one LMS instead: the id of its registration, or its client id.",
+)
+def command(registration: str) -> None:
     """Say what is wrong with this installation and what to do.
 
     Looks at the settings, the data directory and its secrets, the database and its migrations,
     full-text search, the public URL, plugins, tool keys, the registered LMSs, the clock and the
-    outbox. The exit code is 1 when something is wrong.
+    outbox. With --registration it asks one LMS for what launches, grades and rosters need: clock,
+    key set, access tokens and their audience, redirect URI, line items and roster; nothing is
+    changed there. The exit code is 1 when something is wrong.
     """
     wrong = 0
-    for finding in _look():
+    for finding in _try_registration(registration) if registration else _look():
         click.echo(f"{finding.word:5}  {finding.subject}: {finding.sentence}")
         wrong += finding.is_wrong
     click.echo()
     click.echo(f"{wrong} wrong." if wrong else "All is well.")
     sys.exit(1 if wrong else 0)
+
+
+def _try_registration(name: str) -> "Iterator[Finding]":
+    from mentorai.web.commands import checks
+    from mentorai.web.commands.opening import find_registration, opened
+
+    with opened() as engine:
+        yield from checks.try_registration(engine, find_registration(engine, name))
 
 
 def _look() -> "Iterator[Finding]":

@@ -18,12 +18,12 @@ def command() -> None:
 def list_(registration_id: str, url: str, link: str, quiz: str, tag: str, page_size: int) -> None:
     """Ask the LMS for the columns behind the line items address URL."""
     from mentorai.lti.line_items import list_line_items
-    from mentorai.web.commands.opening import find_registration, opened, print_rows
+    from mentorai.web.commands.opening import find_platform, opened, print_rows
 
     with opened() as engine:
         found = list(
             list_line_items(
-                *find_registration(engine, registration_id),
+                *find_platform(engine, registration_id),
                 url,
                 resource_link_id=link,
                 resource_id=quiz,
@@ -47,10 +47,10 @@ def show(registration_id: str, url: str, person: str, page_size: int) -> None:
     """Ask the LMS for the column at URL and for what it holds."""
     from mentorai.lti.line_items import get_line_item
     from mentorai.lti.results import list_results
-    from mentorai.web.commands.opening import find_registration, opened, print_rows
+    from mentorai.web.commands.opening import find_platform, opened, print_rows
 
     with opened() as engine:
-        place = find_registration(engine, registration_id)
+        place = find_platform(engine, registration_id)
         item = get_line_item(*place, url)
         found = list(list_results(*place, item, subject=person, limit=page_size))
     click.echo(f"{item.label}, of {item.score_maximum}")
@@ -66,10 +66,10 @@ def show(registration_id: str, url: str, person: str, page_size: int) -> None:
 def change(registration_id: str, url: str, label: str, maximum: float | None) -> None:
     """Change the column at URL; what is not named stays as it is."""
     from mentorai.lti.line_items import change_line_item
-    from mentorai.web.commands.opening import find_registration, opened
+    from mentorai.web.commands.opening import find_platform, opened
 
     with opened() as engine:
-        place = find_registration(engine, registration_id)
+        place = find_platform(engine, registration_id)
         item = change_line_item(*place, url, label=label, score_maximum=maximum)
     click.echo(f"{item.label}, of {item.score_maximum}")
 
@@ -81,8 +81,8 @@ def change(registration_id: str, url: str, label: str, maximum: float | None) ->
 def remove(registration_id: str, url: str) -> None:
     """Remove the column at URL from the gradebook, with every score in it."""
     from mentorai.lti.line_items import remove_line_item
-    from mentorai.web.commands.opening import find_registration, opened
+    from mentorai.web.commands.opening import find_platform, opened
 
     with opened() as engine:
-        remove_line_item(*find_registration(engine, registration_id), url)
+        remove_line_item(*find_platform(engine, registration_id), url)
     click.echo("The column is gone.")

@@ -32,12 +32,30 @@ def opened() -> "Iterator[Engine]":
         engine.close()
 
 
-def find_registration(engine: "Engine", registration_id: str) -> "tuple[Tool, Registration]":
-    """This tool and a registration of its organization. Raises NotFound."""
+def find_platform(engine: "Engine", name: str) -> "tuple[Tool, Registration]":
+    """This tool and a registration of its organization. Raises as `find_registration` does."""
     from mentorai.lti.tool import Tool
 
-    tool = engine.room(Tool)
-    return tool, tool.registrations.get(engine.organizations.get().id, registration_id)
+    return engine.room(Tool), find_registration(engine, name)
+
+
+def find_registration(engine: "Engine", name: str) -> "Registration":
+    """The registration with this id, or with this client id if only one has it.
+
+    Raises NotFound.
+    """
+    from mentorai.core.errors import NotFound
+    from mentorai.lti.tool import Tool
+
+    listed = engine.room(Tool).registrations.list(engine.organizations.get().id)
+    found = [each for each in listed if each.id == name]
+    found = found or [each for each in listed if each.client_id == name]
+    if len(found) > 1:
+        ids = ", ".join(each.id for each in found)
+        raise NotFound(f"Several registrations have this client id; name one by its id: {ids}.")
+    if not found:
+        raise NotFound("There is no such registration; see `mentorai registrations list`.")
+    return found[0]
 
 
 def print_rows(headings: Sequence[str], rows: Sequence[Sequence[object]], *, none: str) -> None:

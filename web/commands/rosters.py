@@ -65,14 +65,14 @@ def show(course: str, role: str | None, link: str) -> None:
     """Ask the LMS for the roster of COURSE and print it; nothing is kept."""
     from mentorai.core.values import Member, Role
     from mentorai.lti.nrps import list_members
-    from mentorai.web.commands.opening import find_registration, opened, print_rows
+    from mentorai.web.commands.opening import find_platform, opened, print_rows
 
     with opened() as engine:
         found = _get_course(engine, course)
         rows = [
             (m.subject, m.role.value, _status(m), m.name or "", "yes" if m.message else "")
             for m in list_members(
-                *find_registration(engine, found.registration_id),
+                *find_platform(engine, found.registration_id),
                 found.memberships_url or "",
                 resource_link_id=link,
                 role=Role(role) if role else None,
@@ -90,13 +90,13 @@ def groups(course: str, person: str) -> None:
     """Ask the LMS for the groups of COURSE and print them; nothing is kept."""
     from mentorai.core.errors import Conflict
     from mentorai.lti.groups import list_groups
-    from mentorai.web.commands.opening import find_registration, opened, print_rows
+    from mentorai.web.commands.opening import find_platform, opened, print_rows
 
     with opened() as engine:
         found = _get_course(engine, course)
         if found.group_service is None:
             raise Conflict("This LMS does not show the groups of this course to this tool.")
-        registration = find_registration(engine, found.registration_id)
+        registration = find_platform(engine, found.registration_id)
         listed = list(list_groups(*registration, found.group_service, subject=person))
     rows = [(group.lms_id, group.set_name, group.name) for group in listed]
     print_rows(("GROUP", "SET", "NAME"), rows, none="The LMS lists no group.")

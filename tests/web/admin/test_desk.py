@@ -11,6 +11,7 @@ IT_PAGES = (
     "/sign-in",
     "/mentors/new",
     "/platforms",
+    "/platforms/launches",
     "/platforms/register",
     "/platforms/keys",
 )

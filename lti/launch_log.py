@@ -1,0 +1,407 @@
+"""The launch log: the last launches and refused attempts, for campus IT.
+
+Noting costs a launch next to nothing: what happened waits in memory and is redacted and written
+about once a second, in a batch; the last second is lost if the process is killed with -9.
+
+It is bounded, whoever sends what. A registration keeps the last KEPT_VERIFIED messages that its
+platform surely sent, and apart from them the last KEPT_UNVERIFIED that anybody may have sent; an
+organization as many of those that fit no registration; all of them DAYS. In a second one process
+writes at most BURST_UNVERIFIED that are not verified, and counts the rest.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    delete,
+    func,
+    insert,
+    select,
+)
+
+from mentorai.core.clock import now
+from mentorai.core.database import Database, Instant, metadata
+from mentorai.core.organizations import organizations
+from mentorai.core.sessions import sessions
+from mentorai.core.values import Launch
+from mentorai.lti.browsers import name_browser
+from mentorai.lti.redaction import read_harmless, redact_claims
+from mentorai.lti.registrations import registrations
+
+FLUSH_SECONDS = 1.0
+KEPT_VERIFIED, KEPT_UNVERIFIED = 1_000, 300
+DAYS = timedelta(days=30)
+BURST_VERIFIED, BURST_UNVERIFIED = 2_000, 50
+# How many rows of one kind a process writes before it looks for old ones to delete.
+PRUNE_EVERY = 100
+AGE_SECONDS = 3_600.0
+REASON_LENGTH = 300
+ADMITTED = "admitted"
+log = structlog.get_logger(__name__)
+
+launch_log = Table(
+    "launch_log",
+    metadata,
+    # Counts up, so that entries of one instant keep their order.
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    # NULL: fits no registration. No foreign key: an entry outlives the registration.
+    Column("registration_id", String(36)),
+    # Whether the platform's signature fits.
+    Column("is_verified", Boolean, nullable=False),
+    Column("at", Instant, nullable=False),
+    # "admitted", or the code of the error.
+    Column("outcome", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("clause", Text, nullable=False),
+    Column("message_type", String(64), nullable=False),
+    Column("deployment_id", String(255), nullable=False),
+    # cookie, storage, new_tab; empty when the launch did not come so far. A session that it
+    # opened knows better, once the browser has come in.
+    Column("way", String(16), nullable=False),
+    Column("session_id", String(36)),
+    Column("browser", String(64), nullable=False),
+    Column("reference", String(64), nullable=False),
+    # As they came, where no registration says them.
+    Column("issuer", String(255), nullable=False),
+    Column("client_id", String(255), nullable=False),
+    Column("claims", JSON, nullable=False),
+    # The only one: each costs every launch something, and the table is small.
+    Index("ix_launch_log_kind", "registration_id", "is_verified", "id"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """The request: its reference number, and the User-Agent header that it came with."""
+
+    reference: str
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sent a message, as far as that is known.
+
+    is_verified: the signature fits and the registration is active. issuer, client_id: what the
+    message says of itself. claims: of the message, if it could be read.
+    """
+
+    registration_id: str | None = None
+    is_verified: bool = False
+    issuer: str = ""
+    client_id: str = ""
+    claims: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchEntry:
+    """One launch or attempt. outcome: `admitted`, or the code of the error that ended it.
+
+    registration_id: None if it fits none; then issuer and client_id are what was sent.
+    claims: `names` and `values` (lti/redaction.py).
+    """
+
+    id: int
+    organization_id: str
+    registration_id: str | None
+    is_verified: bool
+    at: datetime
+    outcome: str
+    reason: str
+    clause: str
+    message_type: str
+    deployment_id: str
+    way: str
+    browser: str
+    reference: str
+    issuer: str
+    client_id: str
+    claims: Mapping[str, Any]
+
+    @property
+    def is_admitted(self) -> bool:
+        """Whether the person was let in."""
+        return self.outcome == ADMITTED
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """A row to be; claims: of the id_token, redacted when the row is written."""
+
+    facts: Mapping[str, Any]
+    visit: Visit
+    claims: Mapping[str, Any]
+
+
+class LaunchLog:
+    """The launches of every registration, and the attempts that fit none."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._waiting: list[_Note] = []
+        self._unverified = self._left_out = 0
+        self._timer: threading.Timer | None = None
+        self._written: dict[tuple[str | None, bool], int] = {}
+        self._aged = -math.inf
+
+    def note_admitted(
+        self,
+        launch: Launch,
+        *,
+        claims: Mapping[str, Any],
+        way: str,
+        visit: Visit,
+        session_id: str | None = None,
+    ) -> None:
+        """A launch was let in. claims: of its id_token. way: cookie, storage or new_tab.
+
+        session_id: of what it opened, whose own way counts as long as it is there.
+        """
+        facts = {
+            "organization_id": launch.organization_id,
+            "registration_id": launch.registration_id,
+            "is_verified": True,
+            "at": now(),
+            "outcome": ADMITTED,
+            "message_type": launch.message_type[:64],
+            "deployment_id": launch.deployment_id,
+            "way": way,
+            "session_id": session_id,
+        }
+        self._note(_Note(facts, visit, claims))
+
+    def note_refused(
+        self, sender: Sender, *, code: str, reason: str, clause: str, visit: Visit
+    ) -> None:
+        """A login or a launch was refused."""
+        known = sender.registration_id
+        facts = {
+            "organization_id": None,
+            "registration_id": known,
+            "is_verified": sender.is_verified,
+            "at": now(),
+            "outcome": code[:64],
+            "reason": reason[:REASON_LENGTH],
+            "clause": clause[:REASON_LENGTH],
+            "issuer": "" if known else read_harmless(sender.issuer),
+            "client_id": "" if known else read_harmless(sender.client_id),
+        }
+        self._note(_Note(facts, visit, sender.claims))
+
+    def flush(self) -> None:
+        """Write what waits in memory, and delete what is too much. Raises nothing."""
+        with self._writing:
+            with self._lock:
+                notes, self._waiting = self._waiting, []
+                left_out, self._left_out = self._left_out, 0
+                self._unverified = 0
+                timer, self._timer = self._timer, None
+            if timer is not None:
+                timer.cancel()
+            if left_out:
+                log.warning("launch_log_overrun", left_out=left_out)
+            if not notes:
+                return
+            try:
+                self._write(notes)
+            except Exception as error:
+                log.error("launch_log_not_written", count=len(notes), exc_info=error)
+
+    def list(
+        self,
+        organization_id: str,
+        *,
+        registration_id: str | None = None,
+        is_matched: bool | None = None,
+        outcome: str = "",
+        is_refused: bool = False,
+        reference: str = "",
+        page: int = 1,
+        page_size: int = 50,
+    ) -> tuple[int, Sequence[LaunchEntry]]:
+        """How many entries there are, and one page of them, newest first.
+
+        is_matched: False for those that fit no registration, True for those that do.
+        reference: as a person may type it: case and spaces around it do not matter.
+        """
+        wanted: list[ColumnElement[bool]] = [launch_log.c.organization_id == organization_id]
+        if registration_id is not None:
+            wanted.append(launch_log.c.registration_id == registration_id)
+        if is_matched is not None:
+            wanted.append(launch_log.c.registration_id.is_not(None) == is_matched)
+        if outcome:
+            wanted.append(launch_log.c.outcome == outcome)
+        if is_refused:
+            wanted.append(launch_log.c.outcome != ADMITTED)
+        if reference.strip():
+            wanted.append(func.lower(launch_log.c.reference) == reference.strip().lower())
+        rows = (
+            select(*_SHOWN)
+            .select_from(launch_log.outerjoin(sessions, sessions.c.id == launch_log.c.session_id))
+            .where(*wanted)
+            .order_by(launch_log.c.id.desc())
+            .limit(page_size)
+            .offset((page - 1) * page_size)
+        )
+        with self._database.read() as connection:
+            count = connection.execute(
+                select(func.count()).select_from(launch_log).where(*wanted)
+            ).scalar_one()
+            entries = [LaunchEntry(**row) for row in connection.execute(rows).mappings()]
+        return count, entries
+
+    def count_outcomes(
+        self, organization_id: str, registration_id: str | None, *, since: datetime | None = None
+    ) -> Mapping[str, int]:
+        """How often each outcome is in the log, the most frequent first.
+
+        registration_id: None for the attempts that fit no registration.
+        """
+        wanted = [
+            launch_log.c.organization_id == organization_id,
+            _is(launch_log.c.registration_id, registration_id),
+        ]
+        if since is not None:
+            wanted.append(launch_log.c.at >= since)
+        query = select(launch_log.c.outcome, func.count()).where(*wanted)
+        grouped = query.group_by(launch_log.c.outcome).order_by(
+            func.count().desc(), launch_log.c.outcome
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(grouped).all()
+        return {row[0]: row[1] for row in rows}
+
+    def _note(self, note: _Note) -> None:
+        with self._lock:
+            if self._is_full(note):
+                self._left_out += 1
+                return
+            self._waiting.append(note)
+            self._unverified += not note.facts["is_verified"]
+            if self._timer is None:
+                self._timer = threading.Timer(FLUSH_SECONDS, self.flush)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def _is_full(self, note: _Note) -> bool:
+        if note.facts["is_verified"]:
+            return len(self._waiting) - self._unverified >= BURST_VERIFIED
+        return self._unverified >= BURST_UNVERIFIED
+
+    def _write(self, notes: Sequence[_Note]) -> None:
+        with self._database.write() as connection:
+            rows = [_make_row(note) for note in notes]
+            _find_owners(connection, rows)
+            connection.execute(insert(launch_log), rows)
+            for kind in self._find_due(rows):
+                _prune(connection, kind)
+            if time.monotonic() - self._aged > AGE_SECONDS:
+                connection.execute(delete(launch_log).where(launch_log.c.at < now() - DAYS))
+                self._aged = time.monotonic()
+
+    def _find_due(
+        self, rows: Iterable[Mapping[str, Any]]
+    ) -> Sequence[tuple[str, str | None, bool]]:
+        """The kinds of rows that have grown enough to be pruned: owner, registration, verified."""
+        due = {}
+        for row in rows:
+            kind = (row["registration_id"], row["is_verified"])
+            # The first row of a process is looked at too: processes come and go.
+            count = self._written.get(kind, PRUNE_EVERY - 1) + 1
+            if count >= PRUNE_EVERY:
+                due[row["organization_id"], *kind] = True
+                count = 0
+            self._written[kind] = count
+        return list(due)
+
+
+_SHOWN = [
+    func.coalesce(sessions.c.way, launch_log.c.way).label("way") if name == "way" else column
+    for name, column in launch_log.c.items()
+    if name != "session_id"
+]
+
+
+def _make_row(note: _Note) -> dict[str, Any]:
+    claims = redact_claims(note.claims)
+    values = claims["values"]
+    row = {
+        "reason": "",
+        "clause": "",
+        "message_type": str(values.get("message_type", ""))[:64],
+        "deployment_id": read_harmless(values.get("deployment_id", "")),
+        "way": "",
+        "session_id": None,
+        "issuer": "",
+        "client_id": "",
+        "browser": name_browser(note.visit.user_agent)[:64],
+        "reference": note.visit.reference[:64],
+        "claims": claims,
+    }
+    return row | dict(note.facts)
+
+
+def _find_owners(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Give each row that has no organization its own."""
+    owners: dict[tuple[str | None, str], str] = {}
+    for row in rows:
+        if row["organization_id"] is None:
+            sender = (row["registration_id"], row["issuer"])
+            if sender not in owners:
+                owners[sender] = _find_owner(connection, *sender)
+            row["organization_id"] = owners[sender]
+
+
+def _find_owner(connection: Connection, registration_id: str | None, issuer: str) -> str:
+    """The organization of the registration, or that alone knows the issuer, or else the first.
+
+    The first start of an installation made that one; its campus IT runs the installation.
+    """
+    of_registration = registrations.c.id == registration_id
+    query = select(registrations.c.organization_id).where(
+        of_registration if registration_id else registrations.c.issuer == issuer
+    )
+    found = connection.execute(query.distinct().limit(2)).scalars().all()
+    if len(found) == 1:
+        return str(found[0])
+    first = select(organizations.c.id).order_by(organizations.c.created_at, organizations.c.id)
+    return str(connection.execute(first.limit(1)).scalar_one())
+
+
+def _prune(connection: Connection, kind: tuple[str, str | None, bool]) -> None:
+    organization_id, registration_id, is_verified = kind
+    same = (
+        launch_log.c.organization_id == organization_id,
+        _is(launch_log.c.registration_id, registration_id),
+        launch_log.c.is_verified == is_verified,
+    )
+    kept = KEPT_VERIFIED if is_verified else KEPT_UNVERIFIED
+    oldest = select(launch_log.c.id).where(*same).order_by(launch_log.c.id.desc())
+    last_id = connection.execute(oldest.offset(kept).limit(1)).scalar()
+    if last_id is not None:
+        connection.execute(delete(launch_log).where(*same, launch_log.c.id <= last_id))
+
+
+def _is(column: Column[Any], value: str | None) -> ColumnElement[bool]:
+    return column.is_(None) if value is None else column == value
