@@ -10,7 +10,8 @@ import hmac
 from dataclasses import dataclass
 
 from mentorai.core.errors import TokenInvalid
-from mentorai.lti.claims import CLAIM, ID_LENGTH, Claims, read_object
+from mentorai.lti.claim_values import find_object
+from mentorai.lti.claims import CLAIM, ID_LENGTH, Claims
 
 CLAUSE = "LTI migration from 1.1, oauth_consumer_key_sign"
 SIGNATURE_LENGTH = 200
@@ -43,9 +44,9 @@ class MigrationClaim:
 def read_migration(claims: Claims) -> MigrationClaim | None:
     """The claim, or None if there is none that names a consumer key. Raises TokenInvalid.
 
-    What cannot be an id is no id: nothing is merged for it.
+    What cannot be an id is no id, and what is no object no claim: nothing is merged for it.
     """
-    found = read_object(claims, f"{CLAIM}lti1p1")
+    found = find_object(claims, f"{CLAIM}lti1p1")
     key = _find_id(found, "oauth_consumer_key")
     if key is None:
         return None

@@ -1,6 +1,7 @@
 """What every layer's tests begin with: an engine on a database of its own."""
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,8 +74,20 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
+@pytest.fixture(scope="session")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with every table in place: copying it is far quicker than a dozen steps."""
+    path = tmp_path_factory.mktemp("tables") / "mentorai.sqlite3"
+    database = Database(f"sqlite:///{path}")
+    database.upgrade()
+    database.close()
+    return path
+
+
 @pytest.fixture
-def settings(tmp_path: Path, database_url: str) -> Settings:
+def settings(tmp_path: Path, database_url: str, tables: Path) -> Settings:
+    if not database_url:
+        shutil.copyfile(tables, tmp_path / tables.name)
     return Settings(data_dir=tmp_path, database_url=database_url, allow_loopback_platforms=True)
 
 

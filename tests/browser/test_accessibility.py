@@ -161,7 +161,7 @@ def lms(house):
 def test_pages_of_one_lms_are_accessible(house, open_context, look, lms):
     page = open_context(as_it=True, reduced_motion="reduce", **look).new_page()
     found = see(page, "platforms", f"{house.url}/admin/platforms")
-    page.get_by_role("link", name="Campus LMS").click()
+    page.get_by_role("link", name="Campus LMS", exact=True).click()
     found += check(page, "platform")
     page.get_by_label("Role in the LMS").fill("Mentor")
     page.get_by_label("Is here").select_option("assistant")

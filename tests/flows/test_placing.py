@@ -8,6 +8,8 @@ import lxml.html
 import pytest
 import requests
 
+from mentorai.lti import history
+from mentorai.lti.submission_review import LABEL, REVIEWABLE
 from tests.fakes.browserless import Browser, Form, read_form
 from tests.fakes.campus import COURSE, Campus
 from tests.fakes.teacher import DL, Teacher, text_of
@@ -86,12 +88,17 @@ def test_d7_values_of_the_response_are_those_that_were_chosen(
         "text": "Six questions about readings 1 to 4. You have three attempts, and the best one "
         "counts.",
         "icon": {"url": f"{campus.url}/lti/icon.png", "width": 128, "height": 128},
-        "custom": {"mentor": campus.mentor.id, "quiz": quiz_id},
+        "custom": {"mentor": campus.mentor.id, "quiz": quiz_id, **history.CUSTOM},
         "lineItem": {
             "scoreMaximum": 10,
             "label": "Quiz 1: Tides and zones",
             "resourceId": quiz_id,
             "tag": "quiz",
+            "submissionReview": {
+                "reviewableStatus": list(REVIEWABLE),
+                "label": LABEL,
+                "custom": {"quiz": quiz_id},
+            },
         },
     }
 

@@ -17,7 +17,7 @@ from mentorai.core.clock import now
 from mentorai.core.engine import Engine
 from mentorai.core.errors import ConfigurationError, Conflict, NotFound
 from mentorai.core.settings import Settings
-from mentorai.lti.deep_linking import ANSWER_SECONDS
+from mentorai.lti.deep_linking_answer import ANSWER_SECONDS
 from mentorai.lti.tokens import ASSERTION_SECONDS
 from mentorai.lti.tool import Tool
 from mentorai.lti.tool_key_schedule import tend_tool_keys

@@ -107,7 +107,7 @@ def test_document_is_printed_as_the_family_wants_it(mentorai: Run) -> None:
     assert canvas["oidc_initiation_url"] == "http://localhost:8000/lti/login"
     moodle = mentorai("registrations", "document", "moodle").stdout
     assert re.search(r"^Public keyset +http://localhost:8000/lti/jwks\.json$", moodle, re.M)
-    assert re.search(r"^ {20,}resource_link_id_history=", moodle, re.M)
+    assert re.search(r"^ {20,}context_id_history=", moodle, re.M)
     unknown = mentorai("registrations", "document", "nothing")
     assert unknown.exit_code == 1
     assert "canvas" in unknown.stderr

@@ -1,12 +1,12 @@
 """Rosters and groups of courses, and the hosts that launches named."""
 
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from alembic import op
 
+from mentorai.core.clock import now
 from mentorai.core.database import Instant
 
 revision = "0011"
@@ -167,7 +167,7 @@ def _keep_named_hosts() -> None:
         sa.column("origin", sa.String),
         sa.column("named_at", Instant()),
     )
-    moment = datetime.now(UTC)
+    moment = now()
     facts: list[dict[str, Any]] = [
         {"registration_id": registration_id, "origin": origin, "named_at": moment}
         for registration_id, origin in sorted(named)
