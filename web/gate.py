@@ -18,6 +18,7 @@ from mentorai.core.values import RequestFacts, Session
 from mentorai.web.page_tokens import HEADER, fits, issue_token
 
 CODE = "code"
+PLACES = "/s/"
 GATED = ("embed", "embedded_admin")
 
 
@@ -40,6 +41,9 @@ def enter(engine: Engine, session_id: str) -> Session:
 
 def is_carried() -> bool:
     """Whether this request for a session's page brings what a page holds, not a cookie."""
+    # First what is cheapest to see: launches and the API ask this too.
+    if not request.path.startswith(PLACES):
+        return False
     brings = HEADER in request.headers or CODE in request.args
     return brings and request.blueprint in GATED
 
