@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from mentorai.plugins.sandbox.certification import (
     bad_launches,
+    columns,
     deep_links,
     forged_launches,
     good_launches,
@@ -20,6 +21,7 @@ CASES: Sequence[Case] = (
     *deep_links.CASES,
     *rosters.CASES,
     *scores.CASES,
+    *columns.CASES,
     *forged_launches.CASES,
     *repeated_launches.CASES,
     *keyset_launches.CASES,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mentorai.plugins.sandbox.certification import deep_links, rosters, scores
+from mentorai.plugins.sandbox.certification import columns, deep_links, rosters, scores
 from mentorai.plugins.sandbox.certification.case import Case
 from mentorai.plugins.sandbox.certification.stage import Stage
 from tests.lti.certification.conftest import check
@@ -16,6 +16,11 @@ def test_deep_linking_is_as_certified(case: Case, stage: Stage) -> None:
 
 @pytest.mark.parametrize("case", rosters.CASES, ids=name)
 def test_roster_is_read_as_certified(case: Case, stage: Stage) -> None:
+    check(case, stage)
+
+
+@pytest.mark.parametrize("case", columns.CASES, ids=name)
+def test_column_is_kept_as_certified(case: Case, stage: Stage) -> None:
     check(case, stage)
 
 

@@ -16,7 +16,7 @@ from mentorai.plugins.sandbox.certification.stage import Stage
 from tests.lti.certification import test_advantage, test_beyond, test_core
 
 PAGE = Path(__file__).parents[3] / "docs" / "certification.md"
-GUIDE = {"B": 12, "T": 10, "S": 10, "D": 7, "N": 5}
+GUIDE = {"B": 12, "T": 10, "S": 10, "D": 7, "N": 5, "A": 21, "P": 3}
 
 
 def a_case(run: Run, *, calls: bool = False) -> Case:
