@@ -222,6 +222,7 @@ def test_launch_without_the_cookie_offers_a_tab_that_works_once(browser: Browser
     assert "Ada Lovelace" in page.text
     assert "Shore life" in page.text
     assert 'target="_blank"' in page.text
+    assert "<script" not in page.text
     link = re.search(r'href="(/lti/continue\?code=[^"]+)"', page.text)
     assert link is not None
     tab, other = browser.app.test_client(), browser.app.test_client()

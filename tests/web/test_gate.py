@@ -171,3 +171,18 @@ def test_browser_with_cookies_is_given_no_code(app: Flask, home: str) -> None:
     visitor = Visitor(app)
 
     assert visitor.post(f"{home}code").status_code == 403
+
+
+def test_page_that_was_refused_looks_for_its_token(browser: FlaskClient, home: str) -> None:
+    assert "recover.js" in browser.get(home).text
+
+
+def test_page_that_is_not_there_does_not_try_for_ever(
+    engine: Engine, browser: FlaskClient, home: str, session: Session
+) -> None:
+    code = {"code": engine.sessions.issue_handoff(session.id)}
+
+    answer = browser.get(f"{home}quiz/nothing/", query_string=code)
+
+    assert answer.status_code == 404
+    assert "recover.js" not in answer.text
