@@ -5,12 +5,13 @@ that keeps nothing is a real Chromium whose settings block the tool's site.
 """
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Frame, Page, Route, expect
 from sqlalchemy import select
 
 from mentorai.core.engine import Engine
@@ -200,6 +201,21 @@ def test_instructor_makes_a_key_without_cookies(campus: Campus, blocked: Page) -
     frame.get_by_role("button", name="Deactivate Gradebook").click()
 
     expect(frame.get_by_role("row", name="Gradebook")).to_contain_text("Inactive")
+
+
+def test_what_is_pressed_early_waits_for_the_scripts(campus: Campus, blocked: Page) -> None:
+    campus.sandbox.platform.behave({"storage": "parent"})
+
+    def answer_late(route: Route) -> None:
+        time.sleep(1)
+        route.continue_()
+
+    blocked.route("**/carried.js", answer_late)
+    frame = launch(blocked, campus, "maya")
+
+    frame.get_by_role("link", name="Quizzes").click()
+
+    expect(frame.get_by_role("link", name="Quiz 1: Tides and zones")).to_be_visible()
 
 
 def test_back_and_reload_of_a_launch_lead_to_what_it_opened(

@@ -22,13 +22,19 @@ export function isCarriedTo(address) {
 /** The address with a code that opens it once; as it was if none can be had. */
 export async function addCode(address) {
   const opened = new URL(address);
+  const code = (await askForCode()) ?? (await askForCode());
+  // Without one, the page that is opened says what to do.
+  if (code) opened.searchParams.set("code", code);
+  return opened;
+}
+
+async function askForCode() {
   try {
     const answer = await call(`${meta.dataset.base}code`, { method: "POST" });
-    if (answer.ok) opened.searchParams.set("code", (await answer.json()).code);
+    return answer.ok ? (await answer.json()).code : null;
   } catch {
-    // The page that is opened says what to do.
+    return null;
   }
-  return opened;
 }
 
 /** Opens another page of ours in this frame. */

@@ -84,3 +84,6 @@ function addField(form, name, value) {
   Object.assign(field, { type: "hidden", name, value });
   form.append(field);
 }
+
+// What was pressed before this script was there (held.js) may go on now.
+document.dispatchEvent(new Event("carried"));

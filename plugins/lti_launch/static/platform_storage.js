@@ -1,7 +1,7 @@
 // The storage that a platform keeps for us in a frame of its own, spoken to by messages.
 // Source: LTI Client Side postMessages 1.0; LTI postMessage Storage 1.0.
 
-const WAIT_MS = 400; // Long enough for a frame beside ours; short enough not to be noticed.
+const WAIT_MS = 1500; // Long enough for a busy machine; where a platform answers, it does at once.
 
 /** Puts `value` under `key`, or removes the key when value is null. True if the platform did. */
 export async function putData(where, key, value) {
