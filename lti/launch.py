@@ -18,11 +18,9 @@ from mentorai.core.errors import (
     PlatformDeclined,
     StateMismatch,
     TokenInvalid,
-    UnknownDeployment,
 )
 from mentorai.core.values import Launch
 from mentorai.lti.claims import (
-    CORE,
     DATA_PRIVACY,
     DEEP_LINKING,
     RESOURCE_LINK,
@@ -110,11 +108,12 @@ def finish_launch(tool: Tool, form: Mapping[str, str], bindings: Sequence[str]) 
     if kind == RESOURCE_LINK:
         _ask_library(claims, launch)
     ticket = tool.tickets.take(
-        state, nonce=nonce, registration_id=registration.id, bindings=bindings
+        state,
+        nonce=nonce,
+        registration_id=registration.id,
+        deployment_id=launch.deployment_id,
+        bindings=bindings,
     )
-    if ticket.deployment_id not in (None, launch.deployment_id):
-        sentence = "The launch ends in another deployment than it began in (lti_deployment_id)."
-        raise UnknownDeployment(sentence, clause=f"{CORE}4.1.2 (lti_deployment_id)")
     course = launch.context.title or launch.context.label if launch.context else ""
     tool.deployments.admit(registration, launch.deployment_id, course)
     tool.service_origins.note(registration, claims)

@@ -26,12 +26,14 @@ from sqlalchemy import (
 
 from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
-from mentorai.core.errors import NonceReused, StateMismatch
+from mentorai.core.errors import NonceReused, StateMismatch, UnknownDeployment
 from mentorai.core.prepared import Prepared
 
 LIFETIME = timedelta(minutes=10)
 SWEEP_SECONDS = 60.0
 CLAUSE = "LTI Security Framework 1.0, section 5.1.1; OpenID Connect Core 1.0, section 3.2.2.11"
+DEPLOYMENT_CLAUSE = "LTI Core 1.3, section 4.1.2 (lti_deployment_id)"
+ELSEWHERE = "The launch ends in another deployment than it began in (lti_deployment_id)."
 
 tickets = Table(
     "launch_tickets",
@@ -70,12 +72,8 @@ class StoredProof:
 
 @dataclass(frozen=True, slots=True)
 class TakenTicket:
-    """What a login knew. deployment_id: the one that the platform named then, if it did.
+    """What a login knew. bound: whether the browser that ends the launch showed that it began."""
 
-    bound: whether the browser that ends the launch showed that it began it.
-    """
-
-    deployment_id: str | None
     bound: bool
     stored: StoredProof | None = None
 
@@ -92,9 +90,11 @@ _TAKEABLE = (
         tickets.c.registration_id == bindparam("registration"),
         tickets.c.taken_at.is_(None),
         tickets.c.expires_at > _MOMENT,
+        # A login that named a deployment ends in that one.
+        tickets.c.deployment_id.is_(None) | (tickets.c.deployment_id == bindparam("deployment")),
     )
     .values(taken_at=_MOMENT)
-    .returning(tickets.c.deployment_id, tickets.c.storage_target, tickets.c.proof_hash)
+    .returning(tickets.c.storage_target, tickets.c.proof_hash)
 )
 _TAKE = Prepared(_TAKEABLE)
 # The bindings come as one text, so that the statement is the same for any number of them.
@@ -147,20 +147,29 @@ class Tickets:
         return ticket
 
     def take(
-        self, state: str, *, nonce: str, registration_id: str, bindings: Sequence[str]
+        self,
+        state: str,
+        *,
+        nonce: str,
+        registration_id: str,
+        deployment_id: str,
+        bindings: Sequence[str],
     ) -> TakenTicket:
         """Take the ticket, once: of any number of attempts at the same time one succeeds.
 
         bindings: what the browser showed, one of which must fit; none at all leaves the launch
         unbound. A ticket that is refused is not used up.
-        Raises NonceReused if it was taken; StateMismatch if state, nonce, registration and
-        browser do not belong together, or it began too long ago.
+        deployment_id: the launch's own; a login that named one ends in that one.
+        Raises NonceReused if it was taken; UnknownDeployment if the login named another;
+        StateMismatch if state, nonce, registration and browser do not belong together, or it
+        began too long ago.
         """
         moment = now()
         facts: dict[str, Any] = {
             "state": _hash(state),
             "nonce": _hash(nonce),
             "registration": registration_id,
+            "deployment": deployment_id,
             "moment": moment,
         }
         take = _TAKE
@@ -169,7 +178,6 @@ class Tickets:
         row = self._database.run(take, facts)
         if row is not None:
             return TakenTicket(
-                row.deployment_id,
                 bound=bool(bindings),
                 stored=StoredProof(row.storage_target, row.proof_hash) if row.proof_hash else None,
             )
@@ -179,6 +187,8 @@ class Tickets:
             ).first()
         if kept is not None and kept.taken_at is not None:
             raise NonceReused(clause=CLAUSE)
+        if kept is not None and kept.deployment_id not in (None, deployment_id):
+            raise UnknownDeployment(ELSEWHERE, clause=DEPLOYMENT_CLAUSE)
         raise StateMismatch(_explain(kept.expires_at if kept else None, moment), clause=CLAUSE)
 
     def find_registration_id(self, state: str) -> str | None:

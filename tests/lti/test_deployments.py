@@ -174,6 +174,19 @@ def test_launch_that_ends_in_another_deployment_than_it_began_writes_none(
     assert list_states(holding.tool, place) == {"1": ACTIVE}
 
 
+def test_launch_that_ends_in_another_deployment_leaves_its_ticket_to_the_right_one(
+    holding: Any,
+) -> None:
+    asked = holding.begin(lti_deployment_id="1")
+    claims = holding.platform.claims
+    with pytest.raises(UnknownDeployment):
+        holding.finish(asked, holding.platform.sign(claims(asked["nonce"], deployment_id="2")))
+
+    finished = holding.finish(asked, holding.platform.sign(claims(asked["nonce"])))
+
+    assert finished.launch.deployment_id == "1"
+
+
 def test_hostile_platform_cannot_fill_the_table_when_unknown_ones_are_held(
     holding: Any, place: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
