@@ -118,12 +118,26 @@ class Database:
                 connection.execution_options(isolation_level="AUTOCOMMIT")
                 result = connection.execute(prepared.statement, facts)
                 return result.first() if result.returns_rows else None
-        compiled = self._compiled.get(prepared)
-        if compiled is None:
-            compiled = self._compiled[prepared] = Compiled(prepared, self.engine.dialect)
+        compiled = self._compile(prepared)
         with self._writing if compiled.writes else _NOTHING:
             values = self._run_sqlite(compiled.sql, compiled.bind(facts))
         return None if values is None else compiled.read(values)
+
+    def put_rows(
+        self, connection: Connection, prepared: Prepared, rows: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Many rows by one prepared INSERT, in the caller's transaction."""
+        if not self.is_sqlite:
+            connection.execute(prepared.statement, rows)
+            return
+        compiled = self._compile(prepared)
+        connection.exec_driver_sql(compiled.sql, [tuple(compiled.bind(row)) for row in rows])
+
+    def _compile(self, prepared: Prepared) -> Compiled:
+        compiled = self._compiled.get(prepared)
+        if compiled is None:
+            compiled = self._compiled[prepared] = Compiled(prepared, self.engine.dialect)
+        return compiled
 
     def _run_sqlite(self, sql: str, parameters: Sequence[Any]) -> Sequence[Any] | None:
         # A few connections outside the pool, whose checks in and out cost more than the

@@ -4,6 +4,7 @@ An exception is logged by its type and its places in the code, never by its mess
 variables: those hold what people sent.
 """
 
+import json
 import logging
 import re
 import sys
@@ -31,7 +32,7 @@ def configure(level: str) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _name_exception,
             _redact,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
+            _write_json,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=_StandardError(),
@@ -51,6 +52,14 @@ class _StandardError:
         sys.stderr.flush()
 
     debug = info = warning = error = critical = exception = msg
+
+
+# json.dumps makes an encoder for each line that is not to be ASCII.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, default=repr)
+
+
+def _write_json(_logger: object, _method: str, line: MutableMapping[str, Any]) -> str:
+    return _ENCODER.encode(line)
 
 
 def _name_exception(

@@ -40,6 +40,7 @@ from sqlalchemy import (
 from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.organizations import organizations
+from mentorai.core.prepared import Prepared
 from mentorai.core.sessions import sessions
 from mentorai.core.values import Launch
 from mentorai.lti.browsers import name_browser
@@ -86,6 +87,10 @@ launch_log = Table(
     Column("claims", JSON, nullable=False),
     # The only one: each costs every launch something, and the table is small.
     Index("ix_launch_log_kind", "registration_id", "is_verified", "id"),
+)
+
+_ADD = Prepared(
+    insert(launch_log), [column.name for column in launch_log.columns if column.name != "id"]
 )
 
 
@@ -313,7 +318,7 @@ class LaunchLog:
         with self._database.write() as connection:
             rows = [_make_row(note) for note in notes]
             _find_owners(connection, rows)
-            connection.execute(insert(launch_log), rows)
+            self._database.put_rows(connection, _ADD, rows)
             for kind in self._find_due(rows):
                 _prune(connection, kind)
             if time.monotonic() - self._aged > AGE_SECONDS:

@@ -3,9 +3,10 @@
 import secrets
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, jsonify, render_template, request, url_for
+from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Response as AnyResponse
 
 from mentorai.core.engine import Engine
@@ -34,6 +35,9 @@ from mentorai.plugins.lti_launch.routes_notices import add_notices
 from mentorai.plugins.lti_launch.routes_picker import PickerPages
 from mentorai.plugins.lti_launch.routes_privacy import PrivacyPages
 from mentorai.plugins.lti_launch.routes_registration import add_registration_routes
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 Answer = str | Response | AnyResponse
 FORM_BYTES = 200_000
@@ -207,10 +211,18 @@ class LaunchPages:
         return _offer_tab(launch, kept.issue_handoff(request_id))
 
 
+class _Redirect(Response):
+    """A redirect whose address needs no mending when it is plain ASCII."""
+
+    def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:
+        plain = self.headers["Location"].isascii()
+        return self.headers if plain else super().get_wsgi_headers(environ)
+
+
 def send_to(address: str) -> Response:
     """A redirect to GET an address. Without the page that Flask writes beside it: no browser
     shows it, and it costs more than all the rest of the answer."""
-    return Response(status=303, headers={"Location": address})
+    return _Redirect(status=303, headers={"Location": address, "Content-Length": "0"})
 
 
 def find_start(session: Session) -> str:

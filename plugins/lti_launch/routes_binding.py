@@ -50,17 +50,13 @@ def _give_binding() -> str:
     return binding
 
 
-def _give_cookie(name: str, value: str, max_age: int | None) -> None:
+def _give_cookie(name: str, value: str, max_age_seconds: int | None) -> None:
+    # Not signed: it is a random text, and only its hash is kept here. Written out, because name
+    # and value are plain letters and each login gives two.
+    kept = "" if max_age_seconds is None else f" Max-Age={max_age_seconds};"
+    cookie = f"{name}={value}; Secure; HttpOnly;{kept} Path=/; SameSite=None; Partitioned"
+
     @after_this_request
     def give(answer: AnyResponse) -> AnyResponse:
-        # Not signed: it is a random text, and only its hash is kept here.
-        answer.set_cookie(
-            name,
-            value,
-            max_age=max_age,
-            secure=True,
-            httponly=True,
-            samesite="None",
-            partitioned=True,
-        )
+        answer.headers.add("Set-Cookie", cookie)
         return answer
