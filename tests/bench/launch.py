@@ -1,90 +1,72 @@
-"""Logins and launches a second: ours, pylti1p3's Flask adapter as it comes, and bare Flask.
+"""What a launch costs: ours, a floor written by hand, pylti1p3's Flask adapter, and bare Flask.
 
-Run: .venv/bin/python tests/bench/launch.py [--pairs 240] [--rounds 5] [--delays 0 50]
+Run: .venv/bin/python -m pip install flask-caching, which the example of pylti1p3 needs; then
+     .venv/bin/python tests/bench/launch.py [--pairs 240] [--rounds 5]
+         [--only rates dead rotation calls memory] [--memory 100000]
 
-Each of the three (launch_tools.py) runs under the same gunicorn: gthread, 4 threads, 2 processes.
-A round sends N logins, then N launches, to each in turn, over 8 kept-open connections; tokens are
-signed in between, off the clock. One person a pair; ours stores person, enrolment and session, and
-the people of the first, untimed round come back in the others. The key set answers after 0 ms and,
-in a second run, after 50 ms. Only the ratios within one run mean anything.
+Each server (launch_tools.py) runs under the same gunicorn: gthread, 4 threads, 2 processes. A round
+sends N logins, then N launches, to each in turn, over 8 kept-open connections; tokens are signed in
+between, off the clock. One person a pair; ours stores person, enrolment, session and an entry of
+the launch log, and the people of the first, untimed round come back in the others. `floor` stores
+person and launch; `ticket` is the same floor that stores nothing but its ticket. Servers whose
+name ends in @50 have their platform's key set 50 ms away. Only the ratios within one run mean
+anything; they are taken round by round, and given as median and range.
 
-Floors: ours / bare >= 0.35; ours / pylti1p3 >= 1.6 at 0 ms and >= 5 at 50 ms.
+dead      a start with a key that is known and due to be fetched again, from an address that refuses
+          calls, and from one that never answers them
+rotation  launches while the platform goes on to another key twice a round
+calls     two processes that call its services at the same moment
+memory    what two processes hold after so many launches of 5,000 people; takes minutes, and is left
+          out unless it is asked for (--memory)
 """
 
 import argparse
-import contextlib
-import http.client
 import json
-import os
-import signal
-import socket
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, urlencode, urlsplit
 
-from joserfc import jwt
 from joserfc.jwk import RSAKey
-from launch_tools import CLIENT_ID, DEPLOYMENT, ISSUER, TOOLS
+from launch_driver import Round, run_round
+from launch_platform import Platform, serving, silence
+from launch_servers import Server, read_cpu_seconds, read_memory_mib, running
+from launch_tools import PROCESSES, prepare_ours
 
-CLIENTS = 8
-FLOORS = {("bare", 0): 0.35, ("pylti1p3", 0): 1.6, ("pylti1p3", 50): 5.0}
-LTI = "https://purl.imsglobal.org/spec/lti/claim"
-# What an LMS sends with every launch; the token has about 3 KB, as real ones have.
-AGS = "https://purl.imsglobal.org/spec/lti-ags"
-COMMON_CLAIMS = {
-    "given_name": "Student",
-    "family_name": "Number",
-    "locale": "en-US",
-    "picture": f"{ISSUER}/pictures/0123456789abcdef0123456789abcdef.png",
-    f"{LTI}/roles": [
-        "http://purl.imsglobal.org/vocab/lis/v2/institution/person#Student",
-        "http://purl.imsglobal.org/vocab/lis/v2/membership#Learner",
-        "http://purl.imsglobal.org/vocab/lis/v2/system/person#User",
-    ],
-    f"{LTI}/context": {
-        "id": "course-1",
-        "label": "BIO 101",
-        "title": "Biology",
-        "type": ["http://purl.imsglobal.org/vocab/lis/v2/course#CourseOffering"],
-    },
-    f"{LTI}/resource_link": {"id": "link-1", "title": "Week 1", "description": "Read " * 20},
-    f"{LTI}/tool_platform": {
-        "guid": "bench",
-        "product_family_code": "bench",
-        "name": "Bench University",
-        "version": "2026.11",
-        "url": ISSUER,
-    },
-    f"{LTI}/launch_presentation": {
-        "document_target": "iframe",
-        "width": 800,
-        "height": 600,
-        "return_url": f"{ISSUER}/courses/1/return",
-        "locale": "en-US",
-    },
-    f"{LTI}/lis": {"person_sourcedid": "sis:4711", "course_offering_sourcedid": "sis:bio-101"},
-    f"{LTI}/custom": {"term": "2026-fall", "section": "01", "points": "10"},
-    f"{AGS}/claim/endpoint": {
-        "lineitems": f"{ISSUER}/api/lti/courses/1/line_items",
-        "lineitem": f"{ISSUER}/api/lti/courses/1/line_items/7",
-        "scope": [f"{AGS}/scope/{name}" for name in ("lineitem", "score", "result.readonly")],
-    },
-    "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice": {
-        "context_memberships_url": f"{ISSUER}/api/lti/courses/1/names_and_roles",
-        "service_versions": ["2.0"],
-    },
-}
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+NEAR_MS, FAR_MS = 0, 50
+ROTATIONS = 2
+MEMORY_PEOPLE, MEMORY_CHUNK = 5_000, 1_000
+SCENES = ("rates", "dead", "rotation", "calls", "memory")
+
+
+@dataclass
+class Findings:
+    """What was measured, a line each, and whether any floor was missed."""
+
+    missed: list[str] = field(default_factory=list)
+
+    def note(self, name: str, figure: str, floor: str = "", held: bool | None = None) -> None:
+        """Print one line. held: None for what has no floor."""
+        verdict = {None: "", True: "held", False: "NOT HELD"}[held]
+        print(f"{name:58} {figure:>26}  {floor:10} {verdict}".rstrip(), flush=True)
+        if held is False:
+            self.missed.append(name)
+
+    def note_ratios(
+        self, name: str, values: Sequence[float], *, least: float = 0, most: float = 0
+    ) -> None:
+        """The same for ratios by round, of which the median counts."""
+        middle = statistics.median(values)
+        floor = f">= {least:g}" if least else f"<= {most:g}" if most else ""
+        held = middle >= least if least else middle <= most if most else None
+        self.note(name, _spread(values, ".2f"), floor, held)
 
 
 def main() -> int:
@@ -92,249 +74,279 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=240)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--delays", type=int, nargs="+", default=[0, 50], help="milliseconds")
+    parser.add_argument("--only", nargs="+", choices=SCENES, default=SCENES)
+    parser.add_argument("--memory", type=int, default=0, metavar="LAUNCHES")
     chosen = parser.parse_args()
-    missed = [each for ms in chosen.delays for each in measure(ms, chosen.pairs, chosen.rounds)]
-    print("missed: " + ", ".join(missed) if missed else "every floor is held")
-    return 1 if missed else 0
+    findings, keys = Findings(), _make_keys(1)
+    if "rates" in chosen.only:
+        measure_rates(findings, keys, chosen.pairs, chosen.rounds)
+    if "dead" in chosen.only:
+        measure_dead(findings, keys, chosen.pairs)
+    if "rotation" in chosen.only:
+        measure_rotation(findings, chosen.pairs, chosen.rounds)
+    if "calls" in chosen.only:
+        measure_calls(findings)
+    if "memory" in chosen.only and chosen.memory:
+        measure_memory(findings, keys, chosen.memory)
+    print("missed: " + "; ".join(findings.missed) if findings.missed else "every floor is held")
+    return 1 if findings.missed else 0
 
 
-# --- the driver ---------------------------------------------------------------------------
+# --- rates --------------------------------------------------------------------------------
 
 
 @dataclass
-class Pair:
-    """One browser: its cookies and what the tool asked of the platform."""
+class Measured:
+    """One server and its timed rounds."""
 
-    number: int
-    cookies: dict[str, str] = field(default_factory=dict)
-    state: str = ""
-    nonce: str = ""
-    token: str = ""
-
-
-@dataclass
-class Tool:
-    """One server under test; seconds of each phase and CPU of a pair, by round."""
-
-    name: str
-    port: int
-    pid: int
-    seconds: list[tuple[float, float]] = field(default_factory=list)
+    server: Server
+    rounds: list[Round] = field(default_factory=list)
     cpu_ms: list[float] = field(default_factory=list)
 
-    def rates(self, pairs: int) -> list[float]:
+    @property
+    def rates(self) -> list[float]:
         """Pairs a second, by round."""
-        return [pairs / (login + launch) for login, launch in self.seconds]
+        return [each.rate for each in self.rounds]
 
 
-def measure(delay_ms: int, pairs: int, rounds: int) -> list[str]:
-    """All rounds against a key set this slow; the floors that were missed."""
-    key = RSAKey.generate_key(2048, {"kid": "bench-key"})
-    with tempfile.TemporaryDirectory() as name, keyset_server(key, delay_ms) as keyset_url:
-        with running(Path(name), keyset_url) as tools:
-            for number in range(rounds + 1):
-                for tool in tools:
-                    before = read_cpu_seconds(tool.pid)
-                    timed = run_round(tool, key, pairs)
-                    if number:
-                        tool.seconds.append(timed)
-                        spent = read_cpu_seconds(tool.pid) - before
-                        tool.cpu_ms.append(spent * 1000 / pairs)
-        return report(tools, delay_ms, pairs)
+def measure_rates(findings: Findings, keys: Sequence[RSAKey], pairs: int, rounds: int) -> None:
+    """All servers in turn, round by round."""
+    near = ["bare", "floor", "ticket", "pylti1p3", "example", "ours"]
+    wanted = [(name, NEAR_MS) for name in near] + [("pylti1p3", FAR_MS), ("ours", FAR_MS)]
+    platform = Platform(keys)
+    with tempfile.TemporaryDirectory() as name, serving(platform), ExitStack() as stack:
+        tools = [
+            Measured(stack.enter_context(running(tool, delay_ms, platform, Path(name))))
+            for tool, delay_ms in wanted
+        ]
+        for number in range(rounds + 1):
+            for tool in tools:
+                server, before = tool.server, read_cpu_seconds(tool.server.pid)
+                result = run_round(server.port, keys, pairs, welcome=server.welcome)
+                spent = read_cpu_seconds(server.pid) - before
+                if number:
+                    tool.rounds.append(result)
+                    tool.cpu_ms.append(spent * 1000 / pairs)
+            if not number:
+                cold = platform.asked.copy()
+    print_rates(tools, pairs)
+    by_name = {tool.server.name: tool for tool in tools}
+    judge_rates(findings, by_name)
+    judge_fetches(findings, platform, by_name, cold)
 
 
-def run_round(tool: Tool, key: RSAKey, count: int) -> tuple[float, float]:
-    """Seconds for `count` logins and for `count` launches."""
-    pairs = [Pair(number) for number in range(count)]
-    login_seconds = _timed(tool.port, pairs, _log_in)
-    for pair in pairs:
-        pair.token = _sign(key, tool.port, pair)
-    return login_seconds, _timed(tool.port, pairs, _launch)
-
-
-def _timed(port: int, pairs: Sequence[Pair], act: Callable[..., None]) -> float:
-    def drive(mine: Sequence[Pair]) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        for pair in mine:
-            act(connection, port, pair)
-        connection.close()
-
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        started = time.perf_counter()
-        list(pool.map(drive, [pairs[n::CLIENTS] for n in range(CLIENTS)]))
-        return time.perf_counter() - started
-
-
-def _log_in(connection: http.client.HTTPConnection, port: int, pair: Pair) -> None:
-    fields = {
-        "iss": ISSUER,
-        "client_id": CLIENT_ID,
-        "lti_deployment_id": DEPLOYMENT,
-        "login_hint": f"user-{pair.number}",
-        "target_link_uri": f"http://localhost:{port}/lti/launch",
-    }
-    status, location = _post(connection, port, pair, "/lti/login", fields)
-    if status not in (302, 303):
-        raise RuntimeError(f"login answered {status}")
-    asked = parse_qs(urlsplit(location).query)
-    pair.state, pair.nonce = asked["state"][0], asked["nonce"][0]
-
-
-def _launch(connection: http.client.HTTPConnection, port: int, pair: Pair) -> None:
-    fields = {"id_token": pair.token, "state": pair.state}
-    status, location = _post(connection, port, pair, "/lti/launch", fields)
-    if status not in (200, 303) or "/continue" in location:
-        raise RuntimeError(f"launch answered {status} {location}")
-
-
-def _post(
-    connection: http.client.HTTPConnection,
-    port: int,
-    pair: Pair,
-    path: str,
-    fields: dict[str, str],
-) -> tuple[int, str]:
-    cookies = "; ".join(f"{name}={value}" for name, value in pair.cookies.items())
-    headers = FORM | {"Host": f"localhost:{port}"} | ({"Cookie": cookies} if cookies else {})
-    connection.request("POST", path, urlencode(fields), headers)
-    answer = connection.getresponse()
-    answer.read()
-    for line in answer.headers.get_all("Set-Cookie", []):
-        name, _, value = line.partition(";")[0].partition("=")
-        pair.cookies[name] = value
-    return answer.status, answer.headers.get("Location", "")
-
-
-def _sign(key: RSAKey, port: int, pair: Pair) -> str:
-    present = int(time.time())
-    claims = {
-        "iss": ISSUER,
-        "aud": CLIENT_ID,
-        "sub": f"user-{pair.number}",
-        "iat": present,
-        "exp": present + 300,
-        "nonce": pair.nonce,
-        "name": f"Student {pair.number}",
-        "email": f"student-{pair.number}@example.edu",
-        f"{LTI}/message_type": "LtiResourceLinkRequest",
-        f"{LTI}/version": "1.3.0",
-        f"{LTI}/deployment_id": DEPLOYMENT,
-        f"{LTI}/target_link_uri": f"http://localhost:{port}/lti/launch",
-    }
-    claims |= COMMON_CLAIMS
-    return jwt.encode({"alg": "RS256", "kid": "bench-key"}, claims, key)
-
-
-def read_cpu_seconds(pid: int) -> float:
-    """CPU that a server's processes have used so far (Linux; 0 elsewhere)."""
-    ticks = 0
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            facts = path.read_text().rpartition(")")[2].split()
-            if pid in (int(path.parent.name), int(facts[1])):
-                ticks += int(facts[11]) + int(facts[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def report(tools: Sequence[Tool], delay_ms: int, pairs: int) -> list[str]:
-    """Print one table; the floors that were missed."""
-    rates = {tool.name: tool.rates(pairs) for tool in tools}
-    print(f"\nkey set after {delay_ms} ms; {pairs} pairs a round, {len(rates['ours'])} rounds")
-    print(f"{'tool':10} {'pairs/s':>22} {'ours / tool, by round':>24} {'CPU ms a pair':>22}")
-    missed = []
+def print_rates(tools: Sequence[Measured], pairs: int) -> None:
+    """The table of absolute figures, which hold for this machine and hour alone."""
+    print(f"\n{pairs} pairs a round, {len(tools[0].rounds)} rounds")
+    print(
+        f"{'server':14} {'pairs/s':>18} {'CPU ms a pair':>20} {'launch p50 ms':>20} {'p99 ms':>20}"
+    )
     for tool in tools:
-        name, values = tool.name, rates[tool.name]
-        ratios = [ours / other for ours, other in zip(rates["ours"], values, strict=True)]
-        cells = (_spread(values, ".0f"), _spread(ratios, ".2f"), _spread(tool.cpu_ms, ".2f"))
-        print(f"{name:10} {cells[0]:>22} {cells[1]:>24} {cells[2]:>22}")
-        floor = FLOORS.get((name, delay_ms))
-        if floor and statistics.median(ratios) < floor:
-            missed.append(f"ours / {name} at {delay_ms} ms is below {floor}")
-    return missed
+        cells = (
+            _spread(tool.rates, ".0f"),
+            _spread(tool.cpu_ms, ".2f"),
+            _spread([each.percentile_ms(50) for each in tool.rounds], ".1f"),
+            _spread([each.percentile_ms(99) for each in tool.rounds], ".1f"),
+        )
+        print(f"{tool.server.name:14}" + "".join(f"{cell:>21}" for cell in cells))
+    print()
+
+
+def judge_rates(findings: Findings, tools: dict[str, Measured]) -> None:
+    """Ours against each of the others, and against itself."""
+    ours, far = tools["ours"], tools["ours@50"]
+
+    def compare(mine: Measured, other: Measured) -> list[float]:
+        return [one / two for one, two in zip(mine.rates, other.rates, strict=True)]
+
+    for name, least in {"floor": 0.6, "ticket": 0.6, "pylti1p3": 1.8, "example": 2.5}.items():
+        ratios = compare(ours, tools[name])
+        findings.note_ratios(f"launches a second, ours / {name}", ratios, least=least)
+    findings.note_ratios(
+        "launches a second, ours / bare Flask", compare(ours, tools["bare"]), least=0.35
+    )
+    findings.note_ratios("launches a second, ours@50 / ours", compare(far, ours), least=0.9)
+    findings.note_ratios(
+        "launches a second, ours@50 / pylti1p3@50", compare(far, tools["pylti1p3@50"]), least=5
+    )
+    for name in ("floor", "ticket"):
+        ratios = [a / b for a, b in zip(ours.cpu_ms, tools[name].cpu_ms, strict=True)]
+        findings.note_ratios(f"server CPU a pair, ours / {name}", ratios, most=1.8)
+    for tool in (ours, far):
+        ratios = [each.percentile_ms(99) / each.percentile_ms(50) for each in tool.rounds]
+        findings.note_ratios(f"launch p99 / p50, {tool.server.name}", ratios, most=2.5)
+
+
+def judge_fetches(
+    findings: Findings, platform: Platform, tools: dict[str, Measured], cold: dict[str, int]
+) -> None:
+    """How often the key set was fetched."""
+    for name in ("ours", "ours@50", "pylti1p3"):
+        path = tools[name].server.keyset_path
+        warm = platform.asked[path] - cold[path]
+        is_ours = name != "pylti1p3"
+        floor, held = ("0", warm == 0) if is_ours else ("", None)
+        findings.note(f"key set fetches once warm, {name}", str(warm), floor, held)
+        if is_ours:
+            most = platform.most_at_once[path]
+            findings.note(
+                f"key set fetches at once, {name}, cold start", str(most), "<= 1", most <= 1
+            )
+
+
+# --- a key set that is gone, and one that changes --------------------------------------------
+
+
+def measure_dead(findings: Findings, keys: Sequence[RSAKey], pairs: int) -> None:
+    """Processes that start when the key set is due and cannot be had."""
+    platform = Platform(keys)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with serving(platform) as port, running("ours", NEAR_MS, platform, folder) as server:
+            run_round(server.port, keys, pairs)
+        database = folder / f"ours-{server.port}" / "mentorai.sqlite3"
+        _age_keysets(database)
+        with server.again():
+            result = run_round(server.port, keys, pairs, may_refuse=True)
+        _note_dead(findings, "refuses calls", result)
+        _age_keysets(database)
+        with silence(port), server.again():
+            result = run_round(server.port, keys, pairs, may_refuse=True)
+        _note_dead(findings, "never answers", result)
+
+
+def _age_keysets(database: Path) -> None:
+    """Let every key set have been fetched two hours ago."""
+    with closing(sqlite3.connect(database)) as connection, connection:
+        earlier = "datetime(fetched_at, '-2 hours')"
+        connection.execute(f"update keysets set fetched_at = {earlier}, tried_at = {earlier}")
+
+
+def _note_dead(findings: Findings, how: str, result: Round) -> None:
+    refused = len(result.refused)
+    findings.note(
+        f"launches refused of {len(result.latencies)}, key known, key set {how}",
+        str(refused),
+        "0",
+        refused == 0,
+    )
+    figure = f"{result.percentile_ms(50):.1f}, {result.percentile_ms(99):.1f}"
+    findings.note("   launch p50, p99, ms", figure)
+
+
+def measure_rotation(findings: Findings, pairs: int, rounds: int) -> None:
+    """Launches while the key set, 50 ms away, changes; rounds without a change in between."""
+    keys = _make_keys(rounds * ROTATIONS + 1)
+    platform = Platform(keys[:1])
+    still: list[Round] = []
+    moving: list[Round] = []
+    with ExitStack() as stack:
+        server = _start_ours(stack, platform, FAR_MS)
+        run_round(server.port, keys[:1], pairs)
+        before = platform.asked[server.keyset_path]
+        for number in range(rounds):
+            first = number * ROTATIONS
+            still.append(run_round(server.port, keys[first : first + 1], pairs))
+            moving.append(_rotate(server, platform, keys[first : first + ROTATIONS + 1], pairs))
+        fetches = platform.asked[server.keyset_path] - before
+        most = platform.most_at_once[server.keyset_path]
+    refused = sum(len(each.refused) for each in moving)
+    findings.note(
+        f"launches refused of {pairs * rounds}, {rounds * ROTATIONS} rotations",
+        str(refused),
+        "0",
+        refused == 0,
+    )
+    findings.note("   key set fetches", str(fetches), f"<= {rounds * ROTATIONS}", None)
+    findings.note("   key set fetches at once", str(most), "<= 1", most <= 1)
+    for part in (50, 99):
+        for words, kind in (("stays", still), ("rotates its key", moving)):
+            values = [each.percentile_ms(part) for each in kind]
+            findings.note(f"launch p{part}, ms, platform {words}", _spread(values, ".1f"))
+
+
+def _rotate(server: Server, platform: Platform, keys: Sequence[RSAKey], pairs: int) -> Round:
+    """The launches of one round, with the platform going through these keys meanwhile.
+
+    It keeps the key before the newest published, as platforms do; a launch that is signed with a
+    key is sent when that key is published.
+    """
+    published, lock = [0], threading.Lock()
+
+    def publish(number: int) -> None:
+        wanted = number * len(keys) // pairs
+        with lock:
+            if wanted > published[0]:
+                published[0] = wanted
+                platform.publish(keys[wanted - 1 : wanted + 1])
+
+    platform.publish(keys[:1])
+    return run_round(server.port, keys, pairs, before_launch=publish, may_refuse=True)
+
+
+# --- calls and memory -------------------------------------------------------------------------
+
+
+def measure_calls(findings: Findings) -> None:
+    """Tokens and private keys, in processes that begin at the same moment."""
+    platform = Platform(_make_keys(1))
+    with tempfile.TemporaryDirectory() as name, serving(platform):
+        token_url = f"{platform.address}/ours/{FAR_MS}/token"
+        keyset_url = platform.keyset_url("ours", NEAR_MS)
+        registration_id = prepare_ours(9, keyset_url, Path(name), token_url)
+        program, begins_at = str(Path(__file__).with_name("launch_calls.py")), time.time() + 6
+        command = [sys.executable, program, "9", name, registration_id, str(begins_at)]
+        processes = [
+            subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(PROCESSES)
+        ]
+        counted = [json.loads(process.communicate()[0]) for process in processes]
+    most = max(platform.tokens.values())
+    calls = sum(each["calls"] for each in counted)
+    findings.note(
+        f"tokens a registration and scopes, {calls} calls of {PROCESSES} processes",
+        str(most),
+        "<= 1",
+        most <= 1,
+    )
+    parsed = max(each["parsed"] for each in counted)
+    findings.note("private keys parsed a process", str(parsed), "<= 1", parsed <= 1)
+    signs = [each["sign_ms"] for each in counted]
+    findings.note("   a signature, ms", _spread(signs, ".2f"))
+
+
+def measure_memory(findings: Findings, keys: Sequence[RSAKey], launches: int) -> None:
+    """What the processes hold as launches go by."""
+    platform = Platform(keys)
+    with ExitStack() as stack:
+        server = _start_ours(stack, platform, NEAR_MS)
+        run_round(server.port, keys, MEMORY_CHUNK)
+        first = read_memory_mib(server.pid)
+        findings.note(f"memory of a process, MiB, after {MEMORY_CHUNK:,} launches", first.text)
+        done = MEMORY_CHUNK
+        for mark in sorted({launches // 10, launches // 2, launches}):
+            while done < mark:
+                count = min(MEMORY_CHUNK, mark - done)
+                run_round(server.port, keys, count, first=done % MEMORY_PEOPLE)
+                done += count
+            held = read_memory_mib(server.pid)
+            findings.note(f"memory of a process, MiB, after {done:,} launches", held.text)
+        grown = (held.most - first.most) * 1024 / max(1, done - MEMORY_CHUNK)
+        findings.note("   more for a launch, KiB", f"{grown:.3f}")
+
+
+def _start_ours(stack: ExitStack, platform: Platform, delay_ms: int) -> Server:
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    stack.enter_context(serving(platform))
+    return stack.enter_context(running("ours", delay_ms, platform, folder))
+
+
+def _make_keys(count: int) -> list[RSAKey]:
+    return [RSAKey.generate_key(2048, {"kid": f"bench-{number}"}) for number in range(count)]
 
 
 def _spread(values: Sequence[float], form: str) -> str:
     middle = statistics.median(values)
     return f"{middle:{form}} [{min(values):{form}}-{max(values):{form}}]"
-
-
-# --- what is measured ---------------------------------------------------------------------
-
-
-@contextmanager
-def keyset_server(key: RSAKey, delay_ms: int) -> Iterator[str]:
-    """The platform's key set over HTTP, after a delay."""
-    public = key.as_dict(private=False, kid="bench-key", use="sig", alg="RS256")
-    body = json.dumps({"keys": [public]}).encode()
-
-    class Answer(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            time.sleep(delay_ms / 1000)
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/jwks.json"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-@contextmanager
-def running(folder: Path, keyset_url: str) -> Iterator[list[Tool]]:
-    """The three servers, each a process of its own, until all rounds are done."""
-    tools, processes = [], []
-    try:
-        for name in TOOLS:
-            port = _free_port()
-            program = str(Path(__file__).with_name("launch_tools.py"))
-            command = [sys.executable, program, name, str(port), keyset_url, str(folder)]
-            with (folder / f"{name}.log").open("wb") as log:
-                processes.append(subprocess.Popen(command, stdout=log, stderr=log))
-            tools.append(Tool(name, port, processes[-1].pid))
-        for tool in tools:
-            _wait_for(tool, folder)
-        yield tools
-    finally:
-        for process in processes:
-            process.send_signal(signal.SIGTERM)
-        for process in processes:
-            process.wait()
-
-
-def _wait_for(tool: Tool, folder: Path) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            connection = http.client.HTTPConnection("127.0.0.1", tool.port, timeout=5)
-            connection.request("GET", "/healthz")
-            connection.getresponse().read()
-        except OSError:
-            time.sleep(0.2)
-        else:
-            return
-    raise RuntimeError((folder / f"{tool.name}.log").read_text()[-2000:])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 if __name__ == "__main__":

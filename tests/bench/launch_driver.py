@@ -1,0 +1,206 @@
+"""The browsers of launch.py: logins and launches over kept-open connections."""
+
+import http.client
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+from launch_tools import CLIENT_ID, DEPLOYMENT, ISSUER
+
+CLIENTS = 8
+LTI = "https://purl.imsglobal.org/spec/lti/claim"
+# What an LMS sends with every launch; the token has about 3 KB, as real ones have.
+AGS = "https://purl.imsglobal.org/spec/lti-ags"
+COMMON_CLAIMS = {
+    "given_name": "Student",
+    "family_name": "Number",
+    "locale": "en-US",
+    "picture": f"{ISSUER}/pictures/0123456789abcdef0123456789abcdef.png",
+    f"{LTI}/roles": [
+        "http://purl.imsglobal.org/vocab/lis/v2/institution/person#Student",
+        "http://purl.imsglobal.org/vocab/lis/v2/membership#Learner",
+        "http://purl.imsglobal.org/vocab/lis/v2/system/person#User",
+    ],
+    f"{LTI}/context": {
+        "id": "course-1",
+        "label": "BIO 101",
+        "title": "Biology",
+        "type": ["http://purl.imsglobal.org/vocab/lis/v2/course#CourseOffering"],
+    },
+    f"{LTI}/resource_link": {"id": "link-1", "title": "Week 1", "description": "Read " * 20},
+    f"{LTI}/tool_platform": {
+        "guid": "bench",
+        "product_family_code": "bench",
+        "name": "Bench University",
+        "version": "2026.11",
+        "url": ISSUER,
+    },
+    f"{LTI}/launch_presentation": {
+        "document_target": "iframe",
+        "width": 800,
+        "height": 600,
+        "return_url": f"{ISSUER}/courses/1/return",
+        "locale": "en-US",
+    },
+    f"{LTI}/lis": {"person_sourcedid": "sis:4711", "course_offering_sourcedid": "sis:bio-101"},
+    f"{LTI}/custom": {"term": "2026-fall", "section": "01", "points": "10"},
+    f"{AGS}/claim/endpoint": {
+        "lineitems": f"{ISSUER}/api/lti/courses/1/line_items",
+        "lineitem": f"{ISSUER}/api/lti/courses/1/line_items/7",
+        "scope": [f"{AGS}/scope/{name}" for name in ("lineitem", "score", "result.readonly")],
+    },
+    "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice": {
+        "context_memberships_url": f"{ISSUER}/api/lti/courses/1/names_and_roles",
+        "service_versions": ["2.0"],
+    },
+}
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+class Refused(Exception):
+    """The tool did not let somebody in."""
+
+
+@dataclass
+class Pair:
+    """One browser: its cookies and what the tool asked of the platform."""
+
+    number: int
+    cookies: dict[str, str] = field(default_factory=dict)
+    state: str = ""
+    nonce: str = ""
+    token: str = ""
+    launch_seconds: float = 0.0
+    status: int = 0
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one round took: seconds of the two phases, and of each launch."""
+
+    login_seconds: float
+    launch_seconds: float
+    latencies: Sequence[float]
+    refused: Sequence[str]
+
+    @property
+    def rate(self) -> float:
+        """Pairs a second."""
+        return len(self.latencies) / (self.login_seconds + self.launch_seconds)
+
+    def percentile_ms(self, part: int) -> float:
+        """The launch that `part` of a hundred are faster than, in milliseconds."""
+        return statistics.quantiles(self.latencies, n=100, method="inclusive")[part - 1] * 1000
+
+
+def run_round(
+    port: int,
+    keys: Sequence[RSAKey],
+    count: int,
+    *,
+    before_launch: Callable[[int], None] = lambda _: None,
+    first: int = 0,
+    welcome: int = 303,
+    may_refuse: bool = False,
+) -> Round:
+    """`count` logins, then `count` launches, at the tool on this port.
+
+    keys: sign in turn, each an equal share.
+    before_launch: is told the number of the launch that is about to be sent.
+    first: the number of the first person; each comes once.
+    welcome: the status of whoever was let in.
+    Raises Refused, unless may_refuse.
+    """
+    pairs = [Pair(first + number) for number in range(count)]
+    login_seconds = _timed(port, pairs, _log_in)
+    for number, pair in enumerate(pairs):
+        pair.token = _sign(keys[number * len(keys) // count], port, pair)
+    launch_seconds = _timed(port, pairs, _launch, before_launch)
+    refused = [f"launch answered {pair.status}" for pair in pairs if pair.status != welcome]
+    if refused and not may_refuse:
+        raise Refused(refused[0])
+    return Round(login_seconds, launch_seconds, [pair.launch_seconds for pair in pairs], refused)
+
+
+def _timed(
+    port: int,
+    pairs: Sequence[Pair],
+    act: Callable[[http.client.HTTPConnection, int, Pair], None],
+    before: Callable[[int], None] = lambda _: None,
+) -> float:
+    def drive(first: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        for number in range(first, len(pairs), CLIENTS):
+            before(number)
+            act(connection, port, pairs[number])
+        connection.close()
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        started = time.perf_counter()
+        list(pool.map(drive, range(CLIENTS)))
+        return time.perf_counter() - started
+
+
+def _log_in(connection: http.client.HTTPConnection, port: int, pair: Pair) -> None:
+    fields = {
+        "iss": ISSUER,
+        "client_id": CLIENT_ID,
+        "lti_deployment_id": DEPLOYMENT,
+        "login_hint": f"user-{pair.number}",
+        "target_link_uri": f"http://localhost:{port}/lti/launch",
+    }
+    status, location = _post(connection, port, pair, "/lti/login", fields)
+    if status not in (302, 303):
+        raise Refused(f"login answered {status}")
+    asked = parse_qs(urlsplit(location).query)
+    pair.state, pair.nonce = asked["state"][0], asked["nonce"][0]
+
+
+def _launch(connection: http.client.HTTPConnection, port: int, pair: Pair) -> None:
+    fields = {"id_token": pair.token, "state": pair.state}
+    started = time.perf_counter()
+    pair.status, _ = _post(connection, port, pair, "/lti/launch", fields)
+    pair.launch_seconds = time.perf_counter() - started
+
+
+def _post(
+    connection: http.client.HTTPConnection,
+    port: int,
+    pair: Pair,
+    path: str,
+    fields: dict[str, str],
+) -> tuple[int, str]:
+    cookies = "; ".join(f"{name}={value}" for name, value in pair.cookies.items())
+    headers = FORM | {"Host": f"localhost:{port}"} | ({"Cookie": cookies} if cookies else {})
+    connection.request("POST", path, urlencode(fields), headers)
+    answer = connection.getresponse()
+    answer.read()
+    for line in answer.headers.get_all("Set-Cookie", []):
+        name, _, value = line.partition(";")[0].partition("=")
+        pair.cookies[name] = value
+    return answer.status, answer.headers.get("Location", "")
+
+
+def _sign(key: RSAKey, port: int, pair: Pair) -> str:
+    present = int(time.time())
+    claims = {
+        "iss": ISSUER,
+        "aud": CLIENT_ID,
+        "sub": f"user-{pair.number}",
+        "iat": present,
+        "exp": present + 300,
+        "nonce": pair.nonce,
+        "name": f"Student {pair.number}",
+        "email": f"student-{pair.number}@example.edu",
+        f"{LTI}/message_type": "LtiResourceLinkRequest",
+        f"{LTI}/version": "1.3.0",
+        f"{LTI}/deployment_id": DEPLOYMENT,
+        f"{LTI}/target_link_uri": f"http://localhost:{port}/lti/launch",
+    }
+    claims |= COMMON_CLAIMS
+    return jwt.encode({"alg": "RS256", "kid": key.kid}, claims, key)
