@@ -19,9 +19,16 @@ from mentorai.core.course_copies import CourseCopies
 from mentorai.core.course_people import CoursePeople
 from mentorai.core.database import Database
 from mentorai.core.datasets import Datasets
-from mentorai.core.errors import KeyRejected, LaunchDenied, MentorNotChosen, TurnDenied
+from mentorai.core.errors import (
+    KeyRejected,
+    LaunchDenied,
+    MentorNotChosen,
+    RateLimited,
+    TurnDenied,
+)
 from mentorai.core.grades import Grade, Grades
 from mentorai.core.kept_data import KeptData
+from mentorai.core.key_reminders import KeyReminders
 from mentorai.core.key_text import read_key_id
 from mentorai.core.keys import CheckedKey, Keys
 from mentorai.core.mentors import Mentors
@@ -30,6 +37,7 @@ from mentorai.core.outbox import Outbox
 from mentorai.core.people import People
 from mentorai.core.plugin_manager import Plugins
 from mentorai.core.quizzes import Quizzes
+from mentorai.core.rate_limits import RateLimits
 from mentorai.core.retrieval import Retrieval
 from mentorai.core.reviews import Review, Reviews
 from mentorai.core.rosters import Rosters
@@ -55,6 +63,8 @@ class Engine:
         self.admins = Admins(self.database)
         self.audit = Audit(self.database)
         self.keys = Keys(self.database, settings)
+        self.key_reminders = KeyReminders(self)
+        self.rate_limits = RateLimits(settings)
         self.datasets = Datasets(self.database, settings, plugins)
         self.retrieval = Retrieval(self.database)
         self.conversations = Conversations(self.database)
@@ -67,7 +77,7 @@ class Engine:
         self.rosters = Rosters(self)
         self.course_people = CoursePeople(self.database)
         self._rooms: dict[Any, Any] = {}
-        self._before_close: list[Callable[[], None]] = [self.keys.flush]
+        self._before_close: list[Callable[[], None]] = [self.keys.flush, self.rate_limits.close]
 
     @classmethod
     def open(cls, settings: Settings, plugins: Iterable[tuple[str, object]] | None = None) -> Self:
@@ -228,14 +238,18 @@ class Engine:
         self.outbox.wake(row_id)
         return self.grades.get(grade.organization_id, grade.mentor_id, grade.id)
 
-    def check_key(self, text: str | None, *, scope: str | None, address: str) -> CheckedKey:
+    def check_key(
+        self, text: str | None, *, scope: str | None, address: str, route: str = ""
+    ) -> CheckedKey:
         """The key behind `text`, if it is alive and has `scope`; plugins are told either way.
 
-        Raises KeyMissing, KeyUnknown, KeyExpired, KeyInactive, KeyScopeTooSmall.
+        route: what it calls, as its counts name it.
+        Raises KeyMissing, KeyUnknown, KeyExpired, KeyInactive, KeyAddressRefused, RateLimited,
+        KeyScopeTooSmall.
         """
         try:
-            key = self.keys.check(text, scope=scope, address=address)
-        except KeyRejected as error:
+            key = self.keys.check(text, scope=scope, address=address, route=route)
+        except (KeyRejected, RateLimited) as error:
             key_id = read_key_id(text or "")
             if key_id is not None:
                 self.plugins.tell("key_checked", key_id=key_id, accepted=False, code=error.code)

@@ -216,6 +216,11 @@ def key_checked(key_id: str, accepted: bool, code: str) -> None:
 
 
 @hookspec
+def key_expiring(key_id: str, days_left: int) -> None:
+    """An API key ends in days_left days: told once for 14, 7 and 1."""
+
+
+@hookspec
 def session_ended(session: Session) -> None:
     """A session was ended before it ran out."""
 

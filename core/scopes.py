@@ -27,11 +27,17 @@ PROVISIONING_SCOPES: Mapping[str, str] = MappingProxyType(
 
 TEMPLATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "Everything": tuple(SCOPES),
-        "Read only": tuple(scope for scope in SCOPES if scope.endswith(":read")),
+        "Read grades": ("quizzes:read", "grades:read"),
         "Chat": ("mentor:read", "chat:write", "sessions:read", "sessions:write"),
-        "Course material": ("mentor:read", "datasets:read", "datasets:write"),
+        "Manage content": ("mentor:read", "mentor:write", "datasets:read", "datasets:write"),
         "Grade sync": ("quizzes:read", "grades:read", "grades:write"),
+        "Read only": tuple(scope for scope in SCOPES if scope.endswith(":read")),
+        "Everything": tuple(SCOPES),
     }
 )
-"""Sets of scopes that go together, by the name a person chooses them by."""
+"""Sets of scopes that go together, by the name a person chooses them by; the safest first."""
+
+PROVISIONING_TEMPLATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"Everything": tuple(PROVISIONING_SCOPES)}
+)
+"""The same for provisioning keys."""

@@ -3,8 +3,9 @@
 from flask import current_app, g, request
 
 from mentorai.core.engine import Engine
-from mentorai.core.errors import NotFound
+from mentorai.core.errors import NotFound, RateLimited
 from mentorai.core.keys import CheckedKey
+from mentorai.core.rate_limits import Allowance
 
 SCHEMES = ("api-token", "bearer", "token")
 
@@ -30,12 +31,31 @@ def read_key_text() -> str | None:
     return request.headers.get("X-API-Key", "").strip() or None
 
 
-def admit_key(scope: str | None) -> CheckedKey:
-    """Check this request's key and keep it for `caller`. Raises KeyRejected."""
+def admit_key(scope: str | None, route: str) -> CheckedKey:
+    """Check this request's key and count the call; keep both for `caller` and `find_allowance`.
+
+    route: the operation, as counts of the key's use name it.
+    Raises KeyRejected, RateLimited.
+    """
+    engine = get_engine()
     address = request.remote_addr or ""
-    key = get_engine().check_key(read_key_text(), scope=scope, address=address)
+    key = engine.check_key(read_key_text(), scope=scope, address=address, route=route)
     g.api_key = key
+    limit = key.rate_limit or engine.settings.key_calls_per_minute
+    if limit:
+        allowance = g.allowance = engine.rate_limits.take(key.id, limit)
+        if allowance.is_exceeded:
+            raise RateLimited(
+                f"This API key may make {limit:,} calls a minute.",
+                retry_after_seconds=allowance.reset_seconds,
+            )
     return key
+
+
+def find_allowance() -> Allowance | None:
+    """What this request's key may still do in this minute; None if nothing limits it."""
+    allowance: Allowance | None = g.get("allowance")
+    return allowance
 
 
 def caller() -> CheckedKey:

@@ -11,9 +11,10 @@ from flask_openapi.models.tag import Tag
 from flask_openapi.utils import parse_rule
 from pydantic import BaseModel
 
+from mentorai.core.rate_limits import WINDOW_SECONDS
 from mentorai.web.api.bodies import check_address, read_object
 from mentorai.web.api.repeats import keep_answer, recall_answer
-from mentorai.web.auth import admit_key, find_caller
+from mentorai.web.auth import admit_key, find_allowance, find_caller
 
 PREFIX = "/api/v1"
 View = Callable[..., Any]
@@ -28,12 +29,13 @@ PROBLEMS = {
     412: ("precondition_failed", "It was changed since the state that If-Match names."),
     413: ("too_large", "Larger than what is taken here."),
     415: ("media_type_unsupported", "This kind of content is not taken here."),
+    429: ("rate_limited", "More calls than the key may make; wait Retry-After seconds."),
     422: ("validation_failed", "Some of what was sent is not right; see `errors`."),
     500: ("internal_error", "Something went wrong here; it was noted."),
     502: ("model_error", "The language model did not answer as it should."),
     503: ("busy", "Busy; try again after Retry-After seconds."),
 }
-ALWAYS = (400, 401, 403, 404, 422, 500)
+ALWAYS = (400, 401, 403, 404, 422, 429, 500)
 WITH_BODY = (409, 412, 413, 415)
 
 
@@ -79,6 +81,7 @@ class Resource(APIBlueprint):
         options: dict[str, Any] = {"request_body": request_body} if request_body else {}
 
         def decorate(view: View) -> View:
+            view.route = f"{method.upper()} {rule}"  # type: ignore[attr-defined]
             view.scope = scope  # type: ignore[attr-defined]
             view.reads_json = takes_body and reads_json  # type: ignore[attr-defined]
             needed = [scope] if scope else []
@@ -126,7 +129,7 @@ def _admit() -> Response | None:
     method = request.method
     if method == "OPTIONS":
         return None
-    admit_key(view.scope)
+    admit_key(view.scope, view.route)
     check_address()
     if view.reads_json:
         read_object()
@@ -137,4 +140,10 @@ def _finish(response: Response) -> Response:
     key = find_caller()
     if key is not None and key.expires_at is not None:
         response.headers["X-Key-Expires"] = key.expires_at.isoformat(timespec="seconds")
+    allowance = find_allowance()
+    if allowance is not None:
+        # draft-ietf-httpapi-ratelimit-headers: what is left, and the policy that it is left of.
+        limit, left, seconds = allowance.limit, allowance.remaining, allowance.reset_seconds
+        response.headers["RateLimit"] = f'"key";r={left};t={seconds}'
+        response.headers["RateLimit-Policy"] = f'"key";q={limit};w={WINDOW_SECONDS}'
     return keep_answer(response)

@@ -1,4 +1,4 @@
-"""`mentorai worker`: deliver scores, and rotate the tool keys, apart from the server."""
+"""`mentorai worker`: deliver scores, rotate the tool keys, remind of API keys that end."""
 
 import click
 
@@ -19,5 +19,10 @@ def command() -> None:
     tool = engine.room(Tool)
     run_worker(
         engine,
-        chores=[lambda: tend_tool_keys(tool), lambda: tool.notice_services.keep_up(tool)],
+        chores=[
+            lambda: tend_tool_keys(tool),
+            lambda: tool.notice_services.keep_up(tool),
+            engine.keys.uses.prune,
+            engine.key_reminders.tell,
+        ],
     )

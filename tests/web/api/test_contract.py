@@ -30,7 +30,8 @@ CHECKS = [
 # One for the whole module: what a call leaves behind is part of the next one's world.
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
-    engine = Engine.open(Settings(data_dir=tmp_path_factory.mktemp("contract")), plugins=[])
+    folder = tmp_path_factory.mktemp("contract")
+    engine = Engine.open(Settings(data_dir=folder, key_calls_per_minute=0), plugins=[])
     yield engine
     engine.close()
 
