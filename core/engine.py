@@ -19,6 +19,7 @@ from mentorai.core.course_copies import CourseCopies
 from mentorai.core.course_people import CoursePeople
 from mentorai.core.database import Database
 from mentorai.core.datasets import Datasets
+from mentorai.core.enrolments import Enrolments
 from mentorai.core.errors import (
     KeyRejected,
     LaunchDenied,
@@ -76,6 +77,7 @@ class Engine:
         self.kept_data = KeptData(self.database)
         self.rosters = Rosters(self)
         self.course_people = CoursePeople(self.database)
+        self.enrolments = Enrolments(self.database)
         self._rooms: dict[Any, Any] = {}
         self._before_close: list[Callable[[], None]] = [self.keys.flush, self.rate_limits.close]
 

@@ -16,20 +16,34 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "quizzes:write": "Make, change and delete quizzes",
         "grades:read": "See grades",
         "grades:write": "Change grades and send them to the gradebook again",
+        "enrollments:read": "See who is enrolled",
+        "enrollments:write": "Enroll people and take them out",
     }
 )
 """The scopes of a mentor key, each with what it allows in plain words."""
 
 PROVISIONING_SCOPES: Mapping[str, str] = MappingProxyType(
-    {"mentors:provision": "Make mentors in this organization"}
+    {
+        "mentors:provision": "Make, change and list the mentors of this organization",
+        **{
+            scope: SCOPES[scope]
+            for scope in (
+                *("mentor:read", "mentor:write", "datasets:read", "datasets:write"),
+                *("enrollments:read", "enrollments:write"),
+            )
+        },
+    }
 )
-"""The scopes of a provisioning key. Reading conversations is not among them."""
+"""The scopes of a provisioning key: of every mentor of its organization what a semester's start
+needs. Nothing that a student wrote is among them: no conversation, no attempt, no grade.
+"""
 
 TEMPLATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "Read grades": ("quizzes:read", "grades:read"),
         "Chat": ("mentor:read", "chat:write", "sessions:read", "sessions:write"),
         "Manage content": ("mentor:read", "mentor:write", "datasets:read", "datasets:write"),
+        "Enrollment": ("enrollments:read", "enrollments:write"),
         "Grade sync": ("quizzes:read", "grades:read", "grades:write"),
         "Read only": tuple(scope for scope in SCOPES if scope.endswith(":read")),
         "Everything": tuple(SCOPES),
