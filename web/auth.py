@@ -70,12 +70,33 @@ def find_caller() -> CheckedKey | None:
     return key
 
 
-def bound_mentor() -> tuple[str, str]:
-    """The organization and the mentor that this request's key is bound to. Raises NotFound."""
+def name_mentor(name: str) -> None:
+    """Keep the mentor that this request's address names, by id or slug.
+
+    Raises NotFound, also for one that a mentor key is not bound to.
+    """
     key = caller()
-    if key.mentor_id is None:
-        raise NotFound("This key belongs to no mentor.")
-    return key.organization_id, key.mentor_id
+    mentor = get_engine().mentors.get(key.organization_id, name)
+    if key.mentor_id not in (None, mentor.id):
+        raise NotFound("There is no such mentor.")
+    g.named_mentor_id = mentor.id
+
+
+def reach() -> tuple[str, str | None]:
+    """The organization, and the mentor that the request's key is bound to or its address names.
+
+    None for the mentor: all of them, for a provisioning key.
+    """
+    key = caller()
+    return key.organization_id, g.get("named_mentor_id") or key.mentor_id
+
+
+def bound_mentor() -> tuple[str, str]:
+    """The organization and the one mentor that this request is about. Raises NotFound."""
+    organization_id, mentor_id = reach()
+    if mentor_id is None:
+        raise NotFound("This key belongs to no one mentor; name it: /api/v1/mentors/{mentor}/...")
+    return organization_id, mentor_id
 
 
 def author() -> str:

@@ -7,15 +7,19 @@ from mentorai.web.api import (
     chat,
     datasets,
     docs,
+    enrollments,
     grades,
     key,
     mentor,
+    mentors,
     quizzes,
     search,
     sessions,
 )
 
-RESOURCES = (key, mentor, chat, sessions, datasets, search, quizzes, grades)
+# What one mentor has: each is also under /mentors/{mentor}/...
+OF_A_MENTOR = (mentor, chat, sessions, datasets, search, quizzes, grades, enrollments)
+RESOURCES = (key, *OF_A_MENTOR, mentors)
 
 
 def register_api(app: OpenAPI, engine: Engine) -> None:
@@ -23,4 +27,6 @@ def register_api(app: OpenAPI, engine: Engine) -> None:
     docs.describe_api(app, engine)
     for module in RESOURCES:
         app.register_api(module.api)
+    for module in OF_A_MENTOR:
+        module.api.mount_in_mentors(app)
     docs.register_docs(app)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from flask import Response, current_app, request
+from flask import Flask, Response, current_app, request
 from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.models.media_type import MediaType
 from flask_openapi.models.tag import Tag
@@ -12,11 +12,13 @@ from flask_openapi.utils import parse_rule
 from pydantic import BaseModel
 
 from mentorai.core.rate_limits import WINDOW_SECONDS
-from mentorai.web.api.bodies import check_address, read_object
+from mentorai.web.api.bodies import check_address, close_file, read_object
 from mentorai.web.api.repeats import keep_answer, recall_answer
-from mentorai.web.auth import admit_key, find_allowance, find_caller
+from mentorai.web.auth import admit_key, find_allowance, find_caller, name_mentor
 
 PREFIX = "/api/v1"
+# What an address calls the mentor that it names: the short paths leave it to the key.
+NAMED = "mentor"
 View = Callable[..., Any]
 
 # Status -> the code that is usual with it, and when it comes.
@@ -51,6 +53,7 @@ class Resource(APIBlueprint):
         )
         self.before_request(_admit)
         self.after_request(_finish)
+        self.teardown_request(close_file)
 
     def operation(
         self,
@@ -103,6 +106,14 @@ class Resource(APIBlueprint):
 
         return decorate
 
+    def mount_in_mentors(self, app: Flask) -> None:
+        """Answer under /mentors/{mentor}/... as well, where the address names the mentor.
+
+        The description has each operation once, by its short path.
+        """
+        prefix = f"{PREFIX}/mentors/<{NAMED}>"
+        app.register_blueprint(self, name=f"{self.name}_of_mentor", url_prefix=prefix)
+
 
 def _problem(status: int) -> dict[str, Any]:
     code, sentence = PROBLEMS[status]
@@ -130,6 +141,9 @@ def _admit() -> Response | None:
     if method == "OPTIONS":
         return None
     admit_key(view.scope, view.route)
+    named = (request.view_args or {}).pop(NAMED, None)
+    if named is not None:
+        name_mentor(named)
     check_address()
     if view.reads_json:
         read_object()
