@@ -13,12 +13,23 @@ from mentorai.web.api import (
     mentor,
     mentors,
     quizzes,
+    reconciliation,
     search,
     sessions,
 )
 
 # What one mentor has: each is also under /mentors/{mentor}/...
-OF_A_MENTOR = (mentor, chat, sessions, datasets, search, quizzes, grades, enrollments)
+OF_A_MENTOR = (
+    mentor,
+    chat,
+    sessions,
+    datasets,
+    search,
+    quizzes,
+    grades,
+    reconciliation,
+    enrollments,
+)
 RESOURCES = (key, *OF_A_MENTOR, mentors)
 
 
