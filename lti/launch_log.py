@@ -35,6 +35,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    update,
 )
 
 from mentorai.core.clock import now
@@ -213,6 +214,13 @@ class LaunchLog:
             "client_id": "" if known else read_harmless(sender.client_id),
         }
         self._note(_Note(facts, visit, sender.claims))
+
+    def note_way(self, opened_id: str, way: str) -> None:
+        """What a launch opened that is no session, and so keeps no way of its own, was entered."""
+        self.flush()
+        change = update(launch_log).where(launch_log.c.session_id == opened_id)
+        with self._database.write() as connection:
+            connection.execute(change.values(way=way))
 
     def flush(self) -> None:
         """Write what waits in memory, and delete what is too much. Raises nothing."""
