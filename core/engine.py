@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from mentorai.core import built_in, logs
 from mentorai.core.admins import Admins
+from mentorai.core.analytics import Analytics
 from mentorai.core.arrivals import find_arrival
 from mentorai.core.audit import Audit
 from mentorai.core.chat import Chat
@@ -78,6 +79,7 @@ class Engine:
         self.rosters = Rosters(self)
         self.course_people = CoursePeople(self.database)
         self.enrolments = Enrolments(self.database)
+        self.analytics = Analytics(self.database, settings)
         self._rooms: dict[Any, Any] = {}
         self._before_close: list[Callable[[], None]] = [self.keys.flush, self.rate_limits.close]
 

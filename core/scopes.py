@@ -18,6 +18,7 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "grades:write": "Change grades and send them to the gradebook again",
         "enrollments:read": "See who is enrolled",
         "enrollments:write": "Enroll people and take them out",
+        "analytics:read": "See how the mentor is used, in numbers",
     }
 )
 """The scopes of a mentor key, each with what it allows in plain words."""
@@ -29,7 +30,7 @@ PROVISIONING_SCOPES: Mapping[str, str] = MappingProxyType(
             scope: SCOPES[scope]
             for scope in (
                 *("mentor:read", "mentor:write", "datasets:read", "datasets:write"),
-                *("enrollments:read", "enrollments:write"),
+                *("enrollments:read", "enrollments:write", "analytics:read"),
             )
         },
     }

@@ -4,6 +4,7 @@ from flask_openapi.openapi import OpenAPI
 
 from mentorai.core.engine import Engine
 from mentorai.web.api import (
+    analytics,
     chat,
     datasets,
     docs,
@@ -29,6 +30,7 @@ OF_A_MENTOR = (
     grades,
     reconciliation,
     enrollments,
+    analytics,
 )
 RESOURCES = (key, *OF_A_MENTOR, mentors)
 
