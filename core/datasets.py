@@ -133,7 +133,9 @@ class Datasets:
             with self._database.write() as connection:
                 get_dataset_row(connection, organization_id, mentor_id, dataset_id)
                 connection.execute(
-                    update(datasets).where(datasets.c.id == dataset_id).values(name=name)
+                    update(datasets)
+                    .where(datasets.c.mentor_id == mentor_id, datasets.c.id == dataset_id)
+                    .values(name=name)
                 )
                 return as_dataset(
                     get_dataset_row(connection, organization_id, mentor_id, dataset_id)
@@ -150,7 +152,11 @@ class Datasets:
                 connection, mentor_id, dataset_id, read_passage_ids(connection, dataset_id), ()
             )
             connection.execute(delete(passages).where(passages.c.dataset_id == dataset_id))
-            connection.execute(delete(datasets).where(datasets.c.id == dataset_id))
+            connection.execute(
+                delete(datasets).where(
+                    datasets.c.mentor_id == mentor_id, datasets.c.id == dataset_id
+                )
+            )
 
     def get_passage(self, organization_id: str, mentor_id: str, passage_id: int) -> Passage:
         """One passage. Raises NotFound."""
@@ -309,7 +315,11 @@ def _put_dataset(
         "trained_at": moment,
     }
     if is_known:
-        connection.execute(update(datasets).where(datasets.c.id == dataset_id).values(facts))
+        connection.execute(
+            update(datasets)
+            .where(datasets.c.mentor_id == mentor_id, datasets.c.id == dataset_id)
+            .values(facts)
+        )
         connection.execute(
             update(dataset_texts)
             .where(dataset_texts.c.dataset_id == dataset_id)
