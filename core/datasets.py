@@ -41,6 +41,7 @@ from mentorai.core.mentors import mentors
 from mentorai.core.plugin_manager import Plugins
 from mentorai.core.settings import Settings
 from mentorai.core.values import Passage, Section
+from mentorai.core.webhook_events import DATASET_TRAINED, note_event
 from mentorai.core.words import detect_language, read_words
 
 __all__ = ["Dataset", "Datasets"]
@@ -272,7 +273,13 @@ def _keep(
     ]
     replace_entries(connection, mentor_id, dataset_id, (), entries)
     log.info("dataset_trained", dataset_id=dataset_id, passages=len(entries))
-    return as_dataset(get_dataset_row(connection, organization_id, mentor_id, dataset_id))
+    trained = as_dataset(get_dataset_row(connection, organization_id, mentor_id, dataset_id))
+    told = {"dataset": dataset_id, "name": read.name, "training_status": trained.training_status}
+    told["passages"] = len(entries)
+    note_event(
+        connection, DATASET_TRAINED, told, organization_id=organization_id, mentor_id=mentor_id
+    )
+    return trained
 
 
 def _check_mentor(

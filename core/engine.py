@@ -46,6 +46,7 @@ from mentorai.core.rosters import Rosters
 from mentorai.core.sessions import Sessions
 from mentorai.core.settings import Settings
 from mentorai.core.values import Event, Launch, MentorRef, Session
+from mentorai.core.webhooks import Webhooks
 
 Room = TypeVar("Room")
 
@@ -75,6 +76,7 @@ class Engine:
         self.grades = Grades(self.database)
         self.outbox = Outbox(self)
         self.reviews = Reviews(self.database)
+        self.webhooks = Webhooks(self)
         self.kept_data = KeptData(self.database)
         self.rosters = Rosters(self)
         self.course_people = CoursePeople(self.database)

@@ -19,6 +19,7 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "enrollments:read": "See who is enrolled",
         "enrollments:write": "Enroll people and take them out",
         "analytics:read": "See how the mentor is used, in numbers",
+        "webhooks:manage": "Have events sent to other systems, and see what was sent",
     }
 )
 """The scopes of a mentor key, each with what it allows in plain words."""

@@ -247,6 +247,10 @@ def fill(engine: Engine) -> None:
     log.note_refused(sender, code="claim_missing", reason="", clause="", visit=Visit("7KQ2", ""))
     log.flush()
     list(engine.ask(session, "When do barnacles close?"))
+    hook = engine.webhooks.add(
+        organization.id, mentor.id, url="https://x.example", events=["grade.settled"], author="it"
+    )
+    engine.webhooks.test(hook.webhook)
     engine.report_score(
         organization_id=organization.id,
         mentor_id=mentor.id,

@@ -17,6 +17,7 @@ from mentorai.web.api import (
     reconciliation,
     search,
     sessions,
+    webhooks,
 )
 
 # What one mentor has: each is also under /mentors/{mentor}/...
@@ -31,6 +32,7 @@ OF_A_MENTOR = (
     reconciliation,
     enrollments,
     analytics,
+    webhooks,
 )
 RESOURCES = (key, *OF_A_MENTOR, mentors)
 
