@@ -84,12 +84,28 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def seeded(tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with the demo's mentors and quizzes in it, which take a second to make."""
+    from tests.fakes.campus import seed_demo
+
+    folder = tmp_path_factory.mktemp("seeded")
+    shutil.copyfile(tables, folder / tables.name)
+    seed_demo(folder)
+    return folder / tables.name
+
+
 @pytest.fixture
-def settings(tmp_path: Path, database_url: str, tables: Path) -> Settings:
-    if not database_url:
-        shutil.copyfile(tables, tmp_path / tables.name)
+def data_dir(tmp_path: Path, tables: Path) -> Path:
+    """The directory of an installation whose SQLite file has every table in place."""
+    shutil.copyfile(tables, tmp_path / tables.name)
+    return tmp_path
+
+
+@pytest.fixture
+def settings(data_dir: Path, database_url: str) -> Settings:
     return Settings(
-        data_dir=tmp_path,
+        data_dir=data_dir,
         database_url=database_url,
         allow_loopback_platforms=True,
         key_calls_per_minute=0,

@@ -118,8 +118,8 @@ def plugins() -> list[tuple[str, object]]:
 
 
 @pytest.fixture
-def house(tmp_path: Path, plugins: list[tuple[str, object]]) -> Iterator[House]:
-    settings = Settings(data_dir=tmp_path, allow_loopback_platforms=True)
+def house(data_dir: Path, plugins: list[tuple[str, object]]) -> Iterator[House]:
+    settings = Settings(data_dir=data_dir, allow_loopback_platforms=True)
     engine = Engine.open(settings, plugins=plugins)
     app = create_app(engine)
     server = make_server("localhost", 0, app, threaded=True)

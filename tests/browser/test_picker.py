@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +15,8 @@ ADD = f"/as/ruth/courses/{COURSE}/add/"
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Campus]:
-    with running_campus(tmp_path_factory.mktemp("campus")) as campus:
+def running(tmp_path_factory: pytest.TempPathFactory, seeded: Path) -> Iterator[Campus]:
+    with running_campus(tmp_path_factory.mktemp("campus"), seeded) as campus:
         organization = campus.engine.organizations.get().id
         for number in range(12):
             campus.engine.mentors.add(organization, f"Zebra {number}", description="Stripes")

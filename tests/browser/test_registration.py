@@ -28,9 +28,9 @@ def lms(port: int) -> Iterator[RunningSandbox]:
 
 
 @pytest.fixture
-def tool(port: int, tmp_path: Path) -> Iterator[Engine]:
+def tool(port: int, data_dir: Path) -> Iterator[Engine]:
     settings = Settings(
-        data_dir=tmp_path, public_url=f"http://localhost:{port}", allow_loopback_platforms=True
+        data_dir=data_dir, public_url=f"http://localhost:{port}", allow_loopback_platforms=True
     )
     engine = Engine.open(settings, plugins=[("lti_launch", lti_launch), ("sandbox", sandbox)])
     with running_app(create_app(engine), port=port):

@@ -7,62 +7,42 @@ that keeps nothing is a real Chromium whose settings block the tool's site.
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Frame, Page, Route, expect
 from sqlalchemy import select
 
-from mentorai.core.engine import Engine
 from mentorai.core.sessions import sessions
-from mentorai.core.settings import Settings
 from mentorai.lti.tool import Tool
-from mentorai.plugins import lti_launch
-from mentorai.plugins import sandbox as sandbox_plugin
-from mentorai.web.app import create_app
-from mentorai.web.commands.demo_course import register, seed
 from tests.browser.conftest import find_chromium
-from tests.fakes.platforms import RunningSandbox, free_port, running_app, running_sandbox
+from tests.fakes.campus import Campus, running_campus
 
 PERSON = "/as/{}/courses/tidal-pools/items/{}/"
 # What Chromium keeps for "sites that may not save data on this device".
 BLOCKED = {"cookies": {"[*.]localhost,*": {"setting": 2}}}
 
 
-@dataclass(frozen=True)
-class Campus:
-    """A running toolkit and a running LMS."""
-
-    engine: Engine
-    sandbox: RunningSandbox
-
-    def ways(self) -> list[str]:
-        """How each session came in."""
-        with self.engine.database.read() as connection:
-            return list(connection.execute(select(sessions.c.way)).scalars())
-
-    def logged_ways(self) -> list[str]:
-        """The same of every launch, as campus IT reads it."""
-        launch_log = self.engine.room(Tool).launch_log
-        launch_log.flush()
-        _, entries = launch_log.list(self.engine.organizations.get().id)
-        return [entry.way for entry in entries]
-
-
 @pytest.fixture
-def campus(tmp_path: Path) -> Iterator[Campus]:
-    port = free_port()
-    url = f"http://localhost:{port}"
-    settings = Settings(data_dir=tmp_path / "data", public_url=url, allow_loopback_platforms=True)
-    plugins = [("lti_launch", lti_launch), ("sandbox", sandbox_plugin)]
-    engine = Engine.open(settings, plugins=plugins)
-    with running_sandbox(url) as sandbox, running_app(create_app(engine), port=port):
-        register(engine, sandbox.description["platform"])
-        for mentor in sandbox.description["mentors"]:
-            seed(engine, mentor)
-        yield Campus(engine, sandbox)
-    engine.close()
+def campus(tmp_path: Path, seeded: Path) -> Iterator[Campus]:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    with running_campus(folder, seeded) as campus:
+        yield campus
+
+
+def find_ways(campus: Campus) -> list[str]:
+    """How each session came in."""
+    with campus.engine.database.read() as connection:
+        return list(connection.execute(select(sessions.c.way)).scalars())
+
+
+def find_logged_ways(campus: Campus) -> list[str]:
+    """The same of every launch, as campus IT reads it."""
+    launch_log = campus.engine.room(Tool).launch_log
+    launch_log.flush()
+    _, entries = launch_log.list(campus.engine.organizations.get().id)
+    return [entry.way for entry in entries]
 
 
 @pytest.fixture
@@ -115,7 +95,7 @@ def test_cookie_is_enough_where_it_is_kept(
 
     expect(frame.get_by_role("textbox", name="Your message")).to_be_visible()
     assert frame.locator("meta[name=page-token]").count() == 0
-    assert campus.ways() == ["cookie"]
+    assert find_ways(campus) == ["cookie"]
 
 
 @pytest.mark.parametrize("storage", ["parent", "frame"])
@@ -128,7 +108,7 @@ def test_platform_storage_opens_the_frame_where_no_cookie_is_kept(
 
     expect(frame.get_by_role("textbox", name="Your message")).to_be_visible()
     frame.wait_for_url(lambda url: "code" not in url)
-    assert campus.ways() == ["storage"]
+    assert find_ways(campus) == ["storage"]
 
 
 def test_new_tab_opens_where_nothing_else_does(campus: Campus, blocked: Page) -> None:
@@ -138,7 +118,7 @@ def test_new_tab_opens_where_nothing_else_does(campus: Campus, blocked: Page) ->
         frame.get_by_role("link", name="Open the mentor in a new tab").click()
 
     expect(opened.value.get_by_role("textbox", name="Your message")).to_be_visible()
-    assert campus.ways() == ["new_tab"]
+    assert find_ways(campus) == ["new_tab"]
 
 
 def test_new_tab_is_offered_when_the_storage_says_nothing(campus: Campus, blocked: Page) -> None:
@@ -148,7 +128,7 @@ def test_new_tab_is_offered_when_the_storage_says_nothing(campus: Campus, blocke
     frame = launch(blocked, campus, "maya")
 
     expect(frame.get_by_role("link", name="Open the mentor in a new tab")).to_be_visible()
-    assert campus.ways() == ["new_tab"]
+    assert find_ways(campus) == ["new_tab"]
 
 
 def test_proof_of_another_launch_does_not_open_the_frame(campus: Campus, blocked: Page) -> None:
@@ -165,7 +145,7 @@ def test_proof_of_another_launch_does_not_open_the_frame(campus: Campus, blocked
     frame = launch(blocked, campus, "maya")
 
     expect(frame.get_by_role("link", name="Open the mentor in a new tab")).to_be_visible()
-    assert campus.ways() == ["new_tab"]
+    assert find_ways(campus) == ["new_tab"]
 
 
 def test_student_talks_to_the_mentor_without_cookies(campus: Campus, blocked: Page) -> None:
@@ -224,7 +204,7 @@ def test_instructor_places_a_mentor_in_the_frame_without_cookies(
     picker.get_by_role("button", name="Place in the course").click()
 
     expect(blocked.get_by_text("Ask about the shore").first).to_be_visible()
-    assert campus.logged_ways() == ["storage"]
+    assert find_logged_ways(campus) == ["storage"]
 
 
 def test_picker_opens_in_a_tab_without_cookies(campus: Campus, blocked: Page) -> None:
@@ -237,7 +217,7 @@ def test_picker_opens_in_a_tab_without_cookies(campus: Campus, blocked: Page) ->
     opened.value.get_by_role("checkbox", name="Tidal Pools mentor").check()
     opened.value.get_by_role("button", name="Change details first").click()
     expect(opened.value.get_by_label("Title in the course")).to_be_visible()
-    assert campus.logged_ways() == ["new_tab"]
+    assert find_logged_ways(campus) == ["new_tab"]
 
 
 def test_student_deletes_own_conversations_without_cookies(campus: Campus, blocked: Page) -> None:
@@ -258,7 +238,7 @@ def test_student_deletes_own_conversations_without_cookies(campus: Campus, block
 
     expect(page.get_by_role("status")).to_contain_text("1 conversation was deleted.")
     assert "two high tides" in saved.value.path().read_text()
-    assert campus.logged_ways() == ["storage", "storage"]
+    assert find_logged_ways(campus) == ["storage", "storage"]
 
 
 def test_what_is_pressed_early_waits_for_the_scripts(campus: Campus, blocked: Page) -> None:
@@ -290,7 +270,7 @@ def test_back_and_reload_of_a_launch_lead_to_what_it_opened(
     page.reload()
 
     assert page.url == first
-    assert campus.ways() == ["cookie"]
+    assert find_ways(campus) == ["cookie"]
 
 
 HEIGHT = "document.getElementById('tool').offsetHeight"

@@ -256,8 +256,8 @@ def test_key_without_end_is_refused_when_policy_forbids(issue):
         issue(never=True)
 
 
-def test_key_without_end_is_made_when_policy_allows(tmp_path):
-    engine = Engine.open(Settings(data_dir=tmp_path, key_never_expires=True), plugins=[])
+def test_key_without_end_is_made_when_policy_allows(data_dir):
+    engine = Engine.open(Settings(data_dir=data_dir, key_never_expires=True), plugins=[])
     organization_id = engine.organizations.get().id
     mentor = engine.mentors.add(organization_id, "Tidal Pools")
 
@@ -528,8 +528,8 @@ def test_last_use_is_written_after_a_while_by_itself(engine, issue, monkeypatch)
     assert _written_use(engine) is not None
 
 
-def test_last_use_is_written_when_the_engine_closes(tmp_path):
-    engine = Engine.open(Settings(data_dir=tmp_path), plugins=[])
+def test_last_use_is_written_when_the_engine_closes(data_dir):
+    engine = Engine.open(Settings(data_dir=data_dir), plugins=[])
     organization_id = engine.organizations.get().id
     mentor = engine.mentors.add(organization_id, "Tidal Pools")
     issued = engine.keys.issue(
@@ -544,7 +544,7 @@ def test_last_use_is_written_when_the_engine_closes(tmp_path):
 
     engine.close()
 
-    again = Engine.open(Settings(data_dir=tmp_path), plugins=[])
+    again = Engine.open(Settings(data_dir=data_dir), plugins=[])
     assert again.keys.get(organization_id, mentor.id, issued.key.id).last_used_at is not None
     again.close()
 
@@ -561,9 +561,9 @@ class Listener:
         self.heard.append((key_id, accepted, code))
 
 
-def test_plugins_are_told_of_accepted_and_refused_keys(tmp_path):
+def test_plugins_are_told_of_accepted_and_refused_keys(data_dir):
     listener = Listener()
-    engine = Engine.open(Settings(data_dir=tmp_path), plugins=[("listener", listener)])
+    engine = Engine.open(Settings(data_dir=data_dir), plugins=[("listener", listener)])
     organization_id = engine.organizations.get().id
     mentor = engine.mentors.add(organization_id, "Tidal Pools")
     issued = engine.keys.issue(

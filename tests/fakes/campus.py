@@ -1,5 +1,6 @@
 """The real tool and the sandbox LMS, registered with one another, on loopback ports."""
 
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from mentorai.lti.registrations import Registration
 from mentorai.lti.tool import Tool
 from mentorai.plugins import lti_launch
 from mentorai.plugins import sandbox as sandbox_plugin
+from mentorai.plugins.sandbox.platform import Options, describe_platform
 from mentorai.plugins.sandbox.wants import Wants
 from mentorai.web.app import create_app
 from mentorai.web.commands.demo_course import register, seed
@@ -65,18 +67,29 @@ class Campus:
         self.sandbox.platform.wants = self.sandbox.platform.wants.change(changes)
 
 
+def seed_demo(folder: Path) -> None:
+    """Put the mentors and quizzes of the demo into the installation in this folder."""
+    engine = Engine.open(Settings(data_dir=folder), plugins=[])
+    nowhere = Options("http://127.0.0.1:9", "http://localhost:9")
+    for mentor in describe_platform(nowhere)["mentors"]:
+        seed(engine, mentor)
+    engine.close()
+
+
 @contextmanager
-def running_campus(folder: Path, *, with_worker: bool = False) -> Iterator[Campus]:
-    """A campus of its own; `with_worker` brings scores to the gradebook."""
+def running_campus(folder: Path, seeded: Path, *, with_worker: bool = False) -> Iterator[Campus]:
+    """A campus of its own; `with_worker` brings scores to the gradebook.
+
+    seeded: a database that seed_demo filled, which is copied into the folder.
+    """
     port = free_port()
     url = f"http://localhost:{port}"
+    shutil.copyfile(seeded, folder / seeded.name)
     settings = Settings(data_dir=folder, public_url=url, allow_loopback_platforms=True)
     plugins = [("lti_launch", lti_launch), ("sandbox", sandbox_plugin)]
     with running_sandbox(url) as sandbox:
         engine = Engine.open(settings, plugins=plugins)
         register(engine, sandbox.description["platform"])
-        for mentor in sandbox.description["mentors"]:
-            seed(engine, mentor)
         app = create_app(engine)
         stop = threading.Event()
         worker = threading.Thread(target=run_worker, args=(engine,), kwargs={"stop": stop})

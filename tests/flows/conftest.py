@@ -1,6 +1,7 @@
 """A campus, and an instructor who places things in a course of it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,8 +11,9 @@ from tests.fakes.teacher import Teacher
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Campus]:
-    with running_campus(tmp_path_factory.mktemp("campus"), with_worker=True) as campus:
+def running(tmp_path_factory: pytest.TempPathFactory, seeded: Path) -> Iterator[Campus]:
+    folder = tmp_path_factory.mktemp("campus")
+    with running_campus(folder, seeded, with_worker=True) as campus:
         yield campus
 
 

@@ -41,9 +41,9 @@ def sandbox(port: int) -> Iterator[RunningSandbox]:
 
 
 @pytest.fixture
-def engine(port: int, tmp_path: Path) -> Iterator[Engine]:
+def engine(port: int, data_dir: Path) -> Iterator[Engine]:
     settings = Settings(
-        data_dir=tmp_path, public_url=f"http://localhost:{port}", allow_loopback_platforms=True
+        data_dir=data_dir, public_url=f"http://localhost:{port}", allow_loopback_platforms=True
     )
     plugins = [("lti_launch", lti_launch), ("moodle", moodle), ("sandbox", sandbox_plugin)]
     engine = Engine.open(settings, plugins=plugins)

@@ -5,7 +5,6 @@ gradebook. An instructor opens the admin from the same course, makes a key and c
 """
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,14 +15,9 @@ import pytest
 import requests
 
 from mentorai.core.engine import Engine
-from mentorai.core.jobs import run_worker
-from mentorai.core.settings import Settings
-from mentorai.plugins import lti_launch
-from mentorai.plugins import sandbox as sandbox_plugin
-from mentorai.web.app import create_app
-from mentorai.web.commands.demo_course import register, seed
 from tests.fakes.browserless import Browser, read_form
-from tests.fakes.platforms import RunningSandbox, free_port, running_app, running_sandbox
+from tests.fakes.campus import Campus, running_campus
+from tests.fakes.platforms import RunningSandbox
 
 COURSE, MENTOR_ITEM, QUIZ_ITEM = "tidal-pools", "tides-mentor", "shore-quiz"
 QUESTION = "Why do barnacles close up at low tide?"
@@ -33,37 +27,25 @@ DELIVERY_SECONDS = 15
 
 
 @pytest.fixture
-def port() -> int:
-    return free_port()
+def campus(tmp_path: Path, seeded: Path) -> Iterator[Campus]:
+    with running_campus(tmp_path, seeded, with_worker=True) as campus:
+        yield campus
 
 
 @pytest.fixture
-def sandbox(port: int) -> Iterator[RunningSandbox]:
-    with running_sandbox(f"http://localhost:{port}") as sandbox:
-        yield sandbox
+def port(campus: Campus) -> int:
+    return int(campus.url.rpartition(":")[2])
 
 
 @pytest.fixture
-def tool(port: int, tmp_path: Path, sandbox: RunningSandbox) -> Iterator[Engine]:
+def sandbox(campus: Campus) -> RunningSandbox:
+    return campus.sandbox
+
+
+@pytest.fixture
+def tool(campus: Campus) -> Engine:
     """The tool with its worker, registered at the sandbox and seeded as the demo seeds it."""
-    settings = Settings(
-        data_dir=tmp_path,
-        public_url=f"http://localhost:{port}",
-        allow_loopback_platforms=True,
-    )
-    plugins = [("lti_launch", lti_launch), ("sandbox", sandbox_plugin)]
-    engine = Engine.open(settings, plugins=plugins)
-    register(engine, sandbox.description["platform"])
-    for mentor in sandbox.description["mentors"]:
-        seed(engine, mentor)
-    stop = threading.Event()
-    worker = threading.Thread(target=run_worker, args=(engine,), kwargs={"stop": stop})
-    worker.start()
-    with running_app(create_app(engine), port=port):
-        yield engine
-    stop.set()
-    worker.join()
-    engine.close()
+    return campus.engine
 
 
 @pytest.fixture

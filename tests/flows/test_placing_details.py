@@ -149,9 +149,9 @@ def test_words_of_the_platform_are_not_given_to_each_of_several(
 
 
 @pytest.fixture
-def crowded(tmp_path: Path) -> Iterator[Teacher]:
+def crowded(tmp_path: Path, seeded: Path) -> Iterator[Teacher]:
     """A teacher where there are very many mentors."""
-    with running_campus(tmp_path) as campus, Browser() as browser:
+    with running_campus(tmp_path, seeded) as campus, Browser() as browser:
         organization = campus.engine.organizations.get().id
         for number in range(110):
             about = f"About crabs {number:03}"

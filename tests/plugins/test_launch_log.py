@@ -79,10 +79,10 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def house(data_dir: Path) -> Iterator[House]:
     port = free_port()
     settings = Settings(
-        data_dir=tmp_path, public_url=f"http://localhost:{port}", allow_loopback_platforms=True
+        data_dir=data_dir, public_url=f"http://localhost:{port}", allow_loopback_platforms=True
     )
     policy = Policy()
     plugins = [("lti_launch", lti_launch), ("sandbox", sandbox_plugin), ("policy", policy)]

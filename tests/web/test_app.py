@@ -36,12 +36,12 @@ class Pages:
 
 
 @pytest.fixture
-def open_app(tmp_path):
+def open_app(data_dir):
     """Make the application with the plugin and settings given."""
     engines = []
 
     def make(plugin: object, **settings) -> Flask:
-        chosen = Settings(data_dir=tmp_path, **settings)
+        chosen = Settings(data_dir=data_dir, **settings)
         engine = Engine.open(chosen, plugins=[("pages", plugin)])
         engines.append(engine)
         return create_app(engine)

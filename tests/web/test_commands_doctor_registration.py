@@ -62,12 +62,12 @@ class House:
 
 
 @pytest.fixture
-def house(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[House]:
+def house(monkeypatch: pytest.MonkeyPatch, data_dir: Path) -> Iterator[House]:
     for name in list(os.environ):
         if name.startswith("MENTORAI_"):
             monkeypatch.delenv(name)
     port = free_port()
-    monkeypatch.setenv("MENTORAI_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("MENTORAI_DATA_DIR", str(data_dir))
     monkeypatch.setenv("MENTORAI_PUBLIC_URL", f"http://localhost:{port}")
     monkeypatch.setenv("MENTORAI_ALLOW_LOOPBACK_PLATFORMS", "true")
     engine = Engine.open(Settings.load())

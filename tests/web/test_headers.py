@@ -48,11 +48,11 @@ def platform() -> Platform:
 
 
 @pytest.fixture
-def open_client(tmp_path, platform):
+def open_client(data_dir, platform):
     engines = []
 
     def make(**settings):
-        chosen = Settings(data_dir=tmp_path, **settings)
+        chosen = Settings(data_dir=data_dir, **settings)
         engines.append(Engine.open(chosen, plugins=[("platform", platform)]))
         return create_app(engines[-1]).test_client()
 

@@ -6,42 +6,28 @@ from pathlib import Path
 import pytest
 
 from mentorai.core.engine import Engine
-from mentorai.core.settings import Settings
 from mentorai.lti.tool import Tool
-from mentorai.plugins import lti_launch
-from mentorai.plugins import sandbox as sandbox_plugin
-from mentorai.web.app import create_app
-from mentorai.web.commands.demo_course import register, seed
 from tests.fakes.browserless import Browser
+from tests.fakes.campus import Campus, running_campus
 from tests.fakes.journeys import COURSE, MENTOR_ITEM, QUIZ_ITEM, ask, take_quiz
-from tests.fakes.platforms import RunningSandbox, free_port, running_app, running_sandbox
+from tests.fakes.platforms import RunningSandbox
 
 
 @pytest.fixture
-def port() -> int:
-    return free_port()
+def campus(tmp_path: Path, seeded: Path) -> Iterator[Campus]:
+    with running_campus(tmp_path, seeded) as campus:
+        yield campus
 
 
 @pytest.fixture
-def sandbox(port: int) -> Iterator[RunningSandbox]:
-    with running_sandbox(f"http://localhost:{port}") as sandbox:
-        yield sandbox
+def sandbox(campus: Campus) -> RunningSandbox:
+    return campus.sandbox
 
 
 @pytest.fixture
-def engine(port: int, tmp_path: Path, sandbox: RunningSandbox) -> Iterator[Engine]:
+def engine(campus: Campus) -> Engine:
     """The tool, registered at the sandbox and seeded as the demo seeds it."""
-    settings = Settings(
-        data_dir=tmp_path, public_url=f"http://localhost:{port}", allow_loopback_platforms=True
-    )
-    plugins = [("lti_launch", lti_launch), ("sandbox", sandbox_plugin)]
-    engine = Engine.open(settings, plugins=plugins)
-    register(engine, sandbox.description["platform"])
-    for mentor in sandbox.description["mentors"]:
-        seed(engine, mentor)
-    with running_app(create_app(engine), port=port):
-        yield engine
-    engine.close()
+    return campus.engine
 
 
 @pytest.fixture

@@ -136,7 +136,7 @@ def test_session_of_another_browser_opens_no_admin(app, session, pages):
     assert Visitor(app, "c" * 64).get(f"{pages}/api").status_code == 403
 
 
-def test_plugin_adds_a_tab(tmp_path):
+def test_plugin_adds_a_tab(data_dir):
     from mentorai.core import hookimpl
     from mentorai.core.engine import Engine
     from mentorai.core.settings import Settings
@@ -148,7 +148,7 @@ def test_plugin_adds_a_tab(tmp_path):
         def admin_tabs(self):
             return [AdminTab("History", ".overview")]
 
-    engine = Engine.open(Settings(data_dir=tmp_path), plugins=[("history", Plugin())])
+    engine = Engine.open(Settings(data_dir=data_dir), plugins=[("history", Plugin())])
     mentor = engine.mentors.add(engine.organizations.get().id, "M")
     session = open_session(engine, mentor, Role.INSTRUCTOR)
 

@@ -178,12 +178,12 @@ class BrokenModel:
 
 
 @pytest.fixture
-def open_api(tmp_path):
+def open_api(data_dir):
     """Make a client with a key on an engine with this plugin."""
     engines = []
 
     def make(plugin: object, **settings):
-        engine = Engine.open(Settings(data_dir=tmp_path, **settings), plugins=[("model", plugin)])
+        engine = Engine.open(Settings(data_dir=data_dir, **settings), plugins=[("model", plugin)])
         engines.append(engine)
         organization_id = engine.organizations.get().id
         mentor = engine.mentors.add(organization_id, "Tidal Pools")

@@ -172,10 +172,10 @@ def test_broken_multipart_is_refused(api):
     assert answer.status_code in (400, 422)
 
 
-def test_document_that_is_too_large_is_refused(tmp_path):
+def test_document_that_is_too_large_is_refused(data_dir):
     from mentorai.web.app import create_app
 
-    engine = Engine.open(Settings(data_dir=tmp_path, upload_bytes=1000), plugins=[])
+    engine = Engine.open(Settings(data_dir=data_dir, upload_bytes=1000), plugins=[])
     organization_id = engine.organizations.get().id
     mentor = engine.mentors.add(organization_id, "Tidal Pools")
     key = engine.keys.issue(

@@ -114,7 +114,7 @@ def test_second_question_joins_the_conversation(student, home, material):
     assert student.get(home).text.count('class="turn"') == 2
 
 
-def test_hostile_reply_is_harmless_on_the_page(tmp_path):
+def test_hostile_reply_is_harmless_on_the_page(data_dir):
     class Model:
         @hookimpl
         def complete_turn(self, request):
@@ -122,7 +122,7 @@ def test_hostile_reply_is_harmless_on_the_page(tmp_path):
             yield DoneEvent()
 
     engine = Engine.open(
-        Settings(data_dir=tmp_path, allow_loopback_platforms=True), plugins=[("model", Model())]
+        Settings(data_dir=data_dir, allow_loopback_platforms=True), plugins=[("model", Model())]
     )
     mentor = engine.mentors.add(engine.organizations.get().id, "M")
     session = open_session(engine, mentor)
@@ -160,9 +160,9 @@ def test_refusal_is_a_problem_for_a_script(student, home):
     assert "prompt" in "".join(answer.json["errors"]) or answer.json["errors"]
 
 
-def test_busy_mentor_says_when_to_come_back(tmp_path):
+def test_busy_mentor_says_when_to_come_back(data_dir):
     engine = Engine.open(
-        Settings(data_dir=tmp_path, allow_loopback_platforms=True, streams=1), plugins=[]
+        Settings(data_dir=data_dir, allow_loopback_platforms=True, streams=1), plugins=[]
     )
     mentor = engine.mentors.add(engine.organizations.get().id, "M")
     session = open_session(engine, mentor)
@@ -181,14 +181,14 @@ def test_busy_mentor_says_when_to_come_back(tmp_path):
     assert problem.json["code"] == "busy"
 
 
-def test_denied_message_shows_the_reason_and_keeps_the_draft(tmp_path):
+def test_denied_message_shows_the_reason_and_keeps_the_draft(data_dir):
     class Policy:
         @hookimpl
         def judge_turn(self, message):
             return Denial("Not during the exam.") if "answer" in message else None
 
     engine = Engine.open(
-        Settings(data_dir=tmp_path, allow_loopback_platforms=True), plugins=[("policy", Policy())]
+        Settings(data_dir=data_dir, allow_loopback_platforms=True), plugins=[("policy", Policy())]
     )
     mentor = engine.mentors.add(engine.organizations.get().id, "M")
     session = open_session(engine, mentor)
@@ -201,14 +201,14 @@ def test_denied_message_shows_the_reason_and_keeps_the_draft(tmp_path):
     assert "Not during the exam." in page.text
 
 
-def test_session_can_be_denied_by_a_plugin(tmp_path):
+def test_session_can_be_denied_by_a_plugin(data_dir):
     class Policy:
         @hookimpl
         def judge_session(self, session, request_facts):
             return Denial(f"Not {request_facts.method} from here.")
 
     engine = Engine.open(
-        Settings(data_dir=tmp_path, allow_loopback_platforms=True), plugins=[("policy", Policy())]
+        Settings(data_dir=data_dir, allow_loopback_platforms=True), plugins=[("policy", Policy())]
     )
     session = open_session(engine, engine.mentors.add(engine.organizations.get().id, "M"))
 
