@@ -77,7 +77,7 @@ class Engine:
         self.outbox = Outbox(self)
         self.reviews = Reviews(self.database)
         self.webhooks = Webhooks(self)
-        self.kept_data = KeptData(self.database)
+        self.kept_data = KeptData(self.database, self.audit)
         self.rosters = Rosters(self)
         self.course_people = CoursePeople(self.database)
         self.enrolments = Enrolments(self.database)

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, Table, delete, func, select
 
 from mentorai.core.attempts import attempts
+from mentorai.core.audit import Audit
 from mentorai.core.conversations import conversations, turns
 from mentorai.core.database import Database
 from mentorai.core.enrolment_rows import campus_enrolments
@@ -53,8 +54,9 @@ class OrganizationData:
 class KeptData:
     """What is kept, of people and of organizations."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, audit: Audit) -> None:
         self._database = database
+        self._audit = audit
 
     def read_person(self, organization_id: str, person_id: str) -> PersonalData:
         """How much is kept of this person. Raises NotFound."""
@@ -114,7 +116,7 @@ class KeptData:
     def delete_conversations(self, organization_id: str, person_id: str) -> int:
         """Take away every conversation of this person with any mentor; how many there were.
 
-        Raises NotFound.
+        They did it themselves, and the audit says so. Raises NotFound.
         """
         with self._database.write() as connection:
             _get_person(connection, organization_id, person_id)
@@ -122,7 +124,17 @@ class KeptData:
                 conversations.c.organization_id == organization_id,
                 conversations.c.person_id == person_id,
             )
-            return connection.execute(mine).rowcount
+            count = connection.execute(mine).rowcount
+            if count:
+                self._audit.write(
+                    connection,
+                    organization_id=organization_id,
+                    actor=person_id,
+                    action="conversations_deleted",
+                    subject=person_id,
+                    facts={"count": count},
+                )
+        return count
 
 
 def _get_person(connection: Connection, organization_id: str, person_id: str) -> Any:

@@ -30,14 +30,17 @@ class Refusal:
     return_url: str = ""
 
 
-def read_refusal(tool: Tool, form: Mapping[str, str]) -> Refusal:
+def read_refusal(tool: Tool, form: Mapping[str, str], called: str | None = None) -> Refusal:
     """Look at a refused form once more. Raises nothing of what may be wrong with it.
 
     form: of a login (iss, client_id), of a launch (id_token), or of an error that was posted back
-    (state).
+    (state). called: the registration whose own login address was called, if it was one's own.
     """
     if form.get("id_token"):
         return _read_message(tool, form["id_token"])
+    named = tool.registrations.find_named(called) if called else None
+    if named is not None:
+        return Refusal(Sender(named.id))
     if form.get("iss"):
         return Refusal(_read_login(tool, form))
     return Refusal(Sender(tool.tickets.find_registration_id(form.get("state") or "")))

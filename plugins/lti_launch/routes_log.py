@@ -54,7 +54,8 @@ def note_admitted(tool: Tool, finished: FinishedLaunch, way: str) -> None:
 
 def _note_refused(tool: Tool, error: MentorAIError) -> None:
     form = (request.form if request.method == "POST" else request.args).to_dict()
-    refusal, explanation = read_refusal(tool, form), find_explanation(error)
+    called = (request.view_args or {}).get("registration_id")
+    refusal, explanation = read_refusal(tool, form, called), find_explanation(error)
     clause = getattr(error, "clause", "") or (explanation.clause if explanation else "")
     _keep_refusal(tool, refusal.sender, error.code, error.message, clause)
     if refusal.return_url and explanation:

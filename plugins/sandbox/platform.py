@@ -105,6 +105,7 @@ class Behaviour:
         the page that frames it, or in a frame beside it (as Canvas has it).
     old_ids: whether launches name the ids of a connection by LTI 1.1 (the migration claim): signed
         as the specification has it, not at all, or over the nonce of an earlier launch.
+    withheld_scopes: scopes that no token is given for, as where campus IT left a service off.
     """
 
     clock_offset_seconds: float = 0.0
@@ -119,6 +120,7 @@ class Behaviour:
     registration_deployment: bool = True
     old_ids: Literal["none", "signed", "unsigned", "stale"] = "none"
     storage: Literal["none", "parent", "frame"] = "none"
+    withheld_scopes: Sequence[str] = ()
 
     @property
     def storage_target(self) -> str | None:
@@ -181,6 +183,7 @@ class SandboxPlatform:
             "storage": lambda v: v in ("none", "parent", "frame"),
             "old_ids": lambda v: v in ("none", "signed", "unsigned", "stale"),
             "roster_differences": lambda v: isinstance(v, bool),
+            "withheld_scopes": _is_texts,
             "page_size": lambda v: _number(v) and isinstance(v, int) and 1 <= v <= 200,
         }
         errors = {
@@ -322,6 +325,10 @@ def _describe_person(base_url: str, person: Person) -> dict[str, str]:
         "about": person.about,
         "url": f"{base_url}/as/{person.id}/",
     }
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
 
 
 def _number(value: object) -> bool:

@@ -98,7 +98,8 @@ class Tokens:
             self._check_assertion(form.get("client_assertion", ""))
         except Rejected as error:
             return _error("invalid_client", str(error), status=401)
-        scopes = [scope for scope in form.get("scope", "").split() if scope in GRANTED]
+        granted = set(GRANTED) - set(self._platform.behaviour.withheld_scopes)
+        scopes = [scope for scope in form.get("scope", "").split() if scope in granted]
         if not scopes:
             return _error("invalid_scope", "None of these scopes is granted to the tool.")
         return self._issue(scopes)

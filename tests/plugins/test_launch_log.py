@@ -4,7 +4,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -186,6 +186,18 @@ def test_login_of_an_unknown_lms_fits_no_registration(house: House) -> None:
     assert answer.status_code == 400
     assert entry.outcome == "unknown_registration"
     assert (entry.issuer, entry.client_id) == (house.sandbox.url, "someone-else")
+    assert not entry.is_verified
+
+
+def test_refused_login_at_an_address_of_its_own_belongs_to_that_registration(house: House) -> None:
+    login = house.browser.begin(house.sandbox.url, "maya", "tidal-pools", "tides-mentor")
+    address = f"{house.engine.settings.public_url}/lti/login/{house.registration.id}"
+
+    house.browser.submit(replace(login.with_fields(client_id="someone-else"), url=address))
+
+    (entry,) = house.entries()
+    assert entry.outcome == "unknown_registration"
+    assert entry.registration_id == house.registration.id
     assert not entry.is_verified
 
 

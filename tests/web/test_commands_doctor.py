@@ -14,7 +14,9 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from mentorai.core.engine import Engine
+from mentorai.core.errors import DeploymentHeld
 from mentorai.core.settings import Settings
+from mentorai.lti.registrations import HOLD, PENDING
 from mentorai.lti.tool import Tool
 from mentorai.web.commands import main
 
@@ -226,3 +228,30 @@ def test_lms_without_a_key_set_is_found(registered: Run, site: Site, answer: Res
 
     assert done.exit_code == 1
     assert any("registration Campus:" in line and "--keyset-url" in line for line in _wrong(done))
+
+
+def test_what_waits_for_campus_it_is_noted(registered: Run, folder: Path, site: Site) -> None:
+    engine = Engine.open(Settings(data_dir=folder, allow_loopback_platforms=True))
+    tool, organization_id = engine.room(Tool), engine.organizations.get().id
+    (known,) = tool.registrations.list(organization_id)
+    tool.registrations.put_policy(organization_id, known.id, HOLD)
+    with pytest.raises(DeploymentHeld):
+        tool.deployments.admit(tool.registrations.get(organization_id, known.id), "2")
+    waiting = tool.registrations.add(
+        organization_id,
+        issuer="https://new.example",
+        client_id="new",
+        auth_url="https://new.example/auth",
+        token_url="https://new.example/token",
+        keyset_url="https://new.example/keys",
+        deployment_ids=["1"],
+        name="New LMS",
+        status=PENDING,
+    )
+    engine.close()
+
+    done = registered("doctor")
+
+    assert done.exit_code == 0
+    assert f"registrations approve {waiting.id}" in done.output
+    assert "deployments that wait for a decision: 1" in done.output

@@ -18,6 +18,7 @@ from mentorai.lti import probe as probe_module
 from mentorai.lti import probe_redirect, probe_services, probe_tokens
 from mentorai.lti.registrations import Registration
 from mentorai.lti.tool import Tool
+from mentorai.plugins.sandbox.tokens import GRANTED
 from mentorai.web.app import create_app
 from mentorai.web.commands import main
 from mentorai.web.commands.registration_words import WORDS
@@ -226,11 +227,10 @@ def test_token_endpoint_in_trouble_is_wrong(house: House, status: int) -> None:
     assert f"answers {status}" in line(done, "token")
 
 
-def test_scope_that_is_refused_is_named(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scope_that_is_refused_is_named(house: House) -> None:
     house.register()
     score = "https://purl.imsglobal.org/spec/lti-ags/scope/score"
-    granted = [each for each in tokens_of_the_sandbox().GRANTED if each != score]
-    monkeypatch.setattr(tokens_of_the_sandbox(), "GRANTED", tuple(granted))
+    house.sandbox.platform.behave({"withheld_scopes": [score]})
 
     done = house.doctor()
 
@@ -239,15 +239,9 @@ def test_scope_that_is_refused_is_named(house: House, monkeypatch: pytest.Monkey
     assert SCREENS["services"] in line(done, "token")
 
 
-def tokens_of_the_sandbox():
-    from mentorai.plugins.sandbox import tokens
-
-    return tokens
-
-
-def test_lms_that_grants_nothing_is_wrong(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lms_that_grants_nothing_is_wrong(house: House) -> None:
     house.register()
-    monkeypatch.setattr(tokens_of_the_sandbox(), "GRANTED", ())
+    house.sandbox.platform.behave({"withheld_scopes": GRANTED})
 
     done = house.doctor()
 

@@ -197,8 +197,27 @@ def check_registrations(engine: "Engine") -> Iterator[Finding]:
             "registrations", "no LMS is registered: `mentorai registrations add`.", is_note=True
         )
     for registration in found:
+        yield from _look_who_waits(registration)
         if registration.is_active:
             yield from _check_registration(tool, registration)
+
+
+def _look_who_waits(registration: "Registration") -> Iterator[Finding]:
+    from mentorai.lti.registrations import PENDING
+
+    subject = f"registration {registration.name}"
+    if registration.status == PENDING:
+        sentence = (
+            "registered itself and launches nobody before it is approved: "
+            f"`mentorai registrations approve {registration.id}`."
+        )
+        yield Finding(subject, sentence, is_note=True)
+    if registration.held_ids:
+        sentence = (
+            f"deployments that wait for a decision: {len(registration.held_ids)}; "
+            f"`mentorai registrations deployments list {registration.id}`."
+        )
+        yield Finding(subject, sentence, is_note=True)
 
 
 def _check_registration(tool: "Tool", registration: "Registration") -> Iterator[Finding]:

@@ -42,7 +42,7 @@ def list_(registration_id: str, url: str, link: str, quiz: str, tag: str, page_s
 @click.argument("registration_id")
 @click.argument("url")
 @click.option("--person", default="", help="Only what this person has (the LMS's id).")
-@click.option("--page-size", default=0, help="How many a page; a wish, on which Moodle fails.")
+@click.option("--page-size", default=0, help="How many a page; a wish; some LMSs fail on it.")
 def show(registration_id: str, url: str, person: str, page_size: int) -> None:
     """Ask the LMS for the column at URL and for what it holds."""
     from mentorai.lti.line_items import get_line_item

@@ -6,6 +6,7 @@ from urllib.parse import urljoin
 
 import lxml.html
 
+from mentorai.core.engine import Engine
 from tests.fakes.browserless import Browser, read_form
 from tests.fakes.journeys import (
     CLAIM,
@@ -55,7 +56,7 @@ def test_own_data_is_exported_whole_and_without_right_answers(
 
 
 def test_own_conversations_are_deleted_after_one_more_question(
-    maya: Browser, sandbox: RunningSandbox
+    maya: Browser, sandbox: RunningSandbox, engine: Engine
 ) -> None:
     page = follow(maya, privacy_url(sandbox, "maya"))
     question = maya.get(f"{page.url}/delete")
@@ -68,6 +69,9 @@ def test_own_conversations_are_deleted_after_one_more_question(
     assert "1 conversation was deleted" in words(answer)
     assert "Conversations 0" in words(answer)
     assert "Attempts at quizzes 1" in words(answer)
+    _, (entry, *_) = engine.audit.list(engine.organizations.get().id)
+    assert (entry.action, entry.facts) == ("conversations_deleted", {"count": 1})
+    assert entry.actor == entry.subject
 
 
 def test_deletion_needs_the_token_of_its_page(maya: Browser, sandbox: RunningSandbox) -> None:
