@@ -1,55 +1,34 @@
-"""Every operation, called with the key or the ids of another mentor, of none, and without scope.
+"""Every operation, called with keys that must not reach what it is called for.
 
-The operations are read from the API's own description, so a new one is swept as well.
+The operations and their bodies are read from the API's own description, so a new one is swept as
+well; one that this sweep has no thing for fails it (`test_sweep_has_a_thing_for_every_place`).
 """
 
 import io
-import re
+from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+import time_machine
 
+from mentorai.core.clock import now
 from mentorai.core.scopes import PROVISIONING_SCOPES, SCOPES
+from mentorai.web.api.examples import Example, read_examples
 from mentorai.web.api.resource import PREFIX
 
-BODIES = {
-    "change_mentor": {"description": "mine now"},
-    "ask": {"prompt": "Where is the scar?"},
-    "open_session": {"title": "mine"},
-    "add_dataset": {"name": "Mine.md", "text": "Mine."},
-    "change_dataset": {"name": "Mine.md"},
-    "add_quiz": {"title": "Mine"},
-    "put_quiz": {"title": "Mine"},
-    "change_grade": {"score_given": 0},
-    "put_enrollment": {"user": "mine"},
-    "apply_enrollments": {"enrollments": [{"user": "mine"}]},
-    "add_grade": {"user": "sub-1", "score_given": 0, "score_maximum": 1},
-    "add_webhook": {"url": "https://portal.example.edu/mine", "events": ["grade.settled"]},
-    "change_webhook": {"description": "mine now"},
-    "rotate_webhook": {"overlap_hours": 0},
-    "repair_grades": {"quiz": None},
-}
-
-
-def operations(spec):
-    for path, item in spec["paths"].items():
-        for method, operation in item.items():
-            yield path, method, operation
+# What every mentor has one of, by a number or word that is not an id of a thing.
+NOT_OF_ONE_MENTOR = {"version"}
 
 
 @pytest.fixture
-def spec(client):
-    return client.get(f"{PREFIX}/openapi.json").json
+def examples(client) -> list[Example]:
+    return list(read_examples(client.get(f"{PREFIX}/openapi.json").json))
 
 
 @pytest.fixture
-def things(api, engine, mentor, dataset, quiz, grade, session, enrolment) -> dict[str, str]:
+def things(api, engine, mentor, dataset, quiz, grade, session) -> dict[str, str]:
     """One of everything that the first mentor has, by the name of its place in an address."""
     list(engine.ask(session, "Where is the scar?"))
-    webhook = api.post(
-        f"{PREFIX}/webhooks",
-        json={"url": "https://portal.example.edu/theirs", "events": ["grade.settled"]},
-    ).json
-    delivery = api.post(f"{PREFIX}/webhooks/{webhook['id']}/test").json
     passage = api.get(f"{PREFIX}/datasets/latest/passages").json["results"][0]["id"]
     return {
         "version": "1",
@@ -58,176 +37,207 @@ def things(api, engine, mentor, dataset, quiz, grade, session, enrolment) -> dic
         "passage_id": str(passage),
         "quiz_id": quiz.id,
         "grade_id": grade.id,
-        "enrollment_id": enrolment.id,
-        "mentor_id": mentor.id,
-        "webhook_id": webhook["id"],
-        "delivery_id": delivery["id"],
     }
 
 
-def is_provisioning(operation):
-    return "mentors:provision" in scopes_of(operation)
+@pytest.fixture
+def provisioning_key(engine, mentor) -> str:
+    """The text of a key of the first mentor's organization."""
+    return engine.keys.issue(
+        mentor.organization_id,
+        None,
+        kind="provisioning",
+        name="Semester start",
+        scopes=list(PROVISIONING_SCOPES),
+        expires_at=None,
+        author="it",
+    ).text
 
 
-def scopes_of(operation):
-    (needed,) = {tuple(scopes) for way in operation["security"] for scopes in way.values()}
-    return needed
+@pytest.fixture(params=["of the same organization", "of another organization"])
+def foreign_key(request, engine, mentor) -> str:
+    """The text of a key with every scope of a mentor that has nothing."""
+    place = mentor.organization_id
+    if request.param == "of another organization":
+        place = engine.organizations.put("elsewhere", "Elsewhere").id
+    other = engine.mentors.add(place, "Deep Sea")
+    return engine.keys.issue(
+        place, other.id, name="Key", scopes=tuple(SCOPES), expires_at=None, author="test"
+    ).text
 
 
-def call(client, key, path, method, operation, things):
+def call(client, key: str | None, one: Example, things):
     headers = {"Authorization": f"Api-Token {key}"} if key else {}
-    body = BODIES.get(operation["operationId"])
     return client.open(
-        path.format(**things),
-        method=method.upper(),
+        one.path.format(**things),
+        method=one.method,
         headers=headers,
-        query_string={"q": "scar"} if path.endswith("/search") else None,
-        **({"json": body} if body else {}),
+        query_string=one.query,
+        **({} if one.body is None else {"json": one.body}),
     )
 
 
-def picture(api) -> list[object]:
-    """All that the first mentor's key can see."""
-    paths = ("mentor", "mentor/prompts", "sessions", "datasets", "quizzes", "grades")
-    paths += ("enrollments", "webhooks")
-    return [api.get(f"{PREFIX}/{path}").json for path in paths]
+def is_for_mentors(one: Example) -> bool:
+    return not set(one.scopes) & set(PROVISIONING_SCOPES)
 
 
-def test_every_operation_is_refused_without_a_key(client, spec, things):
-    for path, method, operation in operations(spec):
-        answer = call(client, None, path, method, operation, things)
+def picture(client, examples, key: str) -> dict[str, object]:
+    """All that a mentor's key can see: what every reading operation without a place answers."""
+    return {
+        one.path: call(client, key, one, {}).json
+        for one in examples
+        if one.method == "GET" and not one.names and is_for_mentors(one)
+    }
 
-        assert (path, method, answer.status_code) == (path, method, 401)
+
+def test_sweep_has_a_thing_for_every_place(examples, things):
+    """A new {place} in an address: add one such thing of the first mentor's to `things`."""
+    named = {(name, one.path) for one in examples for name in one.names}
+
+    assert [place for place in named if place[0] not in things] == []
+
+
+def test_every_operation_is_refused_without_a_key(client, examples, things):
+    for one in examples:
+        answer = call(client, None, one, things)
+
+        assert (one.operation_id, answer.status_code) == (one.operation_id, 401)
         assert answer.json["code"] == "key_missing"
 
 
-def test_every_operation_that_names_a_scope_is_refused_without_it(client, spec, things, make_key):
-    for path, method, operation in operations(spec):
-        needed = scopes_of(operation)
-        if not needed:
-            assert path == f"{PREFIX}/key"
-            continue
-        key = make_key(*(set(SCOPES) - set(needed)))
-        answer = call(client, key, path, method, operation, things)
-
-        assert (path, method, answer.status_code) == (path, method, 403)
-        assert answer.json["code"] == "scope_missing"
-        assert needed[0] in answer.json["detail"]
+Act = Callable[..., object]
+DEATHS: dict[str, tuple[str, Act]] = {
+    "inactive": ("key_inactive", lambda keys, *key: keys.deactivate(*key, "it")),
+    "revoked": ("key_inactive", lambda keys, *key: keys.delete(*key, "it")),
+    "expired": ("key_expired", lambda keys, *key: None),
+    "mistyped": ("key_invalid", lambda keys, *key: None),
+    "made up": ("key_invalid", lambda keys, *key: None),
+}
 
 
-def test_every_thing_of_another_mentor_is_not_found(
-    client, api, engine, spec, things, make_key, mentor
+@pytest.mark.parametrize("state", DEATHS)
+def test_every_operation_is_refused_to_a_key_that_is(
+    state, client, api, engine, examples, things, mentor, key
 ):
-    other = engine.mentors.add(mentor.organization_id, "Deep Sea")
-    key = make_key(mentor_id=other.id)
-    before = picture(api)
+    code, die = DEATHS[state]
+    before = picture(client, examples, key)
+    issued = engine.keys.issue(
+        mentor.organization_id,
+        mentor.id,
+        name="Dying",
+        scopes=tuple(SCOPES),
+        expires_at=now() + timedelta(days=1),
+        author="test",
+    )
+    die(engine.keys, mentor.organization_id, mentor.id, issued.key.id)
+    text = issued.text
+    if state == "mistyped":
+        text = text[:-9] + ("A" if text[-9] != "A" else "B") + text[-8:]
+    if state == "made up":
+        text = "mai_0000000000_notakey"
+    later = now() + timedelta(days=1 if state == "expired" else 0)
+
+    with time_machine.travel(later, tick=False):
+        for one in examples:
+            answer = call(client, text, one, things)
+            assert (one.operation_id, answer.status_code) == (one.operation_id, 401)
+            assert answer.json["code"] == code
+
+    assert picture(client, examples, key) == before
+
+
+def test_every_operation_that_names_a_scope_is_refused_without_it(
+    client, examples, things, make_key
+):
+    for one in examples:
+        if not one.scopes:
+            assert one.path == f"{PREFIX}/key"
+            continue
+        answer = call(client, make_key(*(set(SCOPES) - set(one.scopes))), one, things)
+
+        assert (one.operation_id, answer.status_code) == (one.operation_id, 403)
+        assert answer.json["code"] == "scope_missing"
+        assert one.scopes[0] in answer.json["detail"]
+
+
+def test_every_thing_of_another_mentor_is_not_found(client, examples, things, foreign_key, key):
+    before = picture(client, examples, key)
     swept = 0
 
-    for path, method, operation in operations(spec):
-        # A version is a number that every mentor has, not a thing of one.
-        if "{" in path and "{version}" not in path and not is_provisioning(operation):
-            answer = call(client, key, path, method, operation, things)
-            assert (path, method, answer.status_code) == (path, method, 404)
+    for one in examples:
+        if set(one.names) - NOT_OF_ONE_MENTOR and is_for_mentors(one):
+            answer = call(client, foreign_key, one, things)
+            assert (one.operation_id, answer.status_code) == (one.operation_id, 404)
             assert answer.json["code"] == "not_found"
             swept += 1
 
     assert swept >= 12
-    assert picture(api) == before
+    assert picture(client, examples, key) == before
 
 
 def test_nothing_of_another_mentor_is_seen_or_changed_by_any_operation(
-    client, api, engine, spec, things, make_key, mentor
+    client, examples, things, foreign_key, mentor, key
 ):
-    other = engine.mentors.add(mentor.organization_id, "Deep Sea")
-    key = make_key(mentor_id=other.id)
-    before = picture(api)
+    before = picture(client, examples, key)
+    secrets = {mentor.id, "Tidal Pools", "Tides.md", "sub-1", "Ada Lovelace"}
+    secrets |= {thing for name, thing in things.items() if len(thing) > 8}
 
-    for path, method, operation in operations(spec):
-        if "{" not in path and not is_provisioning(operation):
-            answer = call(client, key, path, method, operation, things)
-            told = answer.text
-            # A body names a person of the first mentor, who is nobody here.
-            is_nobody = operation["operationId"] == "add_grade"
-            assert answer.status_code == 404 if is_nobody else answer.status_code < 300
-            assert not any(one in told for one in (mentor.id, "Tidal Pools", "Tides.md", "sub-1"))
+    for one in examples:
+        if not set(one.names) - NOT_OF_ONE_MENTOR and is_for_mentors(one):
+            answer = call(client, foreign_key, one, things)
+            assert answer.status_code < 300, one.operation_id
+            # The example of a new document is called as ours is.
+            told = {secret for secret in secrets if secret in answer.text}
+            assert (one.operation_id, told - set(str(one.body).split("'"))) == (
+                one.operation_id,
+                set(),
+            )
 
-    assert picture(api) == before
+    assert picture(client, examples, key) == before
 
 
 @pytest.mark.parametrize("field", ["session_id", "document_filter"])
-def test_thing_of_another_mentor_is_not_found_in_a_body_either(
-    client, engine, things, make_key, mentor, field
-):
-    other = engine.mentors.add(mentor.organization_id, "Deep Sea")
-    headers = {"X-API-Key": make_key(mentor_id=other.id)}
+def test_thing_of_another_mentor_is_not_found_in_a_body_either(client, things, foreign_key, field):
     named = {"session_id": things["session_id"], "document_filter": [things["dataset_id"]]}
 
     answer = client.post(
-        f"{PREFIX}/chat", json={"prompt": "scar", field: named[field]}, headers=headers
+        f"{PREFIX}/chat",
+        json={"prompt": "scar", field: named[field]},
+        headers={"X-API-Key": foreign_key},
     )
 
     assert answer.status_code == 404
 
 
-def test_latest_is_the_latest_of_the_keys_own_mentor(client, engine, things, make_key, mentor):
-    other = engine.mentors.add(mentor.organization_id, "Deep Sea")
-    headers = {"X-API-Key": make_key(mentor_id=other.id)}
-
-    for kind in ("sessions", "datasets", "quizzes", "grades", "webhooks"):
-        assert client.get(f"{PREFIX}/{kind}/latest", headers=headers).status_code == 404
-
-
-def test_provisioning_key_has_nothing_that_a_student_wrote(
-    client, spec, things, mentor, provisioning_key
-):
-    """By the short path, which names no mentor, and by the one that does."""
-    for path, method, operation in operations(spec):
-        allowed = set(scopes_of(operation)) <= PROVISIONING_SCOPES.keys()
-        named = path.replace(PREFIX, f"{PREFIX}/mentors/{mentor.slug}")
-        for place in (path, named):
-            answer = call(client, provisioning_key, place, method, operation, things)
-            if not allowed and (place == path or not is_provisioning(operation)):
-                assert (place, method, answer.status_code) == (place, method, 403)
-            assert "sub-1" not in answer.text
+def test_latest_is_the_latest_of_the_keys_own_mentor(client, examples, things, foreign_key):
+    for one in examples:
+        if "latest" in one.places.values():
+            answer = call(client, foreign_key, one, one.places)
+            assert (one.operation_id, answer.status_code) == (one.operation_id, 404)
 
 
-def test_every_resource_of_a_mentor_is_there_by_the_mentors_name_too(
-    client, app, spec, things, key, mentor, engine
-):
-    other = engine.mentors.add(mentor.organization_id, "Deep Sea")
-    mounted = {re.sub(r"<(?:int:)?(\w+)>", r"{\1}", rule.rule) for rule in app.url_map.iter_rules()}
-    swept = 0
-
-    for path, method, operation in operations(spec):
-        if is_provisioning(operation) or path == f"{PREFIX}/key":
-            continue
-        assert path.replace(PREFIX, f"{PREFIX}/mentors/{{mentor}}") in mounted
-        foreign = path.replace(PREFIX, f"{PREFIX}/mentors/{other.slug}")
-        answer = call(client, key, foreign, method, operation, things)
-        assert (foreign, method, answer.status_code) == (foreign, method, 404)
-        swept += 1
-    assert swept >= 25
+def test_provisioning_key_reads_nothing_of_a_mentor(client, examples, things, provisioning_key):
+    for one in examples:
+        if is_for_mentors(one):
+            answer = call(client, provisioning_key, one, things)
+            expected = 403 if one.scopes else 200
+            assert (one.operation_id, answer.status_code) == (one.operation_id, expected)
 
 
-def test_mentor_of_another_organization_is_not_found_by_name(client, engine, provisioning_key):
-    elsewhere = engine.organizations.put("elsewhere", "Elsewhere")
-    theirs = engine.mentors.add(elsewhere.id, "Theirs")
-    headers = {"Authorization": f"Bearer {provisioning_key}"}
-
-    for path in (f"mentors/{theirs.id}", f"mentors/{theirs.id}/mentor", f"mentors/{theirs.slug}"):
-        assert client.get(f"{PREFIX}/{path}", headers=headers).status_code == 404
-    rows = {"enrollments": [{"user": "a", "mentor": theirs.id}]}
-    answer = client.post(f"{PREFIX}/enrollments/bulk", json=rows, headers=headers)
-    assert answer.json["errors"] == {"1.mentor": ["There is no such mentor."]}
+def test_mentor_key_provisions_nothing(client, examples, things, key):
+    for one in examples:
+        if not is_for_mentors(one):
+            answer = call(client, key, one, things)
+            assert (one.operation_id, answer.status_code) == (one.operation_id, 403)
 
 
-def test_upload_of_another_mentor_stays_with_it(client, engine, api, dataset, make_key, mentor):
-    other = engine.mentors.add(mentor.organization_id, "Deep Sea")
-    headers = {"X-API-Key": make_key(mentor_id=other.id)}
-    before = picture(api)
+def test_upload_of_another_mentor_stays_with_it(client, examples, dataset, foreign_key, key):
+    before = picture(client, examples, key)
 
     file = (io.BytesIO(b"# Mine\n\nAnother text.\n"), "Tides.md")
-    answer = client.post(f"{PREFIX}/datasets", data={"file": file}, headers=headers)
+    answer = client.post(
+        f"{PREFIX}/datasets", data={"file": file}, headers={"X-API-Key": foreign_key}
+    )
 
     assert answer.status_code == 201
-    assert picture(api) == before
+    assert picture(client, examples, key) == before
