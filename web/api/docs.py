@@ -1,17 +1,22 @@
 """The API's own description and the page on which it is tried; nothing comes from outside."""
 
+from collections.abc import Iterator
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from flask import Response, jsonify, render_template, send_from_directory
+from flask import Response, jsonify, render_template, request, send_from_directory
 from flask_openapi.models.info import Info
 from flask_openapi.openapi import OpenAPI
 from werkzeug.exceptions import NotFound
 
 from mentorai.core.engine import Engine
 from mentorai.web.api.bodies import StrictJson, reject
+from mentorai.web.api.examples import read_examples
+from mentorai.web.api.postman import make_collection
 from mentorai.web.api.resource import PREFIX
 from mentorai.web.api.shapes import Problem
+from mentorai.web.api.snippets import write_snippets
 
 ASSETS = str(files("flask_openapi_swagger") / "templates" / "swagger")
 FILES = ("js/swagger-ui-bundle.js", "css/swagger-ui.css")
@@ -56,28 +61,58 @@ def describe_api(app: OpenAPI, engine: Engine) -> None:
     app.json = StrictJson(app)
 
 
-def register_docs(app: OpenAPI) -> None:
-    """Serve the description, the page and its files."""
+def register_docs(app: OpenAPI, engine: Engine) -> None:
+    """Serve the description, the page and its files, and the collection for Postman."""
+
+    @cache
+    def describe() -> dict[str, Any]:
+        return _fill_in(app.api_doc, engine.settings.public_url)
 
     def read_openapi() -> Response:
-        response = jsonify(_fill_in(app.api_doc))
-        response.headers["Cache-Control"] = "no-cache"
+        return _reply(describe())
+
+    def read_postman() -> Response:
+        description = describe()
+        examples = read_examples(description)
+        url = engine.settings.public_url
+        response = _reply(make_collection(examples, description["info"], url))
+        response.headers["Content-Disposition"] = "attachment; filename=mentorai.postman.json"
         return response
 
     app.add_url_rule(f"{PREFIX}/openapi.json", "api_description", read_openapi)
+    app.add_url_rule(f"{PREFIX}/postman.json", "api_postman", read_postman)
     app.add_url_rule(f"{PREFIX}/docs", "api_docs", _show_docs)
     app.add_url_rule(f"{PREFIX}/docs/<path:name>", "api_docs_file", _send_file)
 
 
-def _fill_in(description: dict[str, Any]) -> dict[str, Any]:
-    """Give what an operation cannot do without its first example, which the page then fills in."""
-    for item in description["paths"].values():
-        for operation in item.values():
-            for parameter in operation.get("parameters", ()):
-                examples = parameter["schema"].get("examples")
-                if parameter.get("required") and examples:
-                    parameter["example"] = examples[0]
+def _reply(document: dict[str, Any]) -> Response:
+    """A document that is the same until the program is another."""
+    response = jsonify(document)
+    response.add_etag()
+    response.headers["Cache-Control"] = "no-cache"
+    return response.make_conditional(request)  # type: ignore[return-value]
+
+
+def _fill_in(description: dict[str, Any], url: str) -> dict[str, Any]:
+    """Give each operation its snippets, and what it cannot do without its first example.
+
+    The page fills such an example in.
+    """
+    for operation in _operations(description):
+        for parameter in operation.get("parameters", ()):
+            examples = parameter["schema"].get("examples")
+            if parameter.get("required") and examples:
+                parameter["example"] = examples[0]
+    examples_by_id = {one.operation_id: one for one in read_examples(description)}
+    for operation in _operations(description):
+        example = examples_by_id[operation["operationId"]]
+        operation["x-codeSamples"] = write_snippets(example, url)
     return description
+
+
+def _operations(description: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for item in description["paths"].values():
+        yield from item.values()
 
 
 def _show_docs() -> Response:
