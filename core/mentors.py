@@ -306,7 +306,9 @@ def change_mentor(
         checked["prompt_version"] = latest + 1
     if checked:
         connection.execute(
-            update(mentors).where(mentors.c.id == mentor_id).values(**checked, updated_at=now())
+            update(mentors)
+            .where(mentors.c.organization_id == organization_id, mentors.c.id == mentor_id)
+            .values(**checked, updated_at=now())
         )
 
 

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mentorai.core.scopes import PROVISIONING_SCOPES
+from mentorai.core.scopes import SCOPES
 from mentorai.web.api.examples import JSON_TYPE, Example
 
 SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
@@ -59,7 +59,7 @@ def _make_item(example: Example, made: Mapping[str, str]) -> Json:
         "header": [],
         "url": _make_url(example),
     }
-    if set(example.scopes) & set(PROVISIONING_SCOPES):
+    if not set(example.scopes) <= set(SCOPES):
         request["auth"] = _send_key("provisioning_key")
     if example.body is not None:
         request["header"] = [{"key": "Content-Type", "value": JSON_TYPE}]

