@@ -137,12 +137,20 @@ class EnrolmentSheet:
         doing = [(one.change.action, one.facts) for one in planned]
         gone = [wanted.existing_id for action, wanted in doing if action == "removed"]
         if gone:
-            connection.execute(delete(campus_enrolments).where(campus_enrolments.c.id.in_(gone)))
+            connection.execute(
+                delete(campus_enrolments).where(
+                    campus_enrolments.c.organization_id == self._organization_id,
+                    campus_enrolments.c.id.in_(gone),
+                )
+            )
         for action, wanted in doing:
             if action == "changed":
                 connection.execute(
                     update(campus_enrolments)
-                    .where(campus_enrolments.c.id == wanted.existing_id)
+                    .where(
+                        campus_enrolments.c.organization_id == self._organization_id,
+                        campus_enrolments.c.id == wanted.existing_id,
+                    )
                     .values(**wanted.facts, updated_at=now())
                 )
         new = [wanted for action, wanted in doing if action == "created"]
@@ -199,7 +207,10 @@ class EnrolmentSheet:
     def _find_existing(
         self, connection: Connection, identity_ids: set[str]
     ) -> dict[tuple[str, str, str], Row[Any]]:
-        query = select(campus_enrolments).where(campus_enrolments.c.identity_id.in_(identity_ids))
+        query = select(campus_enrolments).where(
+            campus_enrolments.c.organization_id == self._organization_id,
+            campus_enrolments.c.identity_id.in_(identity_ids),
+        )
         return {
             (row.mentor_id, row.identity_id, row.section): row for row in connection.execute(query)
         }

@@ -132,7 +132,12 @@ class Enrolments:
         """Take one enrolment away; the person and their work stay. Raises NotFound."""
         found = self.get(organization_id, mentor_id, enrolment_id)
         with self._database.write() as connection:
-            connection.execute(delete(campus_enrolments).where(campus_enrolments.c.id == found.id))
+            connection.execute(
+                delete(campus_enrolments).where(
+                    campus_enrolments.c.organization_id == organization_id,
+                    campus_enrolments.c.id == found.id,
+                )
+            )
             facts = {"enrolment": found.id, "role": found.role.value}
             self._note(
                 connection, organization_id, found.mentor_id, author, "enrolment_removed", facts

@@ -13,3 +13,4 @@ def data_guard(engine: Engine) -> Iterator[DataGuard]:
     """Fails whatever test runs a statement that does not say whose rows it means."""
     with DataGuard(engine.database) as guard:
         yield guard
+    assert guard.problems == []

@@ -56,10 +56,15 @@ class UnscopedStatement(AssertionError):
 
 
 class DataGuard:
-    """Watches one database while the API answers. `seen` counts what was looked at."""
+    """Watches one database while the API answers.
+
+    seen: how many statements were looked at. problems: what was refused; a call that ran into it
+    was answered with 500, so whoever opened the guard looks here as well.
+    """
 
     def __init__(self, database: Database, exceptions: Mapping[str, str] = EXCEPTIONS) -> None:
         self.seen = 0
+        self.problems: list[str] = []
         self._engine = database.engine
         self._exceptions = exceptions
 
@@ -78,7 +83,8 @@ class DataGuard:
         self.seen += 1
         problem = find_problem(statement, list(multi) or [parameters], find_caller())
         if problem is not None and _find_place() not in self._exceptions:
-            raise UnscopedStatement(f"{_find_place()}: {problem}\n{statement}")
+            self.problems.append(f"{_find_place()}: {problem}\n{statement}")
+            raise UnscopedStatement(self.problems[-1])
 
 
 def _find_place() -> str:

@@ -83,6 +83,9 @@ def test_forgotten_filter_fails_the_call_that_runs_it(app, engine, data_guard):
         with pytest.raises(UnscopedStatement, match="grades is not held to an owner"):
             connection.execute(select(grades).where(grades.c.id == "x"))
 
+    assert len(data_guard.problems) == 1
+    data_guard.problems.clear()
+
 
 def test_guard_looks_at_what_the_api_runs(api, dataset, data_guard):
     api.get("/api/v1/datasets/latest")

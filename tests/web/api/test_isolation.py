@@ -5,7 +5,9 @@ well; one that this sweep has no thing for fails it (`test_sweep_has_a_thing_for
 """
 
 import io
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -26,7 +28,7 @@ def examples(client) -> list[Example]:
 
 
 @pytest.fixture
-def things(api, engine, mentor, dataset, quiz, grade, session) -> dict[str, str]:
+def things(api, engine, mentor, dataset, quiz, grade, session, enrolment) -> dict[str, str]:
     """One of everything that the first mentor has, by the name of its place in an address."""
     list(engine.ask(session, "Where is the scar?"))
     passage = api.get(f"{PREFIX}/datasets/latest/passages").json["results"][0]["id"]
@@ -37,21 +39,9 @@ def things(api, engine, mentor, dataset, quiz, grade, session) -> dict[str, str]
         "passage_id": str(passage),
         "quiz_id": quiz.id,
         "grade_id": grade.id,
+        "enrollment_id": enrolment.id,
+        "mentor_id": mentor.id,
     }
-
-
-@pytest.fixture
-def provisioning_key(engine, mentor) -> str:
-    """The text of a key of the first mentor's organization."""
-    return engine.keys.issue(
-        mentor.organization_id,
-        None,
-        kind="provisioning",
-        name="Semester start",
-        scopes=list(PROVISIONING_SCOPES),
-        expires_at=None,
-        author="it",
-    ).text
 
 
 @pytest.fixture(params=["of the same organization", "of another organization"])
@@ -218,14 +208,47 @@ def test_latest_is_the_latest_of_the_keys_own_mentor(client, examples, things, f
 
 
 def test_provisioning_key_has_nothing_that_a_student_wrote(
-    client, examples, things, provisioning_key
+    client, examples, things, provisioning_key, mentor
 ):
+    """By the short path, which names no mentor, and by the one that does."""
     for one in examples:
-        answer = call(client, provisioning_key, one, things)
-        if not set(one.scopes) <= set(PROVISIONING_SCOPES):
-            assert (one.operation_id, answer.status_code) == (one.operation_id, 403)
-        assert "sub-1" not in answer.text
-        assert "Where is the scar?" not in answer.text
+        named = replace(one, path=one.path.replace(PREFIX, f"{PREFIX}/mentors/{mentor.slug}"))
+        for place in (one, named) if is_for_mentors(one) else (one,):
+            answer = call(client, provisioning_key, place, things)
+            if not set(one.scopes) <= set(PROVISIONING_SCOPES):
+                assert (place.path, answer.status_code) == (place.path, 403)
+            assert "sub-1" not in answer.text
+            assert "Where is the scar?" not in answer.text
+
+
+def test_every_resource_of_a_mentor_is_there_by_the_mentors_name_too(
+    client, app, examples, things, key, mentor, engine
+):
+    other = engine.mentors.add(mentor.organization_id, "Deep Sea")
+    mounted = {re.sub(r"<(?:int:)?(\w+)>", r"{\1}", rule.rule) for rule in app.url_map.iter_rules()}
+    swept = 0
+
+    for one in examples:
+        named = one.path.replace(PREFIX, f"{PREFIX}/mentors/{{mentor}}")
+        if is_for_mentors(one) and named in mounted:
+            foreign = replace(one, path=named.replace("{mentor}", other.slug))
+            answer = call(client, key, foreign, things)
+            assert (foreign.path, answer.status_code) == (foreign.path, 404)
+            swept += 1
+
+    assert swept >= 25
+
+
+def test_mentor_of_another_organization_is_not_found_by_name(client, engine, provisioning_key):
+    elsewhere = engine.organizations.put("elsewhere", "Elsewhere")
+    theirs = engine.mentors.add(elsewhere.id, "Theirs")
+    headers = {"Authorization": f"Bearer {provisioning_key}"}
+
+    for path in (f"mentors/{theirs.id}", f"mentors/{theirs.id}/mentor", f"mentors/{theirs.slug}"):
+        assert client.get(f"{PREFIX}/{path}", headers=headers).status_code == 404
+    rows = {"enrollments": [{"user": "a", "mentor": theirs.id}]}
+    answer = client.post(f"{PREFIX}/enrollments/bulk", json=rows, headers=headers)
+    assert answer.json["errors"] == {"1.mentor": ["There is no such mentor."]}
 
 
 def test_mentor_key_provisions_nothing(client, examples, things, key):

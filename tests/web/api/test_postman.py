@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 import pytest
 from werkzeug.serving import make_server
 
-from mentorai.core.scopes import PROVISIONING_SCOPES
 from mentorai.web.api.examples import Example, read_examples
 from mentorai.web.api.resource import PREFIX
 
@@ -31,7 +30,7 @@ def find_program(name: str) -> str:
 
 
 @pytest.fixture
-def served(app, engine, session, dataset, quiz, grade) -> Iterator[str]:
+def served(app, engine, session, dataset, quiz, grade, enrolment) -> Iterator[str]:
     """Where the application is served, with something of every kind in it."""
     list(engine.ask(session, "Where is the scar?"))
     server = make_server("127.0.0.1", 0, app, threaded=True)
@@ -85,19 +84,10 @@ def test_what_is_deleted_is_made_by_another_call(examples):
         assert set(one.places) | set(one.made_by) == set(one.names), one.operation_id
 
 
-def test_collection_runs_whole(served, collection, engine, mentor, key, tmp_path):
+def test_collection_runs_whole(served, collection, key, provisioning_key, tmp_path):
     path, report = tmp_path / "collection.json", tmp_path / "report.json"
     path.write_text(json.dumps(collection), "utf-8")
-    provisioning = engine.keys.issue(
-        mentor.organization_id,
-        None,
-        kind="provisioning",
-        name="Semester start",
-        scopes=list(PROVISIONING_SCOPES),
-        expires_at=None,
-        author="it",
-    ).text
-    given = {"base_url": served, "api_key": key, "provisioning_key": provisioning}
+    given = {"base_url": served, "api_key": key, "provisioning_key": provisioning_key}
 
     done = subprocess.run(
         [
