@@ -44,4 +44,4 @@ def register_api(app: OpenAPI, engine: Engine) -> None:
         app.register_api(module.api)
     for module in OF_A_MENTOR:
         module.api.mount_in_mentors(app)
-    docs.register_docs(app)
+    docs.register_docs(app, engine)
