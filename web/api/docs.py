@@ -116,7 +116,7 @@ def _operations(description: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _show_docs() -> Response:
-    response = Response(render_template("api/docs.html"))
+    response = Response(render_template("api/docs.html", key_address=f"{PREFIX}/key"))
     response.headers["Content-Security-Policy"] = POLICY
     return response
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from flask import Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from mentorai.core.key_rows import CheckedKey
 from mentorai.web.api.replies import reply
 from mentorai.web.api.resource import Resource
 from mentorai.web.api.shapes import PAGE_SIZE_LIMIT
@@ -33,6 +34,7 @@ class KeyFacts(BaseModel):
                     "name": "LMS-integration-Aug 2025",
                     "kind": "mentor",
                     "mentor": "7b0e3f0a-58c7-4f0e-9f0b-0a3d5b1f2c11",
+                    "mentor_name": "Tidal Pools",
                     "scopes": ["chat:write", "grades:read"],
                     "expires_at": "2026-12-23T10:00:00Z",
                     "limits": {
@@ -50,6 +52,7 @@ class KeyFacts(BaseModel):
     name: str
     kind: str = Field(description="`mentor` or `provisioning`.")
     mentor: str | None = Field(description="The mentor that the key is bound to.")
+    mentor_name: str | None
     scopes: list[str]
     expires_at: datetime | None = Field(description="None: never.")
     limits: Limits
@@ -65,6 +68,7 @@ def read_key() -> Response:
             name=key.name,
             kind=key.kind,
             mentor=key.mentor_id,
+            mentor_name=_find_mentor_name(key),
             scopes=sorted(key.scopes),
             expires_at=key.expires_at,
             limits=Limits(
@@ -75,3 +79,9 @@ def read_key() -> Response:
             ),
         )
     )
+
+
+def _find_mentor_name(key: CheckedKey) -> str | None:
+    if key.mentor_id is None:
+        return None
+    return get_engine().mentors.get(key.organization_id, key.mentor_id).display_name

@@ -2,6 +2,95 @@
 
 // The key stays in this page's memory: closing or reloading the page forgets it.
 const place = document.getElementById("api");
+const form = document.getElementById("key-form");
+const field = document.getElementById("key-text");
+const verdict = document.getElementById("key-verdict");
+
+/** The key alone, also when it was pasted with its prefix. */
+function bare(text) {
+  return text.trim().split(/\s+/).pop();
+}
+
+/** Says whether a key is good, what it is, and until when; true if it is good. */
+async function check(text) {
+  verdict.textContent = "Checking…";
+  verdict.dataset.state = "";
+  const answer = await fetch(form.dataset.check, {
+    headers: { Authorization: `Api-Token ${bare(text)}` },
+  }).catch(() => null);
+  if (!answer) {
+    verdict.textContent = "The API does not answer. Try again in a moment.";
+    verdict.dataset.state = "bad";
+    return false;
+  }
+  const facts = await answer.json();
+  verdict.dataset.state = answer.ok ? "good" : "bad";
+  verdict.textContent = answer.ok ? describe(facts) : `Not valid: ${facts.detail}`;
+  return answer.ok;
+}
+
+function describe(key) {
+  const whose = key.mentor ? `mentor ${key.mentor_name || key.mentor}` : "the whole organization";
+  const until = key.expires_at
+    ? `expires ${new Date(key.expires_at).toLocaleString([], { dateStyle: "long", timeStyle: "short" })}`
+    : "never expires";
+  return `Valid: “${key.name}”, for ${whose}; ${until}; may: ${key.scopes.join(", ")}.`;
+}
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const text = field.value;
+  if (await check(text)) {
+    window.ui.preauthorizeApiKey("KeyAuth", bare(text));
+    field.value = "";
+  }
+});
+
+// What Authorize was given is checked as well, and calls to paste are shown with each operation.
+function extend(system) {
+  const { React } = system;
+  return {
+    statePlugins: {
+      auth: {
+        wrapActions: {
+          authorize: (original) => (given) => {
+            const { value } = Object.values(given)[0];
+            if (typeof value === "string" && value.trim()) {
+              check(value);
+            }
+            return original(given);
+          },
+        },
+      },
+    },
+    wrapComponents: {
+      execute: (Original) => (props) =>
+        React.createElement(
+          React.Fragment,
+          null,
+          React.createElement(Original, props),
+          React.createElement(Samples, { React, operation: props.operation }),
+        ),
+    },
+  };
+}
+
+function Samples({ React, operation }) {
+  const samples = operation.get("x-codeSamples");
+  if (!samples) {
+    return null;
+  }
+  const each = samples.toJS().map((one) =>
+    React.createElement(
+      "details",
+      { key: one.label, name: `samples-${operation.get("operationId")}` },
+      React.createElement("summary", null, one.label),
+      React.createElement("pre", { tabIndex: 0 }, one.source),
+    ),
+  );
+  return React.createElement("div", { className: "samples" }, ...each);
+}
+
 window.ui = SwaggerUIBundle({
   url: place.dataset.spec,
   domNode: place,
@@ -17,9 +106,10 @@ window.ui = SwaggerUIBundle({
   requestInterceptor: (request) => {
     const sent = request.headers.Authorization;
     if (sent) {
-      request.headers.Authorization = `Api-Token ${sent.trim().split(/\s+/).pop()}`;
+      request.headers.Authorization = `Api-Token ${bare(sent)}`;
     }
     return request;
   },
   presets: [SwaggerUIBundle.presets.apis],
+  plugins: [extend],
 });
