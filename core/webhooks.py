@@ -95,7 +95,7 @@ class Webhooks:
             if connection.execute(counted).scalar_one() >= MOST:
                 raise Conflict(f"There are {MOST} webhooks here already; delete one first.")
             connection.execute(insert(webhooks).values(row))
-            made = connection.execute(select(webhooks).where(webhooks.c.id == row["id"])).one()
+            made = _find(connection, organization_id, mentor_id, str(row["id"]))
             self._note(connection, made, "webhook_made", author)
         return IssuedWebhook(read_webhook(made), secret)
 
@@ -158,7 +158,11 @@ class Webhooks:
         """Remove a webhook and its deliveries. Raises NotFound."""
         with self._database.write() as connection:
             row = _find(connection, seen.organization_id, seen.mentor_id, seen.id)
-            connection.execute(delete(webhooks).where(webhooks.c.id == seen.id))
+            connection.execute(
+                delete(webhooks).where(
+                    webhooks.c.organization_id == seen.organization_id, webhooks.c.id == seen.id
+                )
+            )
             self._note(connection, row, "webhook_deleted", author)
 
     def read_secrets(self, row: Row[Any], moment: datetime) -> Sequence[str]:
@@ -214,7 +218,11 @@ class Webhooks:
             # Held until the commit: nobody stops it meanwhile.
             running = connection.execute(
                 update(webhooks)
-                .where(webhooks.c.id == webhook.id, webhooks.c.status == "active")
+                .where(
+                    webhooks.c.organization_id == webhook.organization_id,
+                    webhooks.c.id == webhook.id,
+                    webhooks.c.status == "active",
+                )
                 .values(quiet_until=moment)
             )
             if running.rowcount == 0:
@@ -236,7 +244,11 @@ class Webhooks:
     ) -> Webhook:
         with self._database.write() as connection:
             _find(connection, seen.organization_id, seen.mentor_id, seen.id)
-            connection.execute(update(webhooks).where(webhooks.c.id == seen.id).values(values))
+            connection.execute(
+                update(webhooks)
+                .where(webhooks.c.organization_id == seen.organization_id, webhooks.c.id == seen.id)
+                .values(values)
+            )
             row = _find(connection, seen.organization_id, seen.mentor_id, seen.id)
             self._note(connection, row, action, author, changed)
         return read_webhook(row)

@@ -158,3 +158,26 @@ def test_key_is_forgotten_when_the_page_is_loaded_again(page, key):
 
     assert key not in kept
     assert status_of(execute(page, "read_key")) == "401"
+
+
+def test_pasted_key_is_checked_and_used(page, key, mentor):
+    page.get_by_label("API key", exact=True).fill("mai_nothing")
+    page.get_by_role("button", name="Check and use").click()
+    page.get_by_text("Not valid:").wait_for()
+
+    page.get_by_label("API key", exact=True).fill(f"Api-Token {key}")
+    page.get_by_role("button", name="Check and use").click()
+    page.get_by_text("Valid:").wait_for()
+
+    said = page.get_by_role("status").inner_text()
+    assert "LMS\u2011integration\u2011Aug 2025" in said
+    assert f"mentor {mentor.display_name}" in said
+    assert "expires " in said
+    assert "chat:write" in said
+    assert status_of(execute(page, "read_key")) == "200"
+    assert page.locator("[id$=-read_key] .samples summary").all_inner_texts() == [
+        "curl",
+        "Python",
+        "JavaScript",
+        "PHP",
+    ]

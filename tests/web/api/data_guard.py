@@ -44,12 +44,15 @@ EXCEPTIONS: Mapping[str, str] = {
     "core.grades._check_reach": "Asks whether a person was ever the mentor's: a union of ways.",
     "core.line_items.LineItems.find": _GRADE,
     "core.outbox.Outbox.put": _GRADE,
+    "core.outbox.Outbox.resend": _GRADE,
     "core.outbox.Outbox.wake": _GRADE,
     "core.outbox._find_registration": _GRADE,
     "core.outbox._find_obstacle": _GRADE,
     "core.destinations.find_destination": _GRADE,
     "core.destinations._is_staff": _GRADE,
     "core.destinations._find_title": _GRADE,
+    "core.webhook_events.note_settled_grade": _GRADE,
+    "core.webhook_events.add_delivery": "By the id of a webhook that was read by its owner.",
 }
 
 

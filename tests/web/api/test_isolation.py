@@ -31,6 +31,11 @@ def examples(client) -> list[Example]:
 def things(api, engine, mentor, dataset, quiz, grade, session, enrolment) -> dict[str, str]:
     """One of everything that the first mentor has, by the name of its place in an address."""
     list(engine.ask(session, "Where is the scar?"))
+    webhook = api.post(
+        f"{PREFIX}/webhooks",
+        json={"url": "https://portal.example.edu/theirs", "events": ["grade.settled"]},
+    ).json
+    delivery = api.post(f"{PREFIX}/webhooks/{webhook['id']}/test").json
     passage = api.get(f"{PREFIX}/datasets/latest/passages").json["results"][0]["id"]
     return {
         "version": "1",
@@ -41,6 +46,8 @@ def things(api, engine, mentor, dataset, quiz, grade, session, enrolment) -> dic
         "grade_id": grade.id,
         "enrollment_id": enrolment.id,
         "mentor_id": mentor.id,
+        "webhook_id": webhook["id"],
+        "delivery_id": delivery["id"],
     }
 
 
