@@ -12,6 +12,7 @@ from mentorai.core.engine import Engine
 from mentorai.core.errors import MentorAIError
 from mentorai.core.settings import Settings
 from mentorai.web.api import register_api
+from mentorai.web.api.resource import PREFIX
 from mentorai.web.errors import make_problem, register_errors
 from mentorai.web.gate import is_carried
 from mentorai.web.headers import common_headers, register_headers
@@ -19,6 +20,7 @@ from mentorai.web.requests import RequestLine
 
 log = structlog.get_logger(__name__)
 
+KEYS = f"{PREFIX}/keys"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 # What comes with a document besides its bytes: form fields and multipart borders.
 MARGIN_BYTES = 1_000_000
@@ -50,7 +52,10 @@ def _wrap(app: Flask, settings: Settings) -> None:
 
 
 class _BrowserSessions(SecureCookieSessionInterface):
-    """The signed cookie, for browsers: the API reads no cookie and sets none."""
+    """The signed cookie, for browsers: the API reads no cookie and sets none.
+
+    Except where keys are managed, which no key can: an admin is known by the cookie there.
+    """
 
     def __init__(self) -> None:
         self._serializer: URLSafeTimedSerializer | None = None
@@ -62,7 +67,10 @@ class _BrowserSessions(SecureCookieSessionInterface):
         return self._serializer
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        return None if request.path.startswith("/api/") else super().open_session(app, request)
+        path = request.path
+        if path.startswith("/api/") and not path.startswith(KEYS):
+            return None
+        return super().open_session(app, request)
 
 
 def _configure(app: Flask, engine: Engine) -> None:

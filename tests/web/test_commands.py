@@ -57,6 +57,49 @@ def test_help_names_every_command(mentorai: Run) -> None:
         assert re.search(rf"^  {name} +{re.escape(sentence)}$", done.output, re.MULTILINE)
 
 
+def test_key_is_rotated_and_policy_kept(with_mentor: Run) -> None:
+    arguments = ("--mentor", "tidal-pools")
+    text = with_mentor("keys", "issue", "Dashboard", *arguments, "--from", "10.0.0.0/8").stdout
+    first = text.strip()[4:14]
+
+    rotated = with_mentor("keys", "rotate", first, *arguments, "--overlap", "1h")
+    again = with_mentor("keys", "rotate", first, *arguments)
+    listed = with_mentor("keys", "list", *arguments).output
+
+    assert re.fullmatch(r"mai_\w{60}\n", rotated.stdout)
+    assert "rotated already" in again.stderr
+    assert listed.count("Dashboard") == 2
+
+
+def test_key_is_stopped_started_and_deleted(with_mentor: Run) -> None:
+    arguments = ("--mentor", "tidal-pools")
+    key_id = with_mentor("keys", "issue", "Dashboard", *arguments).stdout[4:14]
+    with_mentor("keys", "deactivate", key_id, *arguments)
+
+    with_mentor("keys", "activate", key_id, *arguments)
+    active = with_mentor("keys", "list", *arguments).output
+    doubted = with_mentor("keys", "delete", key_id, *arguments)
+    with_mentor("keys", "delete", key_id, *arguments, "--yes")
+
+    assert " active " in active
+    assert doubted.exit_code == 1
+    assert "There is no key yet." in with_mentor("keys", "list", *arguments).output
+
+
+def test_policy_for_keys_is_shown_and_changed(with_mentor: Run) -> None:
+    before = with_mentor("keys", "policy").output
+    after = with_mentor("keys", "policy", "--max-days", "9", "--scope", "chat:write").output
+    refused = with_mentor("keys", "issue", "Dashboard", "--mentor", "tidal-pools")
+    wrong = with_mentor("keys", "policy", "--max-days", "0")
+
+    assert "Days at most    365" in before
+    assert "Scopes          all" in before
+    assert "Days at most    9" in after
+    assert "Scopes          chat:write" in after
+    assert refused.exit_code != 0
+    assert wrong.exit_code != 0
+
+
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_every_command_explains_itself(mentorai: Run, name: str) -> None:
     done = mentorai(name, "--help")

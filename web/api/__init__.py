@@ -11,6 +11,7 @@ from mentorai.web.api import (
     enrollments,
     grades,
     key,
+    keys,
     mentor,
     mentors,
     quizzes,
@@ -44,4 +45,5 @@ def register_api(app: OpenAPI, engine: Engine) -> None:
         app.register_api(module.api)
     for module in OF_A_MENTOR:
         module.api.mount_in_mentors(app)
+    app.register_api(keys.api)
     docs.register_docs(app, engine)

@@ -1,4 +1,4 @@
-"""`mentorai keys`: issue, list and deactivate API keys."""
+"""`mentorai keys`: API keys, and what the organization allows them to be."""
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -7,9 +7,11 @@ import click
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
+    from mentorai.core.keys import IssuedKey
 
 AUTHOR = "command line"
 EVERYTHING = "Everything"
+OVERLAPS = {"0": 0, "1h": 3600, "24h": 86400, "7d": 604800}
 
 
 @click.group("keys")
@@ -26,11 +28,16 @@ def command() -> None:
     "--template",
     default=EVERYTHING,
     show_default=True,
-    help="The scopes, when no --scope is given: Everything, Read only, Chat, Course material or "
-    "Grade sync.",
+    help="The scopes, when no --scope is given: Read grades, Chat, Manage content, Grade sync, "
+    "Read only or Everything.",
 )
 @click.option("--days", type=click.IntRange(1), help="How long it lasts; MENTORAI_KEY_DAYS if not.")
 @click.option("--never", is_flag=True, help="It never expires, if the policy allows that.")
+@click.option("--from", "addresses", multiple=True, help="An address or network; may be repeated.")
+@click.option(
+    "--per-minute", type=int, help="Calls a minute; MENTORAI_KEY_CALLS_PER_MINUTE if not."
+)
+@click.option("--per-month", type=int, help="Calls a month; any number if not.")
 def issue(
     name: str,
     mentor: str | None,
@@ -39,6 +46,9 @@ def issue(
     template: str,
     days: int | None,
     never: bool,
+    addresses: tuple[str, ...],
+    per_minute: int | None,
+    per_month: int | None,
 ) -> None:
     """Issue a key called NAME.
 
@@ -59,12 +69,13 @@ def issue(
             scopes=asked,
             expires_at=now() + timedelta(days=days) if days else None,
             never=never,
+            allowed_ips=addresses,
+            rate_limit=per_minute,
+            monthly_quota=per_month,
             kind="provisioning" if provisioning else "mentor",
             author=AUTHOR,
         )
-    click.echo(issued.text)
-    expiry = _day(issued.key.expires_at)
-    click.echo(f"Keep it now: it will not be shown again. Expires: {expiry}.", err=True)
+    _print_once(issued)
 
 
 @command.command("list")
@@ -102,6 +113,89 @@ def deactivate(key_id: str, mentor: str | None) -> None:
         organization_id, mentor_id = _find(engine, mentor)
         engine.keys.deactivate(organization_id, mentor_id, key_id, author=AUTHOR)
     click.echo(f"{key_id} is refused from now on.")
+
+
+@command.command("activate")
+@click.argument("key_id")
+@click.option("--mentor", help="The mentor's slug or id; a provisioning key if not given.")
+def activate(key_id: str, mentor: str | None) -> None:
+    """Accept the key KEY_ID again."""
+    from mentorai.web.commands.opening import opened
+
+    with opened() as engine:
+        engine.keys.activate(*_find(engine, mentor), key_id, author=AUTHOR)
+    click.echo(f"{key_id} is accepted again.")
+
+
+@command.command("delete")
+@click.argument("key_id")
+@click.option("--mentor", help="The mentor's slug or id; a provisioning key if not given.")
+@click.confirmation_option(prompt="It cannot be brought back. Delete it?")
+def delete(key_id: str, mentor: str | None) -> None:
+    """Refuse the key KEY_ID for good."""
+    from mentorai.web.commands.opening import opened
+
+    with opened() as engine:
+        engine.keys.delete(*_find(engine, mentor), key_id, author=AUTHOR)
+    click.echo(f"{key_id} is deleted.")
+
+
+@command.command("rotate")
+@click.argument("key_id")
+@click.option("--mentor", help="The mentor's slug or id; a provisioning key if not given.")
+@click.option(
+    "--overlap",
+    type=click.Choice(list(OVERLAPS)),
+    default="24h",
+    show_default=True,
+    help="How long the old key goes on working.",
+)
+def rotate(key_id: str, mentor: str | None, overlap: str) -> None:
+    """Issue a key with the settings of KEY_ID in its place.
+
+    Its text is printed now and never again; standard output holds nothing else.
+    """
+    from mentorai.web.commands.opening import opened
+
+    with opened() as engine:
+        issued = engine.keys.rotate(
+            *_find(engine, mentor), key_id, overlap_seconds=OVERLAPS[overlap], author=AUTHOR
+        )
+    _print_once(issued)
+
+
+@command.command("policy")
+@click.option("--max-days", type=int, help="How long a key may last at most.")
+@click.option("--never/--no-never", default=None, help="Whether a key may live without end.")
+@click.option("--scope", "scopes", multiple=True, help="What keys may do; may be repeated.")
+@click.option("--all-scopes", is_flag=True, help="Hold no scope back.")
+def policy(
+    max_days: int | None, never: bool | None, scopes: tuple[str, ...], all_scopes: bool
+) -> None:
+    """Show what new keys may be; with options, change that first."""
+    from mentorai.core.key_policies import EVERY_SCOPE
+    from mentorai.web.commands.opening import opened
+
+    with opened() as engine:
+        organization_id = engine.organizations.get().id
+        found = engine.keys.policies.get(organization_id)
+        if max_days is not None or never is not None or scopes or all_scopes:
+            found = engine.keys.policies.put(
+                organization_id,
+                max_days=found.max_days if max_days is None else max_days,
+                may_never_expire=found.may_never_expire if never is None else never,
+                scopes=EVERY_SCOPE if all_scopes else scopes or found.scopes,
+                author=AUTHOR,
+            )
+    click.echo(f"Days at most    {found.max_days}")
+    click.echo(f"Without end     {'allowed' if found.may_never_expire else 'not allowed'}")
+    click.echo(f"Scopes          {'all' if found.allows_all else ' '.join(found.scopes)}")
+
+
+def _print_once(issued: "IssuedKey") -> None:
+    click.echo(issued.text)
+    expiry = _day(issued.key.expires_at)
+    click.echo(f"Keep it now: it will not be shown again. Expires: {expiry}.", err=True)
 
 
 def _find(engine: "Engine", mentor: str | None) -> tuple[str, str | None]:

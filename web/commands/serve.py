@@ -91,6 +91,13 @@ def _serve(settings: Settings) -> None:
         f"mentorAI listens on http://{settings.host}:{settings.port} "
         f"and is reached at {settings.public_url}"
     )
+    if settings.processes > 1 and not settings.url_of_limits:
+        click.echo(
+            f"Warning: each of the {settings.processes} processes counts API calls by itself, so a "
+            f"key may make up to {settings.processes} times its limit. Set MENTORAI_LIMITS_URL to "
+            "a Redis that they share.",
+            err=True,
+        )
     worker = Child("worker") if settings.worker_inside else None
     if worker is None:
         server.run(settings, tend=_nothing, stop=_nothing)
