@@ -25,6 +25,7 @@ from mentorai.core.key_rows import CheckedKey, api_keys
 from mentorai.core.key_rules import Network, is_inside, read_network
 from mentorai.core.key_text import digest_key, read_key_id
 from mentorai.core.key_uses import KeyUses
+from mentorai.core.prepared import Prepared
 
 # How long one process may go on believing what it read of a key. Another process's
 # "deactivate" is felt after this long at most; the process that did it feels it at once.
@@ -51,9 +52,7 @@ class KeyChecks:
     def __init__(self, database: Database) -> None:
         self._database = database
         dialect = database.engine.dialect
-        compiled = _BY_ID.compile(dialect=dialect)
-        self._by_id = str(compiled)
-        self._is_positional = compiled.positional
+        self._by_id = str(_BY_ID.statement.compile(dialect=dialect))
         self._read_instant = _instant_reader(dialect)
         self._memory: dict[str, _Known] = {}
         self._changes = 0
@@ -117,17 +116,28 @@ class KeyChecks:
         return known
 
     def _find(self, key_id: str, moment: float) -> _Known | None:
+        if self._database.is_sqlite:
+            row = self._database.run(_BY_ID, {"key": key_id})
+        else:
+            row = self._fetch(key_id)
+        return None if row is None else self._know(row, moment)
+
+    def _fetch(self, key_id: str) -> Sequence[Any] | None:
         # Straight to the driver: on this path SQLAlchemy's own work would cost three times
         # what the database's does.
         connection = self._database.engine.raw_connection()
         try:
             cursor = connection.cursor()
-            cursor.execute(self._by_id, (key_id,) if self._is_positional else {"key": key_id})
-            row = cursor.fetchone()
+            cursor.execute(self._by_id, {"key": key_id})
+            row: Sequence[Any] | None = cursor.fetchone()
             cursor.close()
         finally:
             connection.close()
-        return None if row is None else self._know(row, moment)
+        if row is None:
+            return None
+        values = list(row)
+        values[_EXPIRES_AT] = self._read_instant(values[_EXPIRES_AT])
+        return values
 
     def _know(self, row: Sequence[Any], moment: float) -> _Known:
         key_id, organization_id, mentor_id, kind, name, scopes, expires_at, digest, *rest = row
@@ -139,7 +149,7 @@ class KeyChecks:
             scopes=frozenset(scopes.split()),
             name=name,
             kind=kind,
-            expires_at=self._read_instant(expires_at),
+            expires_at=expires_at,
             rate_limit=rate_limit,
         )
         return _Known(
@@ -188,7 +198,8 @@ _WANTED = (
     api_keys.c.rate_limit,
     api_keys.c.monthly_quota,
 )
-_BY_ID = select(*_WANTED).where(api_keys.c.id == bindparam("key"))
+_BY_ID = Prepared(select(*_WANTED).where(api_keys.c.id == bindparam("key")))
+_EXPIRES_AT = _WANTED.index(api_keys.c.expires_at)
 
 
 def _instant_reader(dialect: Dialect) -> Callable[[Any], datetime | None]:

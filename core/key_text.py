@@ -15,6 +15,8 @@ ID_LENGTH = 10
 SECRET_LENGTH = 43
 CHECK_LENGTH = 6
 
+PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
+
 # Finds leaked keys in any text too; hence no anchors.
 PATTERN = re.compile(r"mai_([0-9A-Za-z]{10})_[0-9A-Za-z]{49}")
 
@@ -48,9 +50,7 @@ def _draw(length: int) -> str:
 
 
 def _check_of(body: str) -> str:
-    number = zlib.crc32(body.encode("ascii"))
-    digits = []
-    for _ in range(CHECK_LENGTH):
-        number, digit = divmod(number, len(ALPHABET))
-        digits.append(ALPHABET[digit])
-    return "".join(reversed(digits))
+    # Two digits at a time: every call comes through here.
+    number, last = divmod(zlib.crc32(body.encode("ascii")), len(PAIRS))
+    first, middle = divmod(number, len(PAIRS))
+    return PAIRS[first] + PAIRS[middle] + PAIRS[last]

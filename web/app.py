@@ -1,5 +1,8 @@
 """The web application: pages, admin, REST API and the plugins' own routes in one place."""
 
+from collections.abc import Callable
+from typing import Any
+
 import structlog
 from flask import Blueprint, Flask, Request, Response, current_app, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
@@ -15,7 +18,7 @@ from mentorai.web.api import register_api
 from mentorai.web.api.resource import PREFIX
 from mentorai.web.errors import make_problem, register_errors
 from mentorai.web.gate import is_carried
-from mentorai.web.headers import common_headers, register_headers
+from mentorai.web.headers import api_headers, common_headers, register_headers
 from mentorai.web.requests import RequestLine
 
 log = structlog.get_logger(__name__)
@@ -28,7 +31,7 @@ MARGIN_BYTES = 1_000_000
 
 def create_app(engine: Engine) -> OpenAPI:
     """The application of one engine, ready for any WSGI server."""
-    app = OpenAPI(__name__, doc_ui=False)
+    app = _Application(__name__, doc_ui=False)
     app.extensions["mentorai"] = engine
     _configure(app, engine)
     register_errors(app)
@@ -43,12 +46,21 @@ def create_app(engine: Engine) -> OpenAPI:
     return app
 
 
+class _Application(OpenAPI):
+    """Flask without its question, at every hook of every request, whether a function is async."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
 def _wrap(app: Flask, settings: Settings) -> None:
     inside = app.wsgi_app
     if settings.proxies:
         n = settings.proxies
         inside = ProxyFix(inside, x_for=n, x_proto=n, x_host=n)
-    app.wsgi_app = RequestLine(inside, common_headers(settings))  # type: ignore[method-assign]
+    app.wsgi_app = RequestLine(  # type: ignore[method-assign]
+        inside, common_headers(settings), api_headers(settings)
+    )
 
 
 class _BrowserSessions(SecureCookieSessionInterface):

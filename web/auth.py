@@ -5,7 +5,8 @@ from flask import current_app, g, request
 from mentorai.core.engine import Engine
 from mentorai.core.errors import NotFound, RateLimited
 from mentorai.core.keys import CheckedKey
-from mentorai.core.rate_limits import Allowance
+from mentorai.core.rate_limits import WINDOW_SECONDS
+from mentorai.web.requests import add_header
 
 SCHEMES = ("api-token", "bearer", "token")
 
@@ -22,17 +23,18 @@ def read_key_text() -> str | None:
     `Authorization: Api-Token <key>` (or Bearer) or `X-API-Key: <key>`. A key pasted alone into
     Authorization is read too: that is what people do.
     """
-    given = request.headers.get("Authorization", "").strip()
+    environ = request.environ
+    given: str = environ.get("HTTP_AUTHORIZATION", "").strip()
     scheme, _, rest = given.partition(" ")
     if scheme.lower() in SCHEMES:
         return rest.strip() or None
     if given.startswith("mai_"):
         return given
-    return request.headers.get("X-API-Key", "").strip() or None
+    return environ.get("HTTP_X_API_KEY", "").strip() or None
 
 
-def admit_key(scope: str | None, route: str) -> CheckedKey:
-    """Check this request's key and count the call; keep both for `caller` and `find_allowance`.
+def admit_key(scope: str | None, route: str) -> None:
+    """Check this request's key, count the call, and keep the key for `caller`.
 
     route: the operation, as counts of the key's use name it.
     Raises KeyRejected, RateLimited.
@@ -41,32 +43,26 @@ def admit_key(scope: str | None, route: str) -> CheckedKey:
     address = request.remote_addr or ""
     key = engine.check_key(read_key_text(), scope=scope, address=address, route=route)
     g.api_key = key
+    environ = request.environ
+    if key.expires_at is not None:
+        add_header(environ, "X-Key-Expires", key.expires_at.isoformat(timespec="seconds"))
     limit = key.rate_limit or engine.settings.key_calls_per_minute
     if limit:
-        allowance = g.allowance = engine.rate_limits.take(key.id, limit)
+        allowance = engine.rate_limits.take(key.id, limit)
+        # draft-ietf-httpapi-ratelimit-headers: what is left, and the policy that it is left of.
+        left, seconds = allowance.remaining, allowance.reset_seconds
+        add_header(environ, "RateLimit", f'"key";r={left};t={seconds}')
+        add_header(environ, "RateLimit-Policy", f'"key";q={limit};w={WINDOW_SECONDS}')
         if allowance.is_exceeded:
             raise RateLimited(
                 f"This API key may make {limit:,} calls a minute.",
-                retry_after_seconds=allowance.reset_seconds,
+                retry_after_seconds=seconds,
             )
-    return key
-
-
-def find_allowance() -> Allowance | None:
-    """What this request's key may still do in this minute; None if nothing limits it."""
-    allowance: Allowance | None = g.get("allowance")
-    return allowance
 
 
 def caller() -> CheckedKey:
     """The key that this request came in with."""
     key: CheckedKey = g.api_key
-    return key
-
-
-def find_caller() -> CheckedKey | None:
-    """The key of this request, or None when there was none or it was refused."""
-    key: CheckedKey | None = g.get("api_key")
     return key
 
 

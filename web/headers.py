@@ -12,6 +12,7 @@ from flask import Flask, Response, current_app, g, request
 from mentorai.core.engine import Engine
 from mentorai.core.settings import Settings
 from mentorai.web.gate import find_framers, find_visitor
+from mentorai.web.requests import API
 
 FRAMED = ("/s/", "/lti/")
 POLICY = (
@@ -33,6 +34,16 @@ def common_headers(settings: Settings) -> list[tuple[str, str]]:
     return headers
 
 
+def api_headers(settings: Settings) -> list[tuple[str, str]]:
+    """What every answer under /api/ carries, unless it says something else itself."""
+    return [
+        *common_headers(settings),
+        ("Cache-Control", "no-store"),
+        ("Content-Security-Policy", API_POLICY),
+        ("X-Frame-Options", "DENY"),
+    ]
+
+
 def register_headers(app: Flask) -> None:
     """Add what depends on the answer."""
     app.after_request(_add_headers)
@@ -40,11 +51,13 @@ def register_headers(app: Flask) -> None:
 
 def _add_headers(response: Response) -> Response:
     headers, path = response.headers, request.path
+    if path.startswith(API):
+        # They are the same for all, and cost less outside the framework (requests.py).
+        return response
     if "Cache-Control" not in headers and not path.startswith("/static/"):
         headers["Cache-Control"] = "no-store"
     if "Content-Security-Policy" not in headers:
-        is_api = path.startswith("/api/")
-        headers["Content-Security-Policy"] = API_POLICY if is_api else _policy(response)
+        headers["Content-Security-Policy"] = _policy(response)
     if not path.startswith(FRAMED):
         headers["X-Frame-Options"] = "DENY"
     return response

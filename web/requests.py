@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+API = "/api/"
 REQUEST_ID = "mentorai.request_id"
+MORE_HEADERS = "mentorai.headers"
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 QUIET = ("/healthz", "/readyz")
 # People read it out on the telephone: no letter that is taken for a digit or another letter.
@@ -27,12 +29,20 @@ _READABLE = bytes(LETTERS[byte % 32] for byte in range(256))
 class RequestLine:
     """Gives each request its id, its answer the common headers, and the log a line.
 
-    headers: what every answer carries, unless it says something else itself.
+    headers: what every answer carries, unless it says something else itself. api_headers: the
+    same for the API, whose answers are cheap enough to feel each header. A view may add more
+    with `add_header`.
     """
 
-    def __init__(self, application: "WSGIApplication", headers: Sequence[tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        application: "WSGIApplication",
+        headers: Sequence[tuple[str, str]],
+        api_headers: Sequence[tuple[str, str]],
+    ) -> None:
         self._application = application
         self._headers = tuple(headers)
+        self._api_headers = tuple(api_headers)
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -40,18 +50,27 @@ class RequestLine:
         asked = environ.get("HTTP_X_REQUEST_ID", "")
         request_id = asked if SANE_REQUEST_ID.fullmatch(asked) else make_reference()
         environ[REQUEST_ID] = request_id
+        more: list[tuple[str, str]] = []
+        environ[MORE_HEADERS] = more
+        always = self._api_headers if environ["PATH_INFO"].startswith(API) else self._headers
         started = time.perf_counter()
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
 
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
             own = {name for name, _ in headers}
-            headers += [pair for pair in self._headers if pair[0] not in own]
+            headers += [pair for pair in always if pair[0] not in own]
+            headers += more
             headers.append(("X-Request-Id", request_id))
             _write_line(environ, status, time.perf_counter() - started)
             return start_response(status, headers, *error)
 
         return self._application(environ, start)
+
+
+def add_header(environ: "WSGIEnvironment", name: str, value: str) -> None:
+    """Have the answer carry a header, also if it turns out to be an error's."""
+    environ[MORE_HEADERS].append((name, value))
 
 
 def make_reference() -> str:

@@ -39,7 +39,9 @@ OURS = """
 from pathlib import Path
 from mentorai.core.settings import Settings
 from mentorai.web.server import load_app
-app = load_app(Settings(data_dir=Path(__file__).parent / "data"))
+folder = Path(__file__).parent / "data"
+# Counted as always, and never too many.
+app = load_app(Settings(data_dir=folder, key_calls_per_minute=1_000_000))
 """
 
 

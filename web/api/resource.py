@@ -11,10 +11,9 @@ from flask_openapi.models.tag import Tag
 from flask_openapi.utils import parse_rule
 from pydantic import BaseModel
 
-from mentorai.core.rate_limits import WINDOW_SECONDS
 from mentorai.web.api.bodies import check_address, close_file, read_object
 from mentorai.web.api.repeats import keep_answer, recall_answer
-from mentorai.web.auth import admit_key, find_allowance, find_caller, name_mentor
+from mentorai.web.auth import admit_key, name_mentor
 
 PREFIX = "/api/v1"
 # What an address calls the mentor that it names: the short paths leave it to the key.
@@ -52,7 +51,7 @@ class Resource(APIBlueprint):
             abp_tags=[Tag(name=name, description=description)],
         )
         self.before_request(_admit)
-        self.after_request(_finish)
+        self.after_request(keep_answer)
         self.teardown_request(close_file)
 
     def operation(
@@ -148,16 +147,3 @@ def _admit() -> Response | None:
     if view.reads_json:
         read_object()
     return recall_answer() if method == "POST" else None
-
-
-def _finish(response: Response) -> Response:
-    key = find_caller()
-    if key is not None and key.expires_at is not None:
-        response.headers["X-Key-Expires"] = key.expires_at.isoformat(timespec="seconds")
-    allowance = find_allowance()
-    if allowance is not None:
-        # draft-ietf-httpapi-ratelimit-headers: what is left, and the policy that it is left of.
-        limit, left, seconds = allowance.limit, allowance.remaining, allowance.reset_seconds
-        response.headers["RateLimit"] = f'"key";r={left};t={seconds}'
-        response.headers["RateLimit-Policy"] = f'"key";q={limit};w={WINDOW_SECONDS}'
-    return keep_answer(response)

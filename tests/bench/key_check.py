@@ -1,0 +1,251 @@
+"""What the check of a key costs by itself, against what it is made of and against a Django package.
+
+    python tests/bench/key_check.py [--keys 10000] [--many 1000000] [--rounds 9] [--no-django]
+
+In one process: SHA-256 alone, a raw SQLite look-up, our check with and without its memory, and
+`is_valid` of djangorestframework-api-key, which is installed for this into a throw-away
+environment (it needs a package index) and runs on a file as ours does. Then the same check
+among --keys and among --many keys, and how long a key outlives its deactivation in another
+process. Only the ratios of one run mean anything.
+"""
+
+import argparse
+import hashlib
+import json
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+CALLS = 300
+DJANGO = """
+import json, statistics, sys, time
+from pathlib import Path
+import django
+from django.conf import settings
+settings.configure(
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": sys.argv[1]}},
+    INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "rest_framework",
+                    "rest_framework_api_key"],
+    SECRET_KEY="bench", USE_TZ=True, DEFAULT_AUTO_FIELD="django.db.models.AutoField")
+django.setup()
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+from rest_framework_api_key.models import APIKey
+count, rounds, calls = map(int, sys.argv[2:5])
+generator = APIKey.objects.key_generator
+made = [generator.generate() for _ in range(count)]
+APIKey.objects.bulk_create(
+    [APIKey(id=prefix + "." + hashed, prefix=prefix, hashed_key=hashed, name="k")
+     for _, prefix, hashed in made], batch_size=500)
+texts = [key for key, _, _ in made]
+times = []
+for number in range(rounds):
+    asked = [texts[(number * calls + n) * 7919 % count] for n in range(calls)]
+    started = time.process_time()
+    for text in asked:
+        assert APIKey.objects.is_valid(text)
+    times.append((time.process_time() - started) / calls * 1e6)
+print(json.dumps(times))
+"""
+
+
+def measure(act: Callable[[str], object], texts: Sequence[str], rounds: int) -> list[float]:
+    """CPU microseconds a call, for each round."""
+    times = []
+    for number in range(rounds):
+        asked = [texts[(number * CALLS + n) * 7919 % len(texts)] for n in range(CALLS)]
+        started = time.process_time()
+        for text in asked:
+            act(text)
+        times.append((time.process_time() - started) / CALLS * 1e6)
+    return times
+
+
+def fill(folder: Path, count: int) -> tuple[Any, list[str]]:
+    """An installation with `count` keys; and the texts of up to 10,000 of them."""
+    from sqlalchemy import insert
+
+    from mentorai.core.clock import now
+    from mentorai.core.engine import Engine
+    from mentorai.core.key_rows import api_keys
+    from mentorai.core.key_text import digest_key, make_key
+    from mentorai.core.settings import Settings
+
+    engine = Engine.open(Settings(data_dir=folder), plugins=[])
+    organization_id = engine.organizations.get().id
+    mentor_id = engine.mentors.add(organization_id, "Tidal Pools").id
+    texts: list[str] = []
+    for first in range(0, count, 10_000):
+        rows = []
+        for number in range(first, min(first + 10_000, count)):
+            key_id, text = make_key()
+            if len(texts) < 10_000 and number % max(1, count // 10_000) == 0:
+                texts.append(text)
+            rows.append(
+                {
+                    "id": key_id,
+                    "organization_id": organization_id,
+                    "mentor_id": mentor_id,
+                    "kind": "mentor",
+                    "name": f"Key {number}",
+                    "bound_to": mentor_id,
+                    "name_taken": f"key {number}",
+                    "digest": digest_key(text),
+                    "last_four": text[-4:],
+                    "scopes": "chat:write",
+                    "author": "bench",
+                    "created_at": now(),
+                    "allowed_ips": "",
+                }
+            )
+        with engine.database.write() as connection:
+            connection.execute(insert(api_keys), rows)
+    return engine, texts
+
+
+def check_all(engine: Any, texts: Sequence[str], rounds: int) -> dict[str, list[float]]:
+    """Our check and its parts."""
+    from mentorai.core.key_text import read_key_id
+
+    raw = sqlite3.connect(engine.database.url.database)
+    sql = "SELECT * FROM api_keys WHERE id = ?"
+    checks = engine.keys._checks
+
+    def remember_nothing(text: str) -> None:
+        checks._memory.clear()
+        checks.check(text, scope="chat:write", address="192.0.2.1", route="GET /key")
+
+    def remember(_text: str) -> None:
+        checks.check(texts[0], scope="chat:write", address="192.0.2.1", route="GET /key")
+
+    parts: dict[str, Callable[[str], object]] = {
+        "SHA-256 alone": lambda text: hashlib.sha256(text.encode()).hexdigest(),
+        "raw SQLite look-up": lambda text: raw.execute(sql, (read_key_id(text),)).fetchone(),
+        "our check, remembered": remember,
+        "our check, not remembered": remember_nothing,
+    }
+    for act in parts.values():
+        measure(act, texts, 2)
+    found = {name: measure(act, texts, rounds) for name, act in parts.items()}
+    raw.close()
+    return found
+
+
+def run_django(folder: Path, count: int, rounds: int) -> list[float]:
+    """`is_valid` of djangorestframework-api-key, in an environment of its own."""
+    place = folder / "django"
+    venv.create(place, with_pip=True)
+    python = place / "bin" / "python"
+    packages = ["django", "djangorestframework", "djangorestframework-api-key"]
+    subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
+    script = folder / "django_keys.py"
+    script.write_text(DJANGO)
+    numbers = [str(number) for number in (count, rounds, CALLS)]
+    done = subprocess.run(
+        [python, script, folder / "django.sqlite3", *numbers],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    times: list[float] = json.loads(done.stdout.splitlines()[-1])
+    return times
+
+
+def outlive(engine: Any, text: str, rounds: int) -> list[float]:
+    """Milliseconds for which another process goes on accepting a key that was deactivated."""
+    code = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from mentorai.core.engine import Engine\n"
+        "from mentorai.core.errors import KeyInactive\n"
+        "from mentorai.core.settings import Settings\n"
+        "engine = Engine.open(Settings(data_dir=Path(sys.argv[1])), plugins=[])\n"
+        "print('ready', flush=True)\n"
+        "for line in sys.stdin:\n"
+        "    text, stopped = line.split()[0], None\n"
+        "    while True:\n"
+        "        try:\n"
+        "            engine.keys.check(text, scope=None, address='')\n"
+        "        except KeyInactive:\n"
+        "            print(time.time(), flush=True)\n"
+        "            break\n"
+        "        time.sleep(0.001)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(engine.settings.data_dir)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin
+    assert process.stdout
+    process.stdout.readline()
+    key = engine.keys.check(text, scope=None, address="")
+    place = (key.organization_id, key.mentor_id, key.id, "bench")
+    lived = []
+    for number in range(rounds):
+        process.stdin.write(text + "\n")
+        process.stdin.flush()
+        time.sleep(0.3 + number * 0.037)
+        engine.keys.deactivate(*place)
+        stopped = time.time()
+        lived.append((float(process.stdout.readline()) - stopped) * 1e3)
+        engine.keys.activate(*place)
+        time.sleep(0.6)
+    process.stdin.close()
+    process.wait(20)
+    return lived
+
+
+def say(name: str, times: Sequence[float], unit: str = "us") -> float:
+    """Print a line; the median."""
+    middle = statistics.median(times)
+    print(f"{name:40} {middle:8.1f} {unit} [{min(times):.1f}-{max(times):.1f}]", flush=True)
+    return middle
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--keys", type=int, default=10_000)
+    parser.add_argument("--many", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--no-django", action="store_true")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        few, texts = fill(folder / "few", asked.keys)
+        ours = {part: say(part, t) for part, t in check_all(few, texts, asked.rounds).items()}
+        whole = ours["our check, not remembered"]
+        if not asked.no_django:
+            theirs = say(
+                "djangorestframework-api-key is_valid", run_django(folder, asked.keys, asked.rounds)
+            )
+            print(f"theirs : ours, not remembered = {theirs / whole:.1f}")
+        say("accepted after deactivation", outlive(few, texts[0], 7), "ms")
+        many, more = fill(folder / "many", asked.many)
+        compare(few, texts, many, more, asked.rounds)
+        few.close()
+        many.close()
+
+
+def compare(few: Any, texts: Sequence[str], many: Any, more: Sequence[str], rounds: int) -> None:
+    """The check among few and among many keys, in turns."""
+    times: dict[str, list[float]] = {"few": [], "many": []}
+    for _ in range(rounds):
+        for name, engine, asked in (("few", few, texts), ("many", many, more)):
+            found = check_all(engine, asked, 1)
+            times[name] += found["our check, not remembered"]
+    a, b = say(f"among {len(texts):,} keys", times["few"]), say("among many", times["many"])
+    print(f"many : few = {b / a:.2f}")
+
+
+if __name__ == "__main__":
+    main()
