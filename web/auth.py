@@ -3,7 +3,7 @@
 from flask import current_app, g, request
 
 from mentorai.core.engine import Engine
-from mentorai.core.errors import NotFound, RateLimited
+from mentorai.core.errors import KeyMissing, NotFound, RateLimited
 from mentorai.core.keys import CheckedKey
 from mentorai.core.rate_limits import WINDOW_SECONDS
 from mentorai.web.requests import add_header
@@ -62,7 +62,15 @@ def admit_key(scope: str | None, route: str) -> None:
 
 def caller() -> CheckedKey:
     """The key that this request came in with."""
-    key: CheckedKey = g.api_key
+    key = find_caller()
+    if key is None:
+        raise KeyMissing
+    return key
+
+
+def find_caller() -> CheckedKey | None:
+    """The key of this request, or None when there was none or it was refused."""
+    key: CheckedKey | None = g.get("api_key")
     return key
 
 

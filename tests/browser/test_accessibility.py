@@ -4,6 +4,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Frame, Page
 
+from mentorai.core.clock import now
 from mentorai.core.errors import DeploymentHeld
 from mentorai.lti.tool import Tool
 
@@ -106,6 +107,13 @@ def test_instructor_pages_are_accessible(house, still):
     page.keyboard.press("Escape")
     page.get_by_role("link", name="Delete Dashboard").click()
     found += check(page, "delete key")
+    page.goto(f"{house.admin}/api")
+    page.get_by_role("link", name="Rotate Dashboard").click()
+    found += check(page, "rotate key")
+    key = house.engine.keys.list(house.mentor.organization_id, house.mentor.id)[0]
+    house.engine.keys.uses.take(key.id, now(), "192.0.2.1", "GET /key", None)
+    found += see(page, "key and its use", f"{house.admin}/api/{key.id}")
+    found += see(page, "history of keys", f"{house.admin}/api/history")
     question = f"/quizzes/{house.quiz.id}/questions"
     for path in (
         *(
@@ -201,6 +209,10 @@ def test_pages_of_campus_it_are_accessible(house, still):
         "/mentors/new",
         "/platforms",
         "/platforms/launches",
+        "/keys",
+        "/keys/new",
+        "/keys/policy",
+        "/keys/history",
         "/mentors/tidal-pools/",
         "/nothing",
     ):

@@ -12,37 +12,72 @@ KEY = re.compile(r"^mai_[0-9A-Za-z]{10}_[0-9A-Za-z]{49}$")
 NAME = "LMS‑integration‑Aug 2025"
 
 
-def test_key_is_made_from_the_mentors_name_to_the_first_call(house, page):
+@pytest.mark.parametrize("name", [NAME, "LMS-integration-Aug 2025"])
+def test_key_is_made_used_rotated_and_ended_as_the_product_describes_it(house, page, name):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(f"{house.admin}/")
 
     page.get_by_role("button", name="Tidal Pools").click()
     page.get_by_role("menuitem", name="API").click()
     page.get_by_role("link", name="Create New").first.click()
-    page.get_by_label("API Key Name").fill(NAME)
+    page.get_by_label("API Key Name").fill(name)
     expect(page.get_by_label("Expiration Date")).to_have_value(
         (now() + timedelta(days=30)).date().isoformat()
     )
+    page.get_by_role("button", name="Read grades").click()
+    expect(page.get_by_label("See grades")).to_be_checked()
     page.get_by_role("button", name="Submit").click()
     page.get_by_role("button", name="Copy API key").click()
 
     expect(page.locator("#copied")).to_have_text("Copied.")
     key = page.evaluate("navigator.clipboard.readText()")
     assert KEY.match(key)
-    answer = page.context.request.get(
-        f"{house.url}/api/v1/key", headers={"Authorization": f"Api-Token {key}"}
-    )
-    assert answer.json()["name"] == NAME
+    expect(page.get_by_role("tabpanel", name=".env")).to_contain_text(f"MENTORAI_API_KEY={key}")
+    page.get_by_role("tab", name=".env").press("ArrowRight")
+    expect(page.get_by_role("tab", name="PowerShell")).to_be_focused()
+    expect(page.get_by_role("tabpanel")).to_contain_text(f"$env:MENTORAI_API_KEY = '{key}'")
+    page.get_by_role("tab", name="GitHub").click()
+    expect(page.get_by_role("tabpanel")).to_contain_text("gh secret set MENTORAI_API_KEY")
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="API documentation").click()
+    call_in_documentation(opened.value, key, name)
     page.get_by_role("link", name="Done").click()
-    row = page.get_by_role("row", name=NAME)
+    row = page.get_by_role("row", name=name)
     expect(row).to_contain_text("Active")
     expect(row).to_contain_text("in 30 days")
-    page.get_by_role("button", name=f"Deactivate {NAME}").click()
-    expect(page.get_by_role("row", name=NAME)).to_contain_text("Inactive")
-    page.get_by_role("link", name=f"Delete {NAME}").click()
-    page.get_by_label("Type the key’s name").fill(NAME.replace("‑", "-"))
-    page.get_by_role("button", name="Delete key").click()
+    page.get_by_role("link", name=f"Rotate {name}").click()
+    page.get_by_role("button", name="Rotate key").click()
+    assert page.locator("#plain").inner_text() not in ("", key)
+    page.get_by_role("link", name="Done").click()
+    expect(page.get_by_role("row", name=name)).to_have_count(2)
+    page.get_by_role("row").filter(has_text="Replaced").get_by_role("link", name="Delete").click()
+    end_key(page, name)
+    page.get_by_role("button", name=f"Deactivate {name}").click()
+    expect(page.get_by_role("row", name=name)).to_contain_text("Inactive")
+    page.get_by_role("link", name=f"Delete {name}").click()
+    end_key(page, name)
     expect(page.get_by_text("No keys yet")).to_be_visible()
+
+
+def call_in_documentation(docs, key: str, name: str) -> None:
+    """Authorize, paste, confirm, close; choose an endpoint, Execute, read the JSON."""
+    docs.wait_for_selector(".opblock")
+    docs.get_by_role("button", name="Authorize").first.click()
+    dialog = docs.locator(".modal-ux")
+    dialog.locator("input").first.fill(key)
+    dialog.get_by_role("button", name="Apply credentials").first.click()
+    dialog.get_by_role("button", name="Close").first.click()
+    block = docs.locator("[id$=-read_key]")
+    block.locator(".opblock-summary").click()
+    block.get_by_role("button", name="Execute").click()
+    expect(block.locator(".live-responses-table")).to_contain_text(f'"name": "{name}"')
+    docs.close()
+
+
+def end_key(page, name: str) -> None:
+    """Say by name that the key shall go: a keyboard has no non-breaking hyphen."""
+    page.get_by_label("Type the key’s name").fill(name.replace("‑", "-"))
+    page.get_by_role("button", name="Delete key").click()
 
 
 def test_key_is_made_with_nothing_but_the_keyboard(house, page):
