@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from mentorai.core.audit import Audit
@@ -108,7 +108,7 @@ class Keys:
             asked = check_request(policy, old.kind, _ask_again(old, policy))
             row, text = _make_row(organization_id, mentor_id, old.kind, asked, author)
             facts = {"replaced_by": row["id"], "name_taken": None, **_end(old, overlap_seconds)}
-            connection.execute(update(api_keys).where(api_keys.c.id == old.id).values(facts))
+            connection.execute(update(api_keys).where(*_exactly(old)).values(facts))
             connection.execute(insert(api_keys).values(row))
             rotated = old._asdict() | facts
             self._note(connection, rotated, "key_rotated", author, replaced_by=row["id"])
@@ -188,11 +188,9 @@ class Keys:
         with self._database.write() as connection:
             row = _find(connection, *which, is_changed=True)
             if _differs(row, facts):
-                connection.execute(
-                    update(api_keys).where(api_keys.c.id == row.id).values(dict(facts))
-                )
+                connection.execute(update(api_keys).where(*_exactly(row)).values(dict(facts)))
                 self._note(connection, row._asdict(), action, author)
-            changed = connection.execute(select(api_keys).where(api_keys.c.id == row.id)).one()
+            changed = connection.execute(select(api_keys).where(*_exactly(row))).one()
         self._checks.forget(row.id)
         return self._read(changed)
 
@@ -237,7 +235,9 @@ class Keys:
 
     def _explain_clash(self, row: Mapping[str, Any]) -> MentorAIError:
         same_form = select(api_keys.c.id).where(
-            api_keys.c.bound_to == row["bound_to"], api_keys.c.once == (row["once"] or "")
+            api_keys.c.organization_id == row["organization_id"],
+            api_keys.c.bound_to == row["bound_to"],
+            api_keys.c.once == (row["once"] or ""),
         )
         with self._database.read() as connection:
             is_repeated = connection.execute(same_form).first() is not None
@@ -267,6 +267,10 @@ def _find(
     if row is None:
         raise NotFound("There is no such key.")
     return row
+
+
+def _exactly(row: Row[Any]) -> tuple[ColumnElement[bool], ...]:
+    return api_keys.c.organization_id == row.organization_id, api_keys.c.id == row.id
 
 
 def _make_row(
