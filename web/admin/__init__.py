@@ -6,6 +6,7 @@ from flask import Blueprint, g
 
 from mentorai.core.engine import Engine
 from mentorai.web.admin.accounts import AccountPages
+from mentorai.web.admin.analytics import AnalyticsPages
 from mentorai.web.admin.datasets import DatasetPages
 from mentorai.web.admin.desk import guard
 from mentorai.web.admin.grades import GradePages
@@ -35,6 +36,7 @@ PAGES = (
     QuestionPages,
     GradePages,
     PeoplePages,
+    AnalyticsPages,
     PlatformPages,
     InvitationPages,
     ToolKeyPages,
@@ -50,6 +52,7 @@ TABS = (
     ("Grades", "grades"),
     ("People", "people"),
     ("Webhooks", "webhooks"),
+    ("Analytics", "analytics"),
 )
 
 
