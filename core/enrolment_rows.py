@@ -136,21 +136,16 @@ class EnrolmentSheet:
         """Make, change and take away what the rows ask for."""
         doing = [(one.change.action, one.facts) for one in planned]
         gone = [wanted.existing_id for action, wanted in doing if action == "removed"]
+        mine = campus_enrolments.c.organization_id == self._organization_id
         if gone:
             connection.execute(
-                delete(campus_enrolments).where(
-                    campus_enrolments.c.organization_id == self._organization_id,
-                    campus_enrolments.c.id.in_(gone),
-                )
+                delete(campus_enrolments).where(mine, campus_enrolments.c.id.in_(gone))
             )
         for action, wanted in doing:
             if action == "changed":
                 connection.execute(
                     update(campus_enrolments)
-                    .where(
-                        campus_enrolments.c.organization_id == self._organization_id,
-                        campus_enrolments.c.id == wanted.existing_id,
-                    )
+                    .where(mine, campus_enrolments.c.id == wanted.existing_id)
                     .values(**wanted.facts, updated_at=now())
                 )
         new = [wanted for action, wanted in doing if action == "created"]

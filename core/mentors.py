@@ -287,11 +287,8 @@ def change_mentor(
     """Change a mentor in the caller's transaction, as `Mentors.change` does."""
     checked = check_facts(dict(changes))
     prompt = checked.pop("system_prompt", None)
-    row = connection.execute(
-        select_mentors().where(
-            mentors.c.organization_id == organization_id, mentors.c.id == mentor_id
-        )
-    ).first()
+    mine = (mentors.c.organization_id == organization_id, mentors.c.id == mentor_id)
+    row = connection.execute(select_mentors().where(*mine)).first()
     if row is None:
         raise NotFound("There is no such mentor.")
     if seen_at is not None and row.updated_at != seen_at:
@@ -305,11 +302,7 @@ def change_mentor(
         _add_version(connection, mentor_id, latest + 1, prompt, author)
         checked["prompt_version"] = latest + 1
     if checked:
-        connection.execute(
-            update(mentors)
-            .where(mentors.c.organization_id == organization_id, mentors.c.id == mentor_id)
-            .values(**checked, updated_at=now())
-        )
+        connection.execute(update(mentors).where(*mine).values(**checked, updated_at=now()))
 
 
 # Asked at every launch, and so made once: making a query costs more than running it.
