@@ -16,12 +16,17 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "quizzes:write": "Make, change and delete quizzes",
         "grades:read": "See grades",
         "grades:write": "Change grades and send them to the gradebook again",
+        "sso:validate": "See whose session or campus sign-on it is, with name and e-mail address",
+        "sso:embed": "Let people of a portal into the mentor, as learners",
     }
 )
 """The scopes of a mentor key, each with what it allows in plain words."""
 
 PROVISIONING_SCOPES: Mapping[str, str] = MappingProxyType(
-    {"mentors:provision": "Make mentors in this organization"}
+    {
+        "mentors:provision": "Make mentors in this organization",
+        "sso:validate": SCOPES["sso:validate"],
+    }
 )
 """The scopes of a provisioning key. Reading conversations is not among them."""
 
@@ -31,6 +36,7 @@ TEMPLATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "Read only": tuple(scope for scope in SCOPES if scope.endswith(":read")),
         "Chat": ("mentor:read", "chat:write", "sessions:read", "sessions:write"),
         "Course material": ("mentor:read", "datasets:read", "datasets:write"),
+        "Portal": ("mentor:read", "sso:validate", "sso:embed"),
         "Grade sync": ("quizzes:read", "grades:read", "grades:write"),
     }
 )

@@ -125,7 +125,9 @@ def _register_health(app: Flask, engine: Engine) -> None:
 def _register_pages(app: Flask, engine: Engine) -> None:
     from mentorai.web.admin import make_admin
     from mentorai.web.embed import make_embed
+    from mentorai.web.embed.tickets import make_ticket_pages
 
+    app.register_blueprint(make_ticket_pages(engine))
     app.register_blueprint(make_embed(engine), url_prefix="/s/<session_id>")
     admin: Blueprint = make_admin(engine)
     app.register_blueprint(admin, url_prefix="/s/<session_id>/admin", name="embedded_admin")

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from mentorai.core.engine import Engine
 from mentorai.core.errors import InputRejected
+from mentorai.core.values import Link
 from mentorai.web.admin.desk import desk, find_admin, forget_admin, keep_admin, read_next
 
 TRIES, WINDOW_SECONDS = 10, 300.0
@@ -118,5 +119,11 @@ class AccountPages:
             email=request.form.get("email", ""),
             next=request.values.get("next", ""),
             is_new=not self._engine.admins.any(),
-            links=[link for some in self._engine.plugins.ask_all("sign_in_links") for link in some],
+            links=self._find_links(),
         )
+
+    def _find_links(self) -> list[Link]:
+        plugins = self._engine.plugins
+        return [
+            link for some in plugins.ask_all("sign_in_links", engine=self._engine) for link in some
+        ]

@@ -13,9 +13,10 @@ from mentorai.web.api import (
     quizzes,
     search,
     sessions,
+    sso,
 )
 
-RESOURCES = (key, mentor, chat, sessions, datasets, search, quizzes, grades)
+RESOURCES = (key, mentor, chat, sessions, datasets, search, quizzes, grades, sso)
 
 
 def register_api(app: OpenAPI, engine: Engine) -> None:

@@ -19,5 +19,9 @@ def command() -> None:
     tool = engine.room(Tool)
     run_worker(
         engine,
-        chores=[lambda: tend_tool_keys(tool), lambda: tool.notice_services.keep_up(tool)],
+        chores=[
+            lambda: tend_tool_keys(tool),
+            lambda: tool.notice_services.keep_up(tool),
+            engine.end_expired_sessions,
+        ],
     )
