@@ -36,7 +36,7 @@ from mentorai.core.reviews import Review, Reviews
 from mentorai.core.rosters import Rosters
 from mentorai.core.sessions import Sessions
 from mentorai.core.settings import Settings
-from mentorai.core.sign_ons import SignOns
+from mentorai.core.sign_ons import SignOff, SignOns
 from mentorai.core.values import EndReason, Event, Launch, MentorRef, Session
 
 Room = TypeVar("Room")
@@ -240,16 +240,9 @@ class Engine:
         """Have plugins told of the sessions that ran out since this was last done."""
         self._tell_ended(self.sessions.end_expired(), "expired")
 
-    def end_sign_on(
-        self, organization_id: str, authority: str, *, subject: str | None, sign_on_id: str | None
-    ) -> None:
-        """A campus provider says that somebody signed out: end what their sign-on had opened.
-
-        subject, sign_on_id: as the provider names them; one of the two at least.
-        """
-        ended = self.sign_ons.take(
-            organization_id, authority, subject=subject, sign_on_id=sign_on_id
-        )
+    def end_sign_on(self, word: SignOff) -> None:
+        """A campus provider says that somebody signed out: end what their sign-on had opened."""
+        ended = self.sign_ons.take(word)
         self._tell_ended(self.sessions.end(*ended.session_ids), "logged_out")
         for admin_id in ended.admin_ids:
             self.admins.sign_out(admin_id)

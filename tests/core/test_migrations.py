@@ -23,6 +23,7 @@ from mentorai.core.launch_facts import GroupService, LaunchDetails
 from mentorai.core.mentors import Mentor
 from mentorai.core.migrations import downgrade, find_revisions, versions
 from mentorai.core.settings import Settings
+from mentorai.core.sign_ons import SignOff
 from mentorai.core.values import (
     Context,
     Group,
@@ -273,6 +274,7 @@ def fill_sign_ons(engine: Engine, mentor: Mentor) -> None:
     where = (mentor.organization_id, mentor.id)
     ticket = issue_ticket(engine, *where, who, frame_origins=["https://portal.example.edu"])
     engine.admin_identities.put(mentor.organization_id, who)
+    engine.end_sign_on(SignOff(mentor.organization_id, "oidc:campus", "word-1", "ben"))
     engine.sessions.open(
         None,
         organization_id=mentor.organization_id,

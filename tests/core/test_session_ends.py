@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -15,7 +16,7 @@ from mentorai.core.errors import SessionEnded, SessionExpired
 from mentorai.core.hookspecs import hookimpl
 from mentorai.core.mentors import Mentor
 from mentorai.core.settings import Settings
-from mentorai.core.sign_ons import sign_ons
+from mentorai.core.sign_ons import SignOff, sign_ons
 from mentorai.core.values import Identity, Session
 from tests.fakes.visitor import BINDING, open_session
 
@@ -101,10 +102,10 @@ def test_plugins_hear_nothing_of_a_ticket_that_nobody_used(engine, mentor, liste
     [
         ("ada", None, {"first", "second"}),
         ("ada", "sid-1", {"first"}),
-        (None, "sid-2", {"second"}),
-        (None, "sid-9", set()),
+        ("", "sid-2", {"second"}),
+        ("", "sid-9", set()),
         ("ben", "sid-1", set()),
-        (None, None, set()),
+        ("", None, set()),
     ],
 )
 def test_campus_ends_what_it_names_and_nothing_else(
@@ -122,7 +123,7 @@ def test_campus_ends_what_it_names_and_nothing_else(
 
     for _ in range(2):
         engine.end_sign_on(
-            mentor.organization_id, "oidc:campus", subject=subject, sign_on_id=sign_on_id
+            SignOff(mentor.organization_id, "oidc:campus", "word-1", subject, sign_on_id)
         )
 
     assert {id_ for id_, _ in listener.told} == {opened[name] for name in ends}
@@ -130,11 +131,44 @@ def test_campus_ends_what_it_names_and_nothing_else(
     assert {reason for _, reason in listener.told} <= {"logged_out"}
 
 
+def test_word_that_is_repeated_ends_nothing_that_began_after_it(engine, mentor, listener, ada):
+    word = SignOff(mentor.organization_id, "oidc:campus", "word-1", "ada")
+    engine.end_sign_on(word)
+    session = enter(engine, mentor, ada)
+
+    engine.end_sign_on(word)
+    assert listener.told == []
+    engine.end_sign_on(replace(word, id="word-2"))
+
+    assert listener.told == [(session.id, "logged_out")]
+
+
+@pytest.mark.parametrize(
+    ("word", "seconds", "over"),
+    [
+        ({"subject": "ada"}, -1, True),
+        ({"subject": "ada"}, 1, False),
+        ({"subject": "ada", "sign_on_id": "sid-1"}, -1, True),
+        ({"subject": "ada", "sign_on_id": "sid-2"}, -1, False),
+        ({"sign_on_id": "sid-1"}, -1, True),
+        ({"subject": "ben"}, -1, False),
+    ],
+    ids=str,
+)
+def test_token_from_before_the_campus_signed_its_person_out_is_over(
+    engine, organization, ada, word, seconds, over
+):
+    engine.end_sign_on(SignOff(organization.id, "oidc:campus", "word-1", **word))
+
+    issued_at = now() + timedelta(seconds=seconds)
+    assert engine.sign_ons.is_over(organization.id, ada, issued_at) is over
+
+
 def test_campus_of_another_organization_ends_nothing(engine, mentor, listener, ada):
     other = engine.organizations.put("other", "Other")
     enter(engine, mentor, ada)
 
-    engine.end_sign_on(other.id, "oidc:campus", subject="ada", sign_on_id=None)
+    engine.end_sign_on(SignOff(other.id, "oidc:campus", "word-1", "ada"))
 
     assert listener.told == []
 
@@ -146,7 +180,7 @@ def test_campus_signs_an_administrator_out_of_every_browser(engine, organization
             connection, organization.id, ada, admin_id=admin.id, expires_at=ada.expires_at
         )
 
-    engine.end_sign_on(organization.id, "oidc:campus", subject=None, sign_on_id="sid-1")
+    engine.end_sign_on(SignOff(organization.id, "oidc:campus", "word-1", sign_on_id="sid-1"))
 
     assert engine.admins.get(admin.id).stamp != admin.stamp
 
