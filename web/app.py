@@ -11,6 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from mentorai.core.engine import Engine
 from mentorai.core.errors import MentorAIError
 from mentorai.core.settings import Settings
+from mentorai.web.admin.desk import keep_signed_in
 from mentorai.web.api import register_api
 from mentorai.web.errors import make_problem, register_errors
 from mentorai.web.gate import is_carried
@@ -37,6 +38,8 @@ def create_app(engine: Engine) -> OpenAPI:
     _register_pages(app, engine)
     for blueprint in engine.plugins.ask_all("web_routes", engine=engine):
         app.register_blueprint(blueprint)
+        # Only these views can sign anybody in, so that no other answer pays for the look.
+        app.after_request_funcs.setdefault(blueprint.name, []).append(keep_signed_in)
     _wrap(app, engine.settings)
     return app
 

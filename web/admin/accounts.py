@@ -2,8 +2,10 @@
 
 import time
 from collections import OrderedDict
+from dataclasses import replace
 from threading import Lock
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -123,7 +125,8 @@ class AccountPages:
         )
 
     def _find_links(self) -> list[Link]:
-        plugins = self._engine.plugins
-        return [
-            link for some in plugins.ask_all("sign_in_links", engine=self._engine) for link in some
-        ]
+        """Each knows where the person wants to be afterwards."""
+        found = self._engine.plugins.ask_all("sign_in_links", engine=self._engine)
+        wanted = request.values.get("next", "")
+        query = f"?{urlencode({'next': wanted})}" if wanted else ""
+        return [replace(link, url=link.url + query) for some in found for link in some]

@@ -102,6 +102,14 @@ def keep_admin(admin: Admin) -> None:
     browser["admin_at"] = int(now().timestamp())
 
 
+def keep_signed_in(answer: Response) -> Response:
+    """After a plugin's view: remember whom it signed in, by `g.signed_in` (an Admin)."""
+    admin: Admin | None = g.pop("signed_in", None)
+    if admin is not None:
+        keep_admin(admin)
+    return answer
+
+
 def forget_admin() -> None:
     """Forget who signed in."""
     for name in ("admin_id", "admin_stamp", "admin_at"):
