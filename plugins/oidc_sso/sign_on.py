@@ -17,13 +17,15 @@ from requests import RequestException
 from mentorai.core.errors import (
     NotFound,
     PlatformError,
+    PlatformReplyInvalid,
     PlatformUnavailable,
     SignOnRejected,
 )
 from mentorai.core.values import Identity
+from mentorai.lti.keysets import read_keyset
 from mentorai.lti.platform_http import check_reply
 from mentorai.lti.tool import Tool
-from mentorai.plugins.oidc_sso.discovery import Discovery, Metadata
+from mentorai.plugins.oidc_sso.discovery import DOCUMENT_BYTES, Discovery, Metadata
 from mentorai.plugins.oidc_sso.outgoing import OutgoingAdapter
 from mentorai.plugins.oidc_sso.providers import Provider, read_providers
 from mentorai.plugins.oidc_sso.tokens import (
@@ -79,6 +81,23 @@ class SignOn:
     def callback_url(self, provider: Provider) -> str:
         """Where the provider sends the browser back to, and nowhere else."""
         return f"{self._engine.settings.public_url}/sign-on/{provider.name}/callback"
+
+    def logout_url(self, provider: Provider) -> str:
+        """Where the provider says that somebody signed out there."""
+        return f"{self._engine.settings.public_url}/sign-on/{provider.name}/logout"
+
+    def count_keys(self, provider: Provider) -> int:
+        """How many keys it signs with that can be used, by its own word just now.
+
+        Raises PlatformError.
+        """
+        url = self._discovery.get(provider.issuer).keyset_url
+        reply = self._tool.http.get(url, limit_bytes=DOCUMENT_BYTES, redirects=3)
+        check_reply(reply, "a request for its keys")
+        keys = read_keyset(reply.read_json())
+        if not keys:
+            raise PlatformReplyInvalid("The provider publishes no key that can be used.")
+        return len(keys)
 
     def begin(self, provider: Provider) -> Begun:
         """The way to the provider. Raises PlatformError when it cannot be asked."""
@@ -195,7 +214,7 @@ class SignOn:
         reply = self._tool.http.get(
             metadata.userinfo_url,
             headers={"Authorization": f"Bearer {access_token}", "Accept": "application/json"},
-            limit_bytes=256_000,
+            limit_bytes=DOCUMENT_BYTES,
         )
         check_reply(reply, "a question about who signed on")
         if "json" not in reply.headers.get("Content-Type", ""):
