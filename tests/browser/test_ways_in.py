@@ -4,14 +4,13 @@ The tool is at localhost and the LMS at 127.0.0.1, so its frames are truly cross
 that keeps nothing is a real Chromium whose settings block the tool's site.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Frame, Page, Route, expect
+from playwright.sync_api import BrowserContext, Frame, Page, Route, expect
 from sqlalchemy import select
 
 from mentorai.core.engine import Engine
@@ -21,12 +20,9 @@ from mentorai.plugins import lti_launch
 from mentorai.plugins import sandbox as sandbox_plugin
 from mentorai.web.app import create_app
 from mentorai.web.commands.demo_course import register, seed
-from tests.browser.conftest import find_chromium
 from tests.fakes.platforms import RunningSandbox, free_port, running_app, running_sandbox
 
 PERSON = "/as/{}/courses/tidal-pools/items/{}/"
-# What Chromium keeps for "sites that may not save data on this device".
-BLOCKED = {"cookies": {"[*.]localhost,*": {"setting": 2}}}
 
 
 @dataclass(frozen=True)
@@ -55,32 +51,6 @@ def campus(tmp_path: Path) -> Iterator[Campus]:
             seed(engine, mentor)
         yield Campus(engine, sandbox)
     engine.close()
-
-
-@pytest.fixture
-def open_browser(chromium: Browser, tmp_path: Path) -> Iterator[Callable[..., BrowserContext]]:
-    """Open a browser of its own, new; blocked: it keeps nothing for the tool's site."""
-    contexts = []
-
-    def open_it(*, blocked: bool) -> BrowserContext:
-        folder = tmp_path / "profile" / "Default"
-        folder.mkdir(parents=True)
-        exceptions = BLOCKED if blocked else {}
-        preferences = {"profile": {"content_settings": {"exceptions": exceptions}}}
-        (folder / "Preferences").write_text(json.dumps(preferences))
-        context = chromium.browser_type.launch_persistent_context(
-            folder.parent,
-            executable_path=find_chromium(),
-            args=["--no-sandbox", "--disable-gpu"],
-            viewport={"width": 1000, "height": 900},
-        )
-        context.set_default_timeout(20_000)
-        contexts.append(context)
-        return context
-
-    yield open_it
-    for context in contexts:
-        context.close()
 
 
 @pytest.fixture
