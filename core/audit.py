@@ -96,18 +96,22 @@ class Audit:
         mentor_id: str | None = None,
         *,
         since: datetime | None = None,
+        topic: str = "",
         page: int = 1,
         page_size: int = 50,
     ) -> tuple[int, Sequence[AuditEntry]]:
         """How many entries there are, and one page of them, newest first.
 
         mentor_id: only what was done in this mentor. since: only from this instant on.
+        topic: how the action begins, such as `key_`.
         """
         wanted = [audit_entries.c.organization_id == organization_id]
         if mentor_id is not None:
             wanted.append(audit_entries.c.mentor_id == mentor_id)
         if since is not None:
             wanted.append(audit_entries.c.at >= since)
+        if topic:
+            wanted.append(audit_entries.c.action.startswith(topic, autoescape=True))
         rows = (
             select(audit_entries)
             .where(*wanted)

@@ -20,9 +20,17 @@ from mentorai.core.course_copies import CourseCopies
 from mentorai.core.course_people import CoursePeople
 from mentorai.core.database import Database
 from mentorai.core.datasets import Datasets
-from mentorai.core.errors import KeyRejected, LaunchDenied, MentorNotChosen, TurnDenied
+from mentorai.core.enrolments import Enrolments
+from mentorai.core.errors import (
+    KeyRejected,
+    LaunchDenied,
+    MentorNotChosen,
+    RateLimited,
+    TurnDenied,
+)
 from mentorai.core.grades import Grade, Grades
 from mentorai.core.kept_data import KeptData
+from mentorai.core.key_reminders import KeyReminders
 from mentorai.core.key_text import read_key_id
 from mentorai.core.keys import CheckedKey, Keys
 from mentorai.core.mentors import Mentors
@@ -31,6 +39,7 @@ from mentorai.core.outbox import Outbox
 from mentorai.core.people import People
 from mentorai.core.plugin_manager import Plugins
 from mentorai.core.quizzes import Quizzes
+from mentorai.core.rate_limits import RateLimits
 from mentorai.core.retrieval import Retrieval
 from mentorai.core.reviews import Review, Reviews
 from mentorai.core.rosters import Rosters
@@ -59,6 +68,8 @@ class Engine:
         self.sign_ons = SignOns(self.database, self.people)
         self.audit = Audit(self.database)
         self.keys = Keys(self.database, settings)
+        self.key_reminders = KeyReminders(self)
+        self.rate_limits = RateLimits(settings)
         self.datasets = Datasets(self.database, settings, plugins)
         self.retrieval = Retrieval(self.database)
         self.conversations = Conversations(self.database)
@@ -70,8 +81,9 @@ class Engine:
         self.kept_data = KeptData(self.database)
         self.rosters = Rosters(self)
         self.course_people = CoursePeople(self.database)
+        self.enrolments = Enrolments(self.database)
         self._rooms: dict[Any, Any] = {}
-        self._before_close: list[Callable[[], None]] = [self.keys.flush]
+        self._before_close: list[Callable[[], None]] = [self.keys.flush, self.rate_limits.close]
 
     @classmethod
     def open(cls, settings: Settings, plugins: Iterable[tuple[str, object]] | None = None) -> Self:
@@ -229,7 +241,31 @@ class Engine:
         with self.database.write() as connection:
             grade = self.grades.put(connection, **facts)
             row_id = self.outbox.put(connection, grade)
-        self.outbox.wake(row_id)
+        if row_id:
+            self.outbox.wake(row_id)
+        return self.grades.get(grade.organization_id, grade.mentor_id, grade.id)
+
+    def override_grade(
+        self, seen: Grade, changes: Mapping[str, Any], *, author: str, only_as_seen: bool = False
+    ) -> Grade:
+        """Put a grade right by hand (see Grades.override), note who did, and wake the worker.
+
+        Raises ScoreOutOfRange, InputRejected, NotFound, Conflict.
+        """
+        with self.database.write() as connection:
+            grade = self.grades.override(connection, seen, changes, only_as_seen=only_as_seen)
+            self.audit.write(
+                connection,
+                organization_id=seen.organization_id,
+                mentor_id=seen.mentor_id,
+                actor=author,
+                action="grade_overridden",
+                subject=seen.id,
+                facts={"changed": sorted(changes), "from": [seen.given, seen.maximum]},
+            )
+            row_id = self.outbox.put(connection, grade)
+        if row_id:
+            self.outbox.wake(row_id)
         return self.grades.get(grade.organization_id, grade.mentor_id, grade.id)
 
     def end_session(self, session: Session, reason: EndReason) -> None:
@@ -251,14 +287,18 @@ class Engine:
         for session in sessions:
             self.plugins.tell("session_ended", session=session, reason=reason)
 
-    def check_key(self, text: str | None, *, scope: str | None, address: str) -> CheckedKey:
+    def check_key(
+        self, text: str | None, *, scope: str | None, address: str, route: str = ""
+    ) -> CheckedKey:
         """The key behind `text`, if it is alive and has `scope`; plugins are told either way.
 
-        Raises KeyMissing, KeyUnknown, KeyExpired, KeyInactive, KeyScopeTooSmall.
+        route: what it calls, as its counts name it.
+        Raises KeyMissing, KeyUnknown, KeyExpired, KeyInactive, KeyAddressRefused, RateLimited,
+        KeyScopeTooSmall.
         """
         try:
-            key = self.keys.check(text, scope=scope, address=address)
-        except KeyRejected as error:
+            key = self.keys.check(text, scope=scope, address=address, route=route)
+        except (KeyRejected, RateLimited) as error:
             key_id = read_key_id(text or "")
             if key_id is not None:
                 self.plugins.tell("key_checked", key_id=key_id, accepted=False, code=error.code)

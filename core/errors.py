@@ -8,6 +8,8 @@
     + InputRejected
     + TooManyStreams
     + KeyRejected            KeyMissing KeyUnknown KeyExpired KeyInactive KeyScopeTooSmall
+                             KeyAddressRefused AdminNeeded
+    + RateLimited
     + LaunchRejected         UnknownRegistration UnknownDeployment StateMismatch NonceReused
                              TokenInvalid TokenExpired ClaimMissing MessageUnsupported
                              LaunchDenied PlatformDeclined
@@ -124,6 +126,29 @@ class KeyScopeTooSmall(KeyRejected):
     def __init__(self, scope: str) -> None:
         super().__init__(f"This API key lacks the scope {scope}.")
         self.scope = scope
+
+
+class KeyAddressRefused(KeyRejected):
+    """This API key does not work from this network address."""
+
+    code = "address_refused"
+
+
+class AdminNeeded(KeyRejected):
+    """API keys are managed by an admin who is signed in here, never by a key."""
+
+    code = "admin_needed"
+
+
+class RateLimited(MentorAIError):
+    """More calls than this API key may make."""
+
+    code = "rate_limited"
+    retryable = True
+
+    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class LaunchRejected(MentorAIError):

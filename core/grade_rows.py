@@ -26,6 +26,7 @@ from mentorai.core.database import Instant, metadata
 from mentorai.core.people import contexts, identities, people, resource_links
 
 Source = Literal["quiz", "api", "instructor"]
+Release = Literal["held", "released"]
 SyncStatus = Literal["waiting", "sent", "superseded", "failed", "not_linked"]
 
 # `place` is quiz and resource link as one text, because NULLs are never equal in a constraint.
@@ -57,6 +58,8 @@ grades = Table(
     Column("sync_error_message", Text, nullable=False),
     Column("sync_sent_at", Instant),
     Column("sync_next_try_at", Instant),
+    # Points of `maximum` that the gradebook held when somebody last compared.
+    Column("sync_result", Float),
     UniqueConstraint("mentor_id", "person_id", "place"),
 )
 Index("ix_grades_changes", grades.c.mentor_id, grades.c.updated_at, grades.c.id)
@@ -64,7 +67,10 @@ Index("ix_grades_changes", grades.c.mentor_id, grades.c.updated_at, grades.c.id)
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """How far a grade is on its way to the gradebook."""
+    """How far a grade is on its way to the gradebook.
+
+    result: what the gradebook held when it was last compared, in points of the grade's maximum.
+    """
 
     status: SyncStatus
     attempts: int = 0
@@ -72,6 +78,7 @@ class Sync:
     last_error_message: str = ""
     sent_at: datetime | None = None
     next_try_at: datetime | None = None
+    result: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,8 @@ class Grade:
     """What one person has for one quiz (or none) in one resource link (or none).
 
     context_id, resource_link_id: ours; lms_context_id, lms_user_id: the platform's names.
-    given, maximum: points. updated_at also moves when the score's way to the gradebook does.
+    given, maximum: points. release: a held grade is not sent. updated_at also moves when the
+    score's way to the gradebook does; no two changes of a mentor's grades share one.
     """
 
     id: str
@@ -97,7 +105,7 @@ class Grade:
     maximum: float
     comment: str
     source: Source
-    release: Literal["held", "released"]
+    release: Release
     submitted_at: datetime
     updated_at: datetime
     revision: int
@@ -185,5 +193,6 @@ def read_grade(row: Row[Any]) -> Grade:
             last_error_message=row.sync_error_message,
             sent_at=row.sync_sent_at,
             next_try_at=row.sync_next_try_at,
+            result=row.sync_result,
         ),
     )

@@ -1,18 +1,20 @@
 """Grades: what a person has for an activity now. Newest wins; the outbox keeps what was before."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection, Row, and_, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, func, insert, literal, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from mentorai.core.clock import now
 from mentorai.core.database import Database
-from mentorai.core.errors import InputRejected, NotFound, ScoreOutOfRange
+from mentorai.core.errors import Conflict, InputRejected, NotFound, ScoreOutOfRange
+from mentorai.core.grade_clocks import take_moment
 from mentorai.core.grade_rows import (
     Grade,
+    Release,
     Source,
     Sync,
     SyncStatus,
@@ -26,10 +28,21 @@ from mentorai.core.identifiers import new_id
 from mentorai.core.mentors import placements
 from mentorai.core.people import enrolments, people, resource_links
 
-__all__ = ["Grade", "Grades", "Source", "Sync", "SyncStatus", "grades"]
+__all__ = ["Grade", "Grades", "Release", "Source", "Sync", "SyncStatus", "grades"]
 
 COMMENT_LENGTH = 2_000
 LARGEST = 1e9
+# A value that has not been sent yet.
+_RESET: dict[str, Any] = {
+    "sync_row_id": None,
+    "sync_status": "waiting",
+    "sync_attempts": 0,
+    "sync_error_code": "",
+    "sync_error_message": "",
+    "sync_sent_at": None,
+    "sync_next_try_at": None,
+    "sync_result": None,
+}
 
 
 class Grades:
@@ -53,11 +66,13 @@ class Grades:
         maximum: float,
         comment: str = "",
         source: Source = "quiz",
+        release: Release | None = None,
     ) -> Grade:
         """Take a grade in the caller's transaction; follow it with Outbox.put in the same one.
 
         A person has one grade for a quiz in a resource link: a second call replaces it. A grade
         that does not come from our own quiz may only go where this mentor was placed.
+        release: None leaves it as it is; a new one is released.
         Raises ScoreOutOfRange, InputRejected; NotFound for a person or a place of others.
         """
         _check(given, maximum, comment)
@@ -67,22 +82,23 @@ class Grades:
             context_id = link.context_id
         if source != "quiz":
             _check_reach(connection, mentor_id, person_id, resource_link_id, context_id)
-        moment = now()
         key = {
             "mentor_id": mentor_id,
             "person_id": person_id,
             "place": f"{quiz_id or ''}|{resource_link_id or ''}",
         }
-        facts = {
+        facts: dict[str, Any] = {
             "attempt_id": attempt_id,
             "context_id": context_id,
             "given": given,
             "maximum": maximum,
             "comment": comment,
             "source": source,
-            "submitted_at": moment,
-            "updated_at": moment,
+            "submitted_at": now(),
+            "updated_at": take_moment(connection, mentor_id),
         }
+        if release:
+            facts["release"] = release
         first = {
             "organization_id": organization_id,
             "quiz_id": quiz_id,
@@ -91,6 +107,40 @@ class Grades:
         grade_id = _put_row(connection, key, facts, first)
         row = connection.execute(select_grades().where(grades.c.id == grade_id)).one()
         return read_grade(row)
+
+    def override(
+        self,
+        connection: Connection,
+        seen: Grade,
+        changes: Mapping[str, Any],
+        *,
+        only_as_seen: bool = False,
+    ) -> Grade:
+        """Put a grade right by hand; follow it with Outbox.put in the same transaction.
+
+        changes: given, maximum, comment, release; what is left out stays. When it was submitted
+        stays as well. only_as_seen: only if nobody changed it since `seen` was read.
+        Raises ScoreOutOfRange, InputRejected, NotFound; Conflict if it is not as it was seen.
+        """
+        moment = take_moment(connection, seen.mentor_id)
+        mine = of_mentor(seen.organization_id, seen.mentor_id) & (grades.c.id == seen.id)
+        row = connection.execute(select(grades).where(mine).with_for_update()).one_or_none()
+        if row is None:
+            raise NotFound("There is no such grade.")
+        if only_as_seen and (row.revision, row.updated_at) != (seen.revision, seen.updated_at):
+            raise Conflict("This grade was changed in the meantime.")
+        facts = {name: getattr(row, name) for name in ("given", "maximum", "comment")}
+        facts |= changes
+        _check(facts["given"], facts["maximum"], facts["comment"])
+        if changes.keys() - {"release"}:
+            facts["source"] = "instructor"
+        connection.execute(
+            update(grades)
+            .where(mine)
+            .values(**facts, **_RESET, revision=row.revision + 1, updated_at=moment)
+        )
+        changed = connection.execute(select_grades().where(grades.c.id == seen.id)).one()
+        return read_grade(changed)
 
     def get(self, organization_id: str, mentor_id: str, grade_id: str) -> Grade:
         """One grade. Raises NotFound."""
@@ -130,17 +180,22 @@ class Grades:
         user: str | None = None,
         quiz: str | None = None,
         sync_status: str | None = None,
+        after: tuple[datetime, str] | None = None,
         page: int = 1,
         page_size: int = 50,
     ) -> Sequence[Grade]:
         """A page of grades, the one that changed longest ago first.
 
         since: changed at this instant or later; ask again with the last `updated_at` to go on.
+        after: behind the grade with this `updated_at` and id. Who goes on with the last one of
+            each page misses none and sees none twice in the same state, whatever changes.
         user: our id of a person, or the platform's. sync_status: as in Sync.
         """
         query = filtered(
             select_grades(), organization_id, mentor_id, since, user, quiz, sync_status
         )
+        if after is not None:
+            query = query.where(tuple_(grades.c.updated_at, grades.c.id) > _read_place(after))
         query = query.order_by(grades.c.updated_at, grades.c.id)
         query = query.limit(page_size).offset((page - 1) * page_size)
         with self._database.read() as connection:
@@ -163,25 +218,22 @@ class Grades:
             return cast(int, connection.execute(query).scalar_one())
 
 
+def _read_place(after: tuple[datetime, str]) -> Any:
+    moment, grade_id = after
+    return tuple_(literal(moment, grades.c.updated_at.type), literal(grade_id))
+
+
 def _put_row(
     connection: Connection, key: dict[str, str], facts: dict[str, Any], first: dict[str, Any]
 ) -> str:
     where = and_(*(grades.c[name] == value for name, value in key.items()))
-    reset = {
-        "sync_row_id": None,
-        "sync_status": "waiting",
-        "sync_attempts": 0,
-        "sync_error_code": "",
-        "sync_error_message": "",
-        "sync_sent_at": None,
-        "sync_next_try_at": None,
-    }
     found = connection.execute(select(grades.c.id).where(where)).scalar_one_or_none()
     if found is None:
-        made = {"id": new_id(), "release": "released", "revision": 1}
+        made = {"id": new_id(), "revision": 1}
+        first = {"release": "released"} | first
         try:
             with connection.begin_nested():
-                connection.execute(insert(grades).values(**made, **key, **first, **facts, **reset))
+                connection.execute(insert(grades).values(made | key | first | facts | _RESET))
             return cast(str, made["id"])
         except IntegrityError:
             # Another process put the first one at this moment; ours is the newer.
@@ -189,7 +241,7 @@ def _put_row(
     connection.execute(
         update(grades)
         .where(grades.c.id == found)
-        .values(**facts, **reset, revision=grades.c.revision + 1)
+        .values(**facts, **_RESET, revision=grades.c.revision + 1)
     )
     return cast(str, found)
 

@@ -219,6 +219,11 @@ def key_checked(key_id: str, accepted: bool, code: str) -> None:
 
 
 @hookspec
+def key_expiring(key_id: str, days_left: int) -> None:
+    """An API key ends in days_left days: told once for 14, 7 and 1."""
+
+
+@hookspec
 def session_ended(session: Session, reason: EndReason) -> None:
     """A session ended: the person left it, their campus signed them out, or it ran out."""
 

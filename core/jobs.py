@@ -105,7 +105,7 @@ def run_worker(
     parent_pid: int | None = None,
     threads: int = THREADS,
     stop: threading.Event | None = None,
-    chores: Sequence[Callable[[], None]] = (),
+    chores: Sequence[Callable[[], object]] = (),
 ) -> None:
     """Deliver scores until SIGTERM, SIGINT or SIGHUP; then finish the rows in hand and return.
 
@@ -133,7 +133,7 @@ def _watch(
     consumer: Any,
     stop: threading.Event,
     parent_pid: int | None,
-    chores: Sequence[Callable[[], None]],
+    chores: Sequence[Callable[[], object]],
 ) -> None:
     health_due = time.monotonic() + HEALTH_SECONDS
     chores_due = time.monotonic()
@@ -160,7 +160,7 @@ def _watch(
             return
 
 
-def _do(chores: Sequence[Callable[[], None]]) -> None:
+def _do(chores: Sequence[Callable[[], object]]) -> None:
     for chore in chores:
         try:
             chore()

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Select, Table, delete, func, select
 from mentorai.core.attempts import attempts
 from mentorai.core.conversations import conversations, turns
 from mentorai.core.database import Database
+from mentorai.core.enrolment_rows import campus_enrolments
 from mentorai.core.errors import NotFound
 from mentorai.core.grade_rows import grades
 from mentorai.core.mentors import mentors
@@ -86,8 +87,9 @@ class KeptData:
             )
 
     def export(self, organization_id: str, person_id: str) -> dict[str, Any]:
-        """All that is kept of this person, ready for JSON: person, courses, conversations with
-        their turns, attempts with answers and marks (not the right answers), scores.
+        """All that is kept of this person, ready for JSON: person, courses, enrolments by the
+        campus, conversations with their turns, attempts with answers and marks (not the right
+        answers), scores.
 
         Raises NotFound.
         """
@@ -103,6 +105,7 @@ class KeptData:
                     "known_to_platforms_as": _rows(connection, _select_identities(person_id)),
                 },
                 "courses": _rows(connection, _select_courses(person_id)),
+                "enrolled_by_the_campus": _rows(connection, _select_enrolments(person_id)),
                 "conversations": _read_conversations(connection, person_id),
                 "attempts": _read_attempts(connection, person_id),
                 "scores": _rows(connection, _select_scores(person_id)),
@@ -159,6 +162,20 @@ def _select_courses(person_id: str) -> Select[Any]:
         .join(enrolments, enrolments.c.context_id == contexts.c.id)
         .where(enrolments.c.person_id == person_id)
         .order_by(contexts.c.title, contexts.c.id)
+    )
+
+
+def _select_enrolments(person_id: str) -> Select[Any]:
+    table = campus_enrolments
+    return (
+        select(
+            mentors.c.display_name.label("mentor"),
+            *(table.c[name] for name in ("section", "role", "name", "email", "created_at")),
+        )
+        .join(mentors, mentors.c.id == table.c.mentor_id)
+        .join(identities, identities.c.id == table.c.identity_id)
+        .where(identities.c.person_id == person_id)
+        .order_by(table.c.section, table.c.id)
     )
 
 

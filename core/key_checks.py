@@ -1,29 +1,31 @@
 """The check of a key on every call: cheap, and felt by nobody but the caller."""
 
 import hmac
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import bindparam, select
 from sqlalchemy.engine import Dialect
 
 from mentorai.core.clock import now
 from mentorai.core.database import Database
 from mentorai.core.errors import (
+    KeyAddressRefused,
     KeyExpired,
     KeyInactive,
     KeyMissing,
     KeyScopeTooSmall,
     KeyUnknown,
+    RateLimited,
 )
 from mentorai.core.key_rows import CheckedKey, api_keys
+from mentorai.core.key_rules import Network, is_inside, read_network
 from mentorai.core.key_text import digest_key, read_key_id
+from mentorai.core.key_uses import KeyUses
 
-FLUSH_SECONDS = 60.0
 # How long one process may go on believing what it read of a key. Another process's
 # "deactivate" is felt after this long at most; the process that did it feels it at once.
 MEMORY_SECONDS = 0.5
@@ -37,6 +39,9 @@ class _Known:
     key: CheckedKey
     digest: str
     is_inactive: bool
+    networks: tuple[Network, ...]
+    # What is left of the month's calls, by the counts that are written; None: no quota.
+    left: int | None
     read_at: float
 
 
@@ -52,15 +57,16 @@ class KeyChecks:
         self._read_instant = _instant_reader(dialect)
         self._memory: dict[str, _Known] = {}
         self._changes = 0
-        self._used: dict[str, tuple[datetime, str]] = {}
-        self._timer: threading.Timer | None = None
-        self._lock = threading.Lock()
+        self.uses = KeyUses(database, flushed=self._forget_counted)
 
-    def check(self, text: str | None, *, scope: str | None, address: str) -> CheckedKey:
+    def check(
+        self, text: str | None, *, scope: str | None, address: str, route: str = ""
+    ) -> CheckedKey:
         """The key behind `text`, if it is alive and has `scope` (None: any key will do).
 
-        address: where the call came from, kept as the last use.
-        Raises KeyMissing, KeyUnknown, KeyExpired, KeyInactive, KeyScopeTooSmall.
+        address: where the call came from, kept as the last use. route: what it calls, counted.
+        Raises KeyMissing, KeyUnknown, KeyExpired, KeyInactive, KeyAddressRefused, RateLimited,
+        KeyScopeTooSmall.
         """
         if not text:
             raise KeyMissing
@@ -71,41 +77,28 @@ class KeyChecks:
         is_same = hmac.compare_digest(known.digest if known else NO_DIGEST, digest_key(text))
         if known is None or not is_same:
             raise KeyUnknown
-        if known.is_inactive:
-            raise KeyInactive
-        key, moment = known.key, now()
-        if key.expires_at is not None and key.expires_at <= moment:
-            raise KeyExpired
-        self._mark_used(key_id, moment, address)
-        if scope is not None and scope not in key.scopes:
+        moment = now()
+        _check_state(known, moment, address)
+        if not self.uses.take(key_id, moment, address, route, known.left):
+            raise RateLimited(
+                "This API key has made all the calls of this month.",
+                retry_after_seconds=_seconds_left(moment),
+            )
+        if scope is not None and scope not in known.key.scopes:
             raise KeyScopeTooSmall(scope)
-        return key
+        return known.key
 
     def forget(self, key_id: str) -> None:
         """A key was changed: read it again when it is used next."""
         self._changes += 1
         self._memory.pop(key_id, None)
 
-    def find_last_use(self, key_id: str) -> tuple[datetime, str] | None:
-        """When and from where a key was used since the last flush of this process."""
-        return self._used.get(key_id)
-
-    def flush(self) -> None:
-        """Write the last uses that are still in memory; only ever forward in time."""
-        with self._lock:
-            used, self._used, timer, self._timer = self._used, {}, self._timer, None
-        if timer is not None:
-            timer.cancel()
-        if not used:
-            return
-        rows = [{"key": key, "at": at, "ip": address} for key, (at, address) in used.items()]
-        try:
-            with self._database.write() as connection:
-                connection.execute(_FORWARD, rows)
-        except Exception:
-            with self._lock:
-                self._used = used | self._used
-            raise
+    def _forget_counted(self, key_ids: Collection[str]) -> None:
+        # What is left of a quota was reckoned from the counts before these were written.
+        for key_id in key_ids:
+            known = self._memory.get(key_id)
+            if known is not None and known.left is not None:
+                self.forget(key_id)
 
     def _recall(self, key_id: str) -> _Known | None:
         known = self._memory.get(key_id)
@@ -137,7 +130,8 @@ class KeyChecks:
         return None if row is None else self._know(row, moment)
 
     def _know(self, row: Sequence[Any], moment: float) -> _Known:
-        key_id, organization_id, mentor_id, kind, name, scopes, expires_at, digest, *ends = row
+        key_id, organization_id, mentor_id, kind, name, scopes, expires_at, digest, *rest = row
+        disabled_at, revoked_at, allowed_ips, rate_limit, quota = rest
         key = CheckedKey(
             id=key_id,
             organization_id=organization_id,
@@ -146,16 +140,37 @@ class KeyChecks:
             name=name,
             kind=kind,
             expires_at=self._read_instant(expires_at),
+            rate_limit=rate_limit,
         )
-        return _Known(key, digest, any(end is not None for end in ends), moment)
+        return _Known(
+            key=key,
+            digest=digest,
+            is_inactive=disabled_at is not None or revoked_at is not None,
+            networks=tuple(map(read_network, allowed_ips.split())),
+            left=None if quota is None else self._count_left(key_id, quota),
+            read_at=moment,
+        )
 
-    def _mark_used(self, key_id: str, moment: datetime, address: str) -> None:
-        with self._lock:
-            self._used[key_id] = (moment, address[:45])
-            if self._timer is None:
-                self._timer = threading.Timer(FLUSH_SECONDS, self.flush)
-                self._timer.daemon = True
-                self._timer.start()
+    def _count_left(self, key_id: str, quota: int) -> int:
+        month = now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        return max(0, quota - self.uses.count_since(key_id, month))
+
+
+def _check_state(known: _Known, moment: datetime, address: str) -> None:
+    if known.is_inactive:
+        raise KeyInactive
+    expires_at = known.key.expires_at
+    if expires_at is not None and expires_at <= moment:
+        raise KeyExpired
+    if known.networks and not is_inside(address, known.networks):
+        raise KeyAddressRefused
+
+
+def _seconds_left(moment: datetime) -> int:
+    """Until the next month of UTC begins."""
+    first = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    following = (first + timedelta(days=32)).replace(day=1)
+    return int((following - moment).total_seconds()) + 1
 
 
 _WANTED = (
@@ -169,16 +184,11 @@ _WANTED = (
     api_keys.c.digest,
     api_keys.c.disabled_at,
     api_keys.c.revoked_at,
+    api_keys.c.allowed_ips,
+    api_keys.c.rate_limit,
+    api_keys.c.monthly_quota,
 )
 _BY_ID = select(*_WANTED).where(api_keys.c.id == bindparam("key"))
-_FORWARD = (
-    update(api_keys)
-    .where(
-        api_keys.c.id == bindparam("key"),
-        or_(api_keys.c.last_used_at.is_(None), api_keys.c.last_used_at < bindparam("at")),
-    )
-    .values(last_used_at=bindparam("at"), last_used_ip=bindparam("ip"))
-)
 
 
 def _instant_reader(dialect: Dialect) -> Callable[[Any], datetime | None]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Column, ForeignKey, Row, String, Table, Text, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, Integer, Row, String, Table, Text, UniqueConstraint
 
 from mentorai.core.clock import now
 from mentorai.core.database import Instant, metadata
@@ -31,11 +31,21 @@ api_keys = Table(
     # The form that asked for this key, so that sending it twice makes one.
     Column("once", String(100)),
     Column("created_at", Instant, nullable=False),
-    Column("expires_at", Instant),
+    Column("expires_at", Instant, index=True),
     Column("disabled_at", Instant),
     Column("revoked_at", Instant),
     Column("last_used_at", Instant),
     Column("last_used_ip", String(45)),
+    # Space-separated networks; empty: any address.
+    Column("allowed_ips", Text, nullable=False, server_default=""),
+    # Calls in a minute; NULL: as the setting says.
+    Column("rate_limit", Integer),
+    # Calls in a month of UTC; NULL: any number.
+    Column("monthly_quota", Integer),
+    # The key that a rotation made of this one.
+    Column("replaced_by", String(10)),
+    # The last reminder that was told: this many days before the end.
+    Column("reminded_days", Integer),
     UniqueConstraint("bound_to", "name_taken"),
     UniqueConstraint("bound_to", "once"),
 )
@@ -49,6 +59,8 @@ class ApiKey:
     """A key as lists show it; the secret is not in it.
 
     state: as it was when this was read. hint: enough of the text to recognise it by.
+    allowed_ips: networks, none for any address. rate_limit: calls a minute, None as the setting
+    says. monthly_quota: calls a month. replaced_by: the id of the key that a rotation made of it.
     """
 
     id: str
@@ -64,6 +76,10 @@ class ApiKey:
     last_used_ip: str | None
     last_four: str
     state: State
+    allowed_ips: tuple[str, ...] = ()
+    rate_limit: int | None = None
+    monthly_quota: int | None = None
+    replaced_by: str | None = None
 
     @property
     def hint(self) -> str:
@@ -73,7 +89,10 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class CheckedKey:
-    """A key that was accepted. mentor_id is None for a provisioning key."""
+    """A key that was accepted. mentor_id is None for a provisioning key.
+
+    rate_limit: its own number of calls a minute, or None.
+    """
 
     id: str
     organization_id: str
@@ -82,6 +101,7 @@ class CheckedKey:
     name: str
     kind: Kind
     expires_at: datetime | None
+    rate_limit: int | None = None
 
 
 def _state(row: Row[Any]) -> State:
@@ -111,4 +131,8 @@ def read_key(row: Row[Any], last_use: tuple[datetime, str] | None) -> ApiKey:
         last_used_ip=address,
         last_four=row.last_four,
         state=_state(row),
+        allowed_ips=tuple(row.allowed_ips.split()),
+        rate_limit=row.rate_limit,
+        monthly_quota=row.monthly_quota,
+        replaced_by=row.replaced_by,
     )

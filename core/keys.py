@@ -1,8 +1,8 @@
-"""API keys: issue, check, deactivate, delete. Only a hash of each is kept."""
+"""API keys: issue, check, deactivate, rotate, delete. Only a hash of each is kept."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, insert, select, update
@@ -13,14 +13,19 @@ from mentorai.core.clock import now
 from mentorai.core.database import Database
 from mentorai.core.errors import Conflict, InputRejected, MentorAIError, NotFound
 from mentorai.core.key_checks import KeyChecks
+from mentorai.core.key_policies import KeyPolicies, KeyPolicy
+from mentorai.core.key_reminders import find_reminded
 from mentorai.core.key_rows import ApiKey, CheckedKey, Kind, api_keys, read_key
-from mentorai.core.key_rules import check_request, fold_name
+from mentorai.core.key_rules import KeyRequest, check_request, fold_name
 from mentorai.core.key_text import digest_key, make_key
 from mentorai.core.mentors import mentors
 from mentorai.core.scopes import SCOPES, TEMPLATES
 from mentorai.core.settings import Settings
 
 __all__ = ["SCOPES", "TEMPLATES", "ApiKey", "CheckedKey", "IssuedKey", "Keys"]
+
+OVERLAPS: Mapping[int, str] = {0: "not at all", 3600: "1 hour", 86400: "24 hours", 604800: "7 days"}
+"""How long a rotated key may go on working: seconds, and in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +44,10 @@ class Keys:
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
-        self._settings = settings
         self._audit = Audit(database)
         self._checks = KeyChecks(database)
+        self.policies = KeyPolicies(database, settings)
+        self.uses = self._checks.uses
 
     def issue(
         self,
@@ -54,35 +60,20 @@ class Keys:
         author: str,
         kind: Kind = "mentor",
         once: str | None = None,
-        never: bool = False,
+        **more: Any,
     ) -> IssuedKey:
         """Make a key; its text is in the answer and nowhere else.
 
         mentor_id: the mentor it is bound to; None for the kind "provisioning".
-        expires_at: None means the usual number of days. never: no expiry, if policy allows.
+        expires_at: None means the usual number of days.
         once: names the form that asked; the same form again is Conflict.
-        Raises InputRejected (name, scopes, expires_at), NotFound (no such mentor), Conflict.
+        more: never, allowed_ips, rate_limit, monthly_quota, as KeyRequest has them.
+        Raises InputRejected (by field), NotFound (no such mentor), Conflict.
         """
-        asked = check_request(
-            self._settings, kind=kind, name=name, scopes=scopes, expires_at=expires_at, never=never
-        )
-        key_id, text = make_key()
-        row: dict[str, Any] = {
-            "id": key_id,
-            "organization_id": organization_id,
-            "mentor_id": mentor_id,
-            "kind": kind,
-            "name": asked.name,
-            "bound_to": mentor_id or organization_id,
-            "name_taken": fold_name(asked.name),
-            "digest": digest_key(text),
-            "last_four": text[-4:],
-            "scopes": " ".join(asked.scopes),
-            "author": author,
-            "once": once or None,
-            "created_at": now(),
-            "expires_at": asked.expires_at,
-        }
+        request = KeyRequest(name=name, scopes=scopes, expires_at=expires_at, **more)
+        asked = check_request(self.policies.get(organization_id), kind, request)
+        row, text = _make_row(organization_id, mentor_id, kind, asked, author)
+        row["once"] = once or None
         try:
             with self._database.write() as connection:
                 self._check_binding(connection, organization_id, mentor_id, kind)
@@ -90,7 +81,40 @@ class Keys:
                 self._note(connection, row, "key_issued", author)
         except IntegrityError as error:
             raise self._explain_clash(row) from error
-        return IssuedKey(self.get(organization_id, mentor_id, key_id), text)
+        return IssuedKey(self.get(organization_id, mentor_id, row["id"]), text)
+
+    def rotate(
+        self,
+        organization_id: str,
+        mentor_id: str | None,
+        key_id: str,
+        *,
+        overlap_seconds: int,
+        author: str,
+    ) -> IssuedKey:
+        """Make a key with the same settings and as long a life, in the place of this one.
+
+        overlap_seconds: how long the old one goes on working (one of OVERLAPS), never past its
+        own end; with 0 it is revoked at once.
+        Raises NotFound; InputRejected (overlap_seconds, or what the policy no longer allows);
+        Conflict for a key that has expired or was rotated before.
+        """
+        if overlap_seconds not in OVERLAPS:
+            known = ", ".join(str(seconds) for seconds in OVERLAPS)
+            raise InputRejected({"overlap_seconds": [f"One of {known}, please."]})
+        policy = self.policies.get(organization_id)
+        with self._database.write() as connection:
+            old = _find(connection, organization_id, mentor_id, key_id, is_changed=True)
+            asked = check_request(policy, old.kind, _ask_again(old, policy))
+            row, text = _make_row(organization_id, mentor_id, old.kind, asked, author)
+            facts = {"replaced_by": row["id"], "name_taken": None, **_end(old, overlap_seconds)}
+            connection.execute(update(api_keys).where(api_keys.c.id == old.id).values(facts))
+            connection.execute(insert(api_keys).values(row))
+            rotated = old._asdict() | facts
+            self._note(connection, rotated, "key_rotated", author, replaced_by=row["id"])
+            self._note(connection, row, "key_issued", author, replaces=old.id)
+        self._checks.forget(old.id)
+        return IssuedKey(self.get(organization_id, mentor_id, row["id"]), text)
 
     def list(self, organization_id: str, mentor_id: str | None) -> Sequence[ApiKey]:
         """The keys of one mentor (None: the organization's own), newest first; no deleted ones."""
@@ -104,6 +128,19 @@ class Keys:
         """One key. Raises NotFound, also for a deleted one."""
         with self._database.read() as connection:
             return self._read(_find(connection, organization_id, mentor_id, key_id))
+
+    def find(self, organization_id: str, key_id: str) -> ApiKey:
+        """A key of the organization, of whatever mentor. Raises NotFound."""
+        query = select(api_keys).where(
+            api_keys.c.organization_id == organization_id,
+            api_keys.c.id == key_id,
+            api_keys.c.revoked_at.is_(None),
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            raise NotFound("There is no such key.")
+        return self._read(row)
 
     def deactivate(
         self, organization_id: str, mentor_id: str | None, key_id: str, author: str
@@ -132,26 +169,24 @@ class Keys:
             {"revoked_at": now(), "name_taken": None},
         )
 
-    def check(self, text: str | None, *, scope: str | None, address: str) -> CheckedKey:
-        """The key behind `text`, if it is alive and has `scope` (None: any key will do).
-
-        address: where the call came from, kept as the last use.
-        Raises KeyMissing, KeyUnknown, KeyExpired, KeyInactive, KeyScopeTooSmall.
-        """
-        return self._checks.check(text, scope=scope, address=address)
+    def check(
+        self, text: str | None, *, scope: str | None, address: str, route: str = ""
+    ) -> CheckedKey:
+        """The key behind `text`, if it is alive and has `scope` (see KeyChecks.check)."""
+        return self._checks.check(text, scope=scope, address=address, route=route)
 
     def flush(self) -> None:
-        """Write the last uses that are still in memory."""
-        self._checks.flush()
+        """Write the uses that are still in memory."""
+        self.uses.flush()
 
     def _read(self, row: Row[Any]) -> ApiKey:
-        return read_key(row, self._checks.find_last_use(row.id))
+        return read_key(row, self.uses.find_last(row.id))
 
     def _change(
         self, which: tuple[str, str | None, str], action: str, author: str, facts: Mapping[str, Any]
     ) -> ApiKey:
         with self._database.write() as connection:
-            row = _find(connection, *which)
+            row = _find(connection, *which, is_changed=True)
             if _differs(row, facts):
                 connection.execute(
                     update(api_keys).where(api_keys.c.id == row.id).values(dict(facts))
@@ -162,7 +197,12 @@ class Keys:
         return self._read(changed)
 
     def _note(
-        self, connection: Connection, row: Mapping[str, Any], action: str, author: str
+        self,
+        connection: Connection,
+        row: Mapping[str, Any],
+        action: str,
+        author: str,
+        **more: str,
     ) -> None:
         expires_at = row["expires_at"]
         self._audit.write(
@@ -177,6 +217,8 @@ class Keys:
                 "kind": row["kind"],
                 "scopes": row["scopes"].split(),
                 "expires_at": expires_at.isoformat() if expires_at else None,
+                "allowed_ips": row["allowed_ips"].split(),
+                **more,
             },
         )
 
@@ -213,13 +255,77 @@ def _select(organization_id: str, mentor_id: str | None) -> Select[Any]:
 
 
 def _find(
-    connection: Connection, organization_id: str, mentor_id: str | None, key_id: str
+    connection: Connection,
+    organization_id: str,
+    mentor_id: str | None,
+    key_id: str,
+    *,
+    is_changed: bool = False,
 ) -> Row[Any]:
     query = _select(organization_id, mentor_id).where(api_keys.c.id == key_id)
-    row = connection.execute(query).first()
+    row = connection.execute(query.with_for_update() if is_changed else query).first()
     if row is None:
         raise NotFound("There is no such key.")
     return row
+
+
+def _make_row(
+    organization_id: str, mentor_id: str | None, kind: Kind, asked: KeyRequest, author: str
+) -> tuple[dict[str, Any], str]:
+    """A new key's row, and its text."""
+    key_id, text = make_key()
+    moment = now()
+    row = {
+        "id": key_id,
+        "organization_id": organization_id,
+        "mentor_id": mentor_id,
+        "kind": kind,
+        "name": asked.name,
+        "bound_to": mentor_id or organization_id,
+        "name_taken": fold_name(asked.name),
+        "digest": digest_key(text),
+        "last_four": text[-4:],
+        "scopes": " ".join(asked.scopes),
+        "author": author,
+        "created_at": moment,
+        "expires_at": asked.expires_at,
+        "allowed_ips": " ".join(asked.allowed_ips),
+        "rate_limit": asked.rate_limit,
+        "monthly_quota": asked.monthly_quota,
+        "reminded_days": find_reminded(moment, asked.expires_at),
+    }
+    return row, text
+
+
+def _ask_again(old: Row[Any], policy: KeyPolicy) -> KeyRequest:
+    """The settings of a key for the one that takes its place. Raises Conflict."""
+    moment = now()
+    if old.replaced_by is not None:
+        raise Conflict("This key was rotated already.")
+    if old.expires_at is not None and old.expires_at <= moment:
+        raise Conflict("This key has expired; make a new one with its settings instead.")
+    never = old.expires_at is None and policy.may_never_expire
+    expires_at = None
+    if old.expires_at is not None:
+        life = old.expires_at - old.created_at
+        expires_at = moment + min(life, timedelta(days=policy.max_days))
+    return KeyRequest(
+        name=old.name,
+        scopes=old.scopes.split(),
+        expires_at=expires_at,
+        never=never,
+        allowed_ips=old.allowed_ips.split(),
+        rate_limit=old.rate_limit,
+        monthly_quota=old.monthly_quota,
+    )
+
+
+def _end(old: Row[Any], overlap_seconds: int) -> dict[str, datetime]:
+    moment = now()
+    if not overlap_seconds:
+        return {"revoked_at": moment}
+    end = moment + timedelta(seconds=overlap_seconds)
+    return {"expires_at": min(end, old.expires_at or end)}
 
 
 def _differs(row: Row[Any], facts: Mapping[str, Any]) -> bool:

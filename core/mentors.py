@@ -37,6 +37,8 @@ from mentorai.core.values import Launch, MentorRef
 
 NAME_LENGTH = 100
 PROMPT_LENGTH = 20_000
+# A word that stands for something else in an address.
+RESERVED = ("bulk",)
 # Half a surrogate pair is no character; PostgreSQL keeps no NUL; nobody types the others.
 UNKEEPABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 DEFAULT_PROMPT = (
@@ -129,37 +131,17 @@ class Mentors:
         Raises InputRejected; Conflict if the slug is taken.
         """
         given = {"display_name": display_name, "system_prompt": DEFAULT_PROMPT} | facts
-        author = given.pop("author", "")
-        slug = given.pop("slug", "") or to_slug(display_name)
-        checked = _check(given)
-        if slug != to_slug(slug):
-            raise InputRejected({"slug": ["Lower-case letters, digits and hyphens, please."]})
-        prompt = checked.pop("system_prompt")
-        moment, mentor_id = now(), new_id()
-        defaults = {"description": "", "proactive_prompt": "", "suggested_prompts": []}
-        row = (
-            defaults
-            | checked
-            | {
-                "id": mentor_id,
-                "organization_id": organization_id,
-                "slug": slug,
-                "prompt_version": 1,
-                "created_at": moment,
-                "updated_at": moment,
-            }
-        )
         try:
             with self._database.write() as connection:
-                connection.execute(insert(mentors).values(row))
-                _add_version(connection, mentor_id, 1, prompt, author)
+                mentor_id = add_mentor(connection, organization_id, given)
         except IntegrityError as error:
+            slug = given.get("slug") or to_slug(display_name)
             raise Conflict(f"There is a mentor called {slug} already.") from error
         return self.get(organization_id, mentor_id)
 
     def get(self, organization_id: str, mentor: str) -> Mentor:
         """The mentor with this id or slug. Raises NotFound."""
-        query = _select().where(
+        query = select_mentors().where(
             mentors.c.organization_id == organization_id,
             or_(mentors.c.id == mentor, mentors.c.slug == mentor),
         )
@@ -171,7 +153,7 @@ class Mentors:
 
     def list(self, organization_id: str) -> Sequence[Mentor]:
         """All mentors of one organization, by name."""
-        query = _select().where(mentors.c.organization_id == organization_id)
+        query = select_mentors().where(mentors.c.organization_id == organization_id)
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(mentors.c.display_name, mentors.c.id)).all()
         return [_mentor(row) for row in rows]
@@ -189,32 +171,10 @@ class Mentors:
 
         seen_at: the `updated_at` that the caller saw; a later one is Conflict.
         """
-        checked = _check(dict(changes))
-        prompt = checked.pop("system_prompt", None)
         with self._database.write() as connection:
-            row = connection.execute(
-                _select().where(
-                    mentors.c.organization_id == organization_id, mentors.c.id == mentor_id
-                )
-            ).first()
-            if row is None:
-                raise NotFound("There is no such mentor.")
-            if seen_at is not None and row.updated_at != seen_at:
-                raise Conflict("Someone else changed this mentor in the meantime.")
-            if prompt is not None and prompt != row.system_prompt:
-                latest = connection.execute(
-                    select(func.max(prompt_versions.c.version)).where(
-                        prompt_versions.c.mentor_id == mentor_id
-                    )
-                ).scalar_one()
-                _add_version(connection, mentor_id, latest + 1, prompt, author)
-                checked["prompt_version"] = latest + 1
-            if checked:
-                connection.execute(
-                    update(mentors)
-                    .where(mentors.c.id == mentor_id)
-                    .values(**checked, updated_at=now())
-                )
+            change_mentor(
+                connection, organization_id, mentor_id, changes, author=author, seen_at=seen_at
+            )
         return self.get(organization_id, mentor_id)
 
     def remove(self, organization_id: str, mentor_id: str) -> None:
@@ -288,6 +248,68 @@ class Mentors:
         return MentorRef(row.mentor_id, row.quiz_id) if row else None
 
 
+def add_mentor(connection: Connection, organization_id: str, facts: Mapping[str, Any]) -> str:
+    """Make a mentor in the caller's transaction; its id. facts: as `Mentors.add` has them.
+
+    Raises InputRejected; IntegrityError if the slug is taken.
+    """
+    given = dict(facts)
+    author = given.pop("author", "")
+    slug = given.pop("slug", "") or to_slug(given["display_name"])
+    checked = check_facts(given)
+    if slug != to_slug(slug) or slug in RESERVED:
+        raise InputRejected({"slug": ["Lower-case letters, digits and hyphens, please."]})
+    prompt = checked.pop("system_prompt")
+    moment, mentor_id = now(), new_id()
+    defaults = {"description": "", "proactive_prompt": "", "suggested_prompts": []}
+    row = {
+        "id": mentor_id,
+        "organization_id": organization_id,
+        "slug": slug,
+        "prompt_version": 1,
+        "created_at": moment,
+        "updated_at": moment,
+    }
+    connection.execute(insert(mentors).values(defaults | checked | row))
+    _add_version(connection, mentor_id, 1, prompt, author)
+    return mentor_id
+
+
+def change_mentor(
+    connection: Connection,
+    organization_id: str,
+    mentor_id: str,
+    changes: Mapping[str, Any],
+    *,
+    author: str,
+    seen_at: datetime | None = None,
+) -> None:
+    """Change a mentor in the caller's transaction, as `Mentors.change` does."""
+    checked = check_facts(dict(changes))
+    prompt = checked.pop("system_prompt", None)
+    row = connection.execute(
+        select_mentors().where(
+            mentors.c.organization_id == organization_id, mentors.c.id == mentor_id
+        )
+    ).first()
+    if row is None:
+        raise NotFound("There is no such mentor.")
+    if seen_at is not None and row.updated_at != seen_at:
+        raise Conflict("Someone else changed this mentor in the meantime.")
+    if prompt is not None and prompt != row.system_prompt:
+        latest = connection.execute(
+            select(func.max(prompt_versions.c.version)).where(
+                prompt_versions.c.mentor_id == mentor_id
+            )
+        ).scalar_one()
+        _add_version(connection, mentor_id, latest + 1, prompt, author)
+        checked["prompt_version"] = latest + 1
+    if checked:
+        connection.execute(
+            update(mentors).where(mentors.c.id == mentor_id).values(**checked, updated_at=now())
+        )
+
+
 # Asked at every launch, and so made once: making a query costs more than running it.
 _FIND_PLACED = select(placements).where(
     placements.c.resource_link_id == bindparam("resource_link_id")
@@ -303,7 +325,8 @@ _FIND_PLACEMENT = Prepared(
 )
 
 
-def _select() -> Any:
+def select_mentors() -> Any:
+    """Mentors with the prompt that is in force."""
     return select(mentors, prompt_versions.c.system_prompt).join(
         prompt_versions,
         (prompt_versions.c.mentor_id == mentors.c.id)
@@ -342,7 +365,8 @@ def _add_version(
     )
 
 
-def _check(given: dict[str, Any]) -> dict[str, Any]:
+def check_facts(given: dict[str, Any]) -> dict[str, Any]:
+    """What may be kept of a mentor's facts. Raises InputRejected with all that is wrong."""
     errors: dict[str, list[str]] = {}
     name = given.get("display_name")
     if name is not None and not (0 < len(name.strip()) <= NAME_LENGTH and name.isprintable()):

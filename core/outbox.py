@@ -17,8 +17,9 @@ from mentorai.core.attempts import attempts
 from mentorai.core.clock import now
 from mentorai.core.deliveries import Answer, Deliveries, Ready, judge_error, read_error
 from mentorai.core.destinations import IS_STAFF, find_destination
-from mentorai.core.errors import MentorAIError, NoLineItem, NotGradable, ScoreStale
-from mentorai.core.grades import grades
+from mentorai.core.errors import Conflict, MentorAIError, NoLineItem, NotGradable, ScoreStale
+from mentorai.core.grade_clocks import take_moment
+from mentorai.core.grade_rows import grades, read_grade, select_grades
 from mentorai.core.identifiers import new_id
 from mentorai.core.outbox_rows import is_due, outbox, postpone_rows, settle_row, take_row
 from mentorai.core.people import resource_links
@@ -49,13 +50,20 @@ class Outbox:
         self._deliveries = Deliveries(engine)
         self.lease_seconds = LEASE_SECONDS
 
-    def put(self, connection: Connection, grade: "Grade") -> str:
+    def put(self, connection: Connection, grade: "Grade") -> str | None:
         """Queue a grade in the transaction that took it; give the row to `wake` after the commit.
 
         Older values that wait are superseded. A score that can go nowhere is settled at once
-        as not_linked, with the reason.
+        as not_linked, with the reason. A held grade is not queued: None.
         """
-        moment = now()
+        changed_at, moment = take_moment(connection, grade.mentor_id), now()
+        connection.execute(
+            update(outbox)
+            .where(outbox.c.grade_id == grade.id, outbox.c.status == "waiting")
+            .values(status="superseded", updated_at=moment)
+        )
+        if grade.release == "held":
+            return None
         reason = _find_obstacle(connection, grade)
         row = {
             "id": new_id(),
@@ -78,11 +86,6 @@ class Outbox:
             "created_at": moment,
             "updated_at": moment,
         }
-        connection.execute(
-            update(outbox)
-            .where(outbox.c.grade_id == grade.id, outbox.c.status == "waiting")
-            .values(status="superseded", updated_at=moment)
-        )
         connection.execute(insert(outbox).values(row))
         connection.execute(
             update(grades)
@@ -95,7 +98,8 @@ class Outbox:
                 sync_error_message=row["last_error_message"],
                 sync_sent_at=None,
                 sync_next_try_at=None if reason else moment,
-                updated_at=moment,
+                sync_result=None,
+                updated_at=changed_at,
             )
         )
         return str(row["id"])
@@ -220,10 +224,20 @@ class Outbox:
         self._settle(ready.row, decision, answer)
 
     def resend(self, grade: "Grade") -> None:
-        """Send a grade's present value once more, as if it were new."""
+        """Send a grade's present value once more, as if it were new.
+
+        Raises Conflict for a held one.
+        """
+        if grade.release == "held":
+            raise Conflict("This grade is held; release it first.")
+        mine = select_grades().where(grades.c.id == grade.id)
         with self._engine.database.write() as connection:
-            row_id = self.put(connection, grade)
-        self.wake(row_id)
+            # From here on nobody else changes it; it may have been changed since it was read.
+            take_moment(connection, grade.mentor_id)
+            present = connection.execute(mine).one_or_none()
+            row_id = self.put(connection, read_grade(present)) if present else None
+        if row_id:
+            self.wake(row_id)
 
     def waiting(self, organization_id: str | None = None) -> int:
         """How many scores are on their way, of one organization or of all."""

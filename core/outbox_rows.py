@@ -27,6 +27,7 @@ from sqlalchemy import (
 
 from mentorai.core.clock import now
 from mentorai.core.database import Instant, metadata
+from mentorai.core.grade_clocks import take_moment
 from mentorai.core.grades import grades
 from mentorai.core.identifiers import new_id
 from mentorai.core.retries import Decision
@@ -114,10 +115,11 @@ def settle_row(
     None if the lease was lost meanwhile. A value that a newer one replaced does not wait again.
     """
     moment = now()
-    current = connection.execute(
-        select(grades.c.sync_row_id).where(grades.c.id == row.grade_id)
-    ).scalar()
-    replaced = decision.status == "waiting" and current != row.id
+    grade = connection.execute(
+        select(grades.c.sync_row_id, grades.c.mentor_id).where(grades.c.id == row.grade_id)
+    ).one_or_none()
+    is_current = grade is not None and grade.sync_row_id == row.id
+    replaced = decision.status == "waiting" and not is_current
     status = "superseded" if replaced else decision.status
     attempts = row.attempts if decision.counts else row.attempts - 1
     settled = connection.execute(
@@ -139,8 +141,9 @@ def settle_row(
     )
     if settled.rowcount == 0:
         return None
-    if decision.counts:
-        _note_on_grade(connection, row, status, attempts, decision)
+    if decision.counts and grade is not None and is_current:
+        moment = take_moment(connection, grade.mentor_id)
+        _note_on_grade(connection, row, status, attempts, decision, moment)
     return status
 
 
@@ -162,7 +165,12 @@ def _take_back(connection: Connection, grade_id: str | None, moment: datetime) -
 
 
 def _note_on_grade(
-    connection: Connection, row: Row[Any], status: str, attempts: int, decision: Decision
+    connection: Connection,
+    row: Row[Any],
+    status: str,
+    attempts: int,
+    decision: Decision,
+    moment: datetime,
 ) -> None:
     connection.execute(
         update(grades)
@@ -174,7 +182,7 @@ def _note_on_grade(
             sync_error_message=decision.message,
             sync_sent_at=decision.sent_at,
             sync_next_try_at=decision.due_at,
-            updated_at=now(),
+            updated_at=moment,
         )
     )
 

@@ -1,4 +1,4 @@
-"""What a gradebook holds against what we hold: one quiz's grades, compared column by column.
+"""What a gradebook holds against what we hold: a mentor's grades, compared column by column.
 
 A grade and a result of other maxima are compared by their share, since platforms scale.
 """
@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from mentorai.core.errors import MentorAIError, NoLineItem
+from mentorai.core.grade_clocks import take_moment
 from mentorai.core.grade_rows import Grade, of_mentor, read_grade, select_grades
 from mentorai.core.grades import grades
 from mentorai.core.line_items import LineItems
@@ -24,6 +25,8 @@ Verdict = Literal["same", "differs", "missing", "unknown"]
 TOLERANCE = 0.005
 # One call or more a column, while a person waits for the page.
 COLUMNS = 20
+# Grades that are noted in one transaction, so that nobody waits long for their order.
+TOGETHER = 100
 ORDER: Sequence[Verdict] = ("differs", "missing", "unknown", "same")
 NOT_COMPARED = f"Only the first {COLUMNS} places are compared at once."
 NO_COLUMN = "No score has been sent from this place yet, so it has no gradebook column."
@@ -41,10 +44,18 @@ class Comparison:
     result: Result | None = None
     reason: str = ""
 
+    @property
+    def theirs(self) -> float | None:
+        """What the gradebook holds, in points of our grade's maximum; None if nothing."""
+        result, maximum = self.result, self.grade.maximum
+        if result is None or result.given is None:
+            return None
+        return result.given / (result.maximum or maximum) * maximum
+
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """Every grade of a quiz, compared, those that are not the same first.
+    """Grades, compared, those that are not the same first.
 
     others: results of people for whom we have no grade.
     """
@@ -58,46 +69,80 @@ class Reconciliation:
 
 
 def reconcile(
-    engine: "Engine", organization_id: str, mentor_id: str, quiz_id: str
+    engine: "Engine", organization_id: str, mentor_id: str, quiz_id: str | None
 ) -> Reconciliation:
-    """Read what the gradebooks hold at this moment for a quiz's grades, and compare.
+    """Read what the gradebooks hold at this moment for grades, compare, and note it on them.
 
+    quiz_id: whose grades; None: all of the mentor's.
     A gradebook that cannot be read makes its rows `unknown`; nothing is raised for it.
     """
-    by_place: dict[str | None, list[Grade]] = {}
+    by_place: dict[tuple[str | None, str | None], list[Grade]] = {}
     for grade in _list_grades(engine, organization_id, mentor_id, quiz_id):
-        by_place.setdefault(grade.resource_link_id, []).append(grade)
+        by_place.setdefault((grade.resource_link_id, grade.quiz_id), []).append(grade)
     rows: list[Comparison] = []
     others = 0
-    for number, (link_id, ours) in enumerate(by_place.items()):
+    for number, (place, ours) in enumerate(by_place.items()):
         if number >= COLUMNS:
             rows += [Comparison(grade, "unknown", reason=NOT_COMPARED) for grade in ours]
             continue
         try:
-            theirs = _read_results(engine, organization_id, link_id, quiz_id)
+            theirs = _read_results(engine, organization_id, *place)
         except MentorAIError as error:
             rows += [Comparison(grade, "unknown", reason=error.message) for grade in ours]
             continue
         rows += [_compare(grade, theirs) for grade in ours]
         known = {grade.lms_user_id for grade in ours}
         others += sum(r.given is not None for s, r in theirs.items() if s not in known)
+    _note_results(engine, mentor_id, rows)
     rows.sort(key=lambda row: ORDER.index(row.verdict))
     return Reconciliation(rows, others)
 
 
+def repair(engine: "Engine", found: Reconciliation) -> int:
+    """Send again what the gradebooks lack or hold otherwise; how many grades.
+
+    Not what is held back, nor what is on its way already.
+    """
+    wanted = [row.grade for row in found.rows if row.verdict in ("differs", "missing")]
+    sendable = [
+        grade for grade in wanted if grade.release != "held" and grade.sync.status != "waiting"
+    ]
+    for grade in sendable:
+        engine.outbox.resend(grade)
+    return len(sendable)
+
+
+def _note_results(engine: "Engine", mentor_id: str, rows: Sequence[Comparison]) -> None:
+    """Keep on each grade what its gradebook was found to hold, where that is news."""
+    news = [
+        (row.grade.id, row.theirs)
+        for row in rows
+        if row.verdict != "unknown" and row.theirs != row.grade.sync.result
+    ]
+    for first in range(0, len(news), TOGETHER):
+        with engine.database.write() as connection:
+            for grade_id, theirs in news[first : first + TOGETHER]:
+                moment = take_moment(connection, mentor_id)
+                connection.execute(
+                    update(grades)
+                    .where(grades.c.id == grade_id)
+                    .values(sync_result=theirs, updated_at=moment)
+                )
+
+
 def _list_grades(
-    engine: "Engine", organization_id: str, mentor_id: str, quiz_id: str
+    engine: "Engine", organization_id: str, mentor_id: str, quiz_id: str | None
 ) -> list[Grade]:
-    query = select_grades().where(
-        of_mentor(organization_id, mentor_id), grades.c.quiz_id == quiz_id
-    )
+    query = select_grades().where(of_mentor(organization_id, mentor_id))
+    if quiz_id is not None:
+        query = query.where(grades.c.quiz_id == quiz_id)
     query = query.order_by(contexts.c.title, grades.c.resource_link_id, grades.c.id)
     with engine.database.read() as connection:
         return [read_grade(row) for row in connection.execute(query)]
 
 
 def _read_results(
-    engine: "Engine", organization_id: str, link_id: str | None, quiz_id: str
+    engine: "Engine", organization_id: str, link_id: str | None, quiz_id: str | None
 ) -> Mapping[str, Result]:
     """What the column of a place holds, by the platform's ids. Raises MentorAIError."""
     line_item, platform = _find_column(engine, organization_id, link_id, quiz_id)
@@ -110,7 +155,7 @@ def _read_results(
 
 
 def _find_column(
-    engine: "Engine", organization_id: str, link_id: str | None, quiz_id: str
+    engine: "Engine", organization_id: str, link_id: str | None, quiz_id: str | None
 ) -> tuple[LineItem, Platform]:
     query = select(resource_links).where(
         resource_links.c.organization_id == organization_id, resource_links.c.id == link_id

@@ -16,6 +16,8 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "quizzes:write": "Make, change and delete quizzes",
         "grades:read": "See grades",
         "grades:write": "Change grades and send them to the gradebook again",
+        "enrollments:read": "See who is enrolled",
+        "enrollments:write": "Enroll people and take them out",
         "sso:validate": "See whose session or campus sign-on it is, with name and e-mail address",
         "sso:embed": "Let people of a portal into the mentor, as learners",
     }
@@ -24,20 +26,35 @@ SCOPES: Mapping[str, str] = MappingProxyType(
 
 PROVISIONING_SCOPES: Mapping[str, str] = MappingProxyType(
     {
-        "mentors:provision": "Make mentors in this organization",
-        "sso:validate": SCOPES["sso:validate"],
+        "mentors:provision": "Make, change and list the mentors of this organization",
+        **{
+            scope: SCOPES[scope]
+            for scope in (
+                *("mentor:read", "mentor:write", "datasets:read", "datasets:write"),
+                *("enrollments:read", "enrollments:write", "sso:validate"),
+            )
+        },
     }
 )
-"""The scopes of a provisioning key. Reading conversations is not among them."""
+"""The scopes of a provisioning key: of every mentor of its organization what a semester's start
+needs. Nothing that a student wrote is among them: no conversation, no attempt, no grade.
+"""
 
 TEMPLATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "Everything": tuple(SCOPES),
-        "Read only": tuple(scope for scope in SCOPES if scope.endswith(":read")),
+        "Read grades": ("quizzes:read", "grades:read"),
         "Chat": ("mentor:read", "chat:write", "sessions:read", "sessions:write"),
-        "Course material": ("mentor:read", "datasets:read", "datasets:write"),
+        "Manage content": ("mentor:read", "mentor:write", "datasets:read", "datasets:write"),
+        "Enrollment": ("enrollments:read", "enrollments:write"),
         "Portal": ("mentor:read", "sso:validate", "sso:embed"),
         "Grade sync": ("quizzes:read", "grades:read", "grades:write"),
+        "Read only": tuple(scope for scope in SCOPES if scope.endswith(":read")),
+        "Everything": tuple(SCOPES),
     }
 )
-"""Sets of scopes that go together, by the name a person chooses them by."""
+"""Sets of scopes that go together, by the name a person chooses them by; the safest first."""
+
+PROVISIONING_TEMPLATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"Everything": tuple(PROVISIONING_SCOPES)}
+)
+"""The same for provisioning keys."""

@@ -41,6 +41,11 @@ class Settings(BaseSettings):
         description="Redis address of the job queue, redis://host:6379/0 (extra `redis`); "
         "empty: jobs.sqlite3 in data_dir.",
     )
+    limits_url: str = Field(
+        default="",
+        description="Redis address where all processes count API calls together (extra `redis`); "
+        "empty: queue_url if that is set, or else each process counts by itself.",
+    )
     public_url: str = Field(
         default="http://localhost:8000",
         description="How browsers and LMSs reach this installation; https outside development.",
@@ -78,6 +83,13 @@ class Settings(BaseSettings):
     key_never_expires: bool = Field(
         default=False, description="Whether an API key may be made that never expires."
     )
+    key_calls_per_minute: int = Field(
+        default=600,
+        ge=0,
+        le=1_000_000,
+        description="Calls that an API key without a limit of its own may make in a minute; "
+        "0: any number.",
+    )
     tool_key_days: int = Field(
         default=180,
         ge=0,
@@ -104,7 +116,7 @@ class Settings(BaseSettings):
         default="info", description="How much is logged."
     )
 
-    @field_validator("queue_url")
+    @field_validator("queue_url", "limits_url")
     @classmethod
     def _redis_only(cls, value: str) -> str:
         if value and urlsplit(value).scheme not in ("redis", "rediss"):
@@ -144,6 +156,11 @@ class Settings(BaseSettings):
     def url_of_database(self) -> str:
         """The address of the database, whether chosen or not."""
         return self.database_url or f"sqlite:///{self.data_dir / 'mentorai.sqlite3'}"
+
+    @property
+    def url_of_limits(self) -> str:
+        """The address of the Redis that counts API calls; empty: each process counts alone."""
+        return self.limits_url or self.queue_url
 
     @property
     def is_secure(self) -> bool:

@@ -24,8 +24,8 @@ from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import Conflict, InputRejected, NotFound
 from mentorai.core.identifiers import new_id
+from mentorai.core.sealing import Seal
 from mentorai.core.settings import Settings
-from mentorai.lti.sealing import Seal
 
 KEY_LENGTH, SECRET_LENGTH = 255, 1_000
 

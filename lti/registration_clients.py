@@ -10,8 +10,8 @@ from sqlalchemy import JSON, Column, ForeignKey, Table, Text, delete, insert, se
 from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import NotFound
+from mentorai.core.sealing import Seal
 from mentorai.core.settings import Settings
-from mentorai.lti.sealing import Seal
 from mentorai.lti.tool_description import Supported
 
 registration_clients = Table(

@@ -26,11 +26,11 @@ from mentorai.core.errors import (
     ScopeNotGranted,
 )
 from mentorai.core.identifiers import new_id
+from mentorai.core.sealing import Seal
 from mentorai.core.settings import Settings
 from mentorai.lti.origins import find_origin
 from mentorai.lti.platform_http import PlatformHttp, Reply, check_reply
 from mentorai.lti.registrations import Registration
-from mentorai.lti.sealing import Seal
 from mentorai.lti.tool_keys import ToolKeys
 
 MARGIN = timedelta(seconds=60)

@@ -43,8 +43,8 @@ from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import Conflict, NotFound
 from mentorai.core.identifiers import new_id
+from mentorai.core.sealing import Seal
 from mentorai.core.settings import Settings
-from mentorai.lti.sealing import Seal
 
 KEY_BITS = 2048
 ALGORITHM = "RS256"

@@ -88,7 +88,12 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def settings(tmp_path: Path, database_url: str, tables: Path) -> Settings:
     if not database_url:
         shutil.copyfile(tables, tmp_path / tables.name)
-    return Settings(data_dir=tmp_path, database_url=database_url, allow_loopback_platforms=True)
+    return Settings(
+        data_dir=tmp_path,
+        database_url=database_url,
+        allow_loopback_platforms=True,
+        key_calls_per_minute=0,
+    )
 
 
 @pytest.fixture

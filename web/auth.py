@@ -3,8 +3,9 @@
 from flask import current_app, g, request
 
 from mentorai.core.engine import Engine
-from mentorai.core.errors import NotFound
+from mentorai.core.errors import NotFound, RateLimited
 from mentorai.core.keys import CheckedKey
+from mentorai.core.rate_limits import Allowance
 
 SCHEMES = ("api-token", "bearer", "token")
 
@@ -30,12 +31,31 @@ def read_key_text() -> str | None:
     return request.headers.get("X-API-Key", "").strip() or None
 
 
-def admit_key(scope: str | None) -> CheckedKey:
-    """Check this request's key and keep it for `caller`. Raises KeyRejected."""
+def admit_key(scope: str | None, route: str) -> CheckedKey:
+    """Check this request's key and count the call; keep both for `caller` and `find_allowance`.
+
+    route: the operation, as counts of the key's use name it.
+    Raises KeyRejected, RateLimited.
+    """
+    engine = get_engine()
     address = request.remote_addr or ""
-    key = get_engine().check_key(read_key_text(), scope=scope, address=address)
+    key = engine.check_key(read_key_text(), scope=scope, address=address, route=route)
     g.api_key = key
+    limit = key.rate_limit or engine.settings.key_calls_per_minute
+    if limit:
+        allowance = g.allowance = engine.rate_limits.take(key.id, limit)
+        if allowance.is_exceeded:
+            raise RateLimited(
+                f"This API key may make {limit:,} calls a minute.",
+                retry_after_seconds=allowance.reset_seconds,
+            )
     return key
+
+
+def find_allowance() -> Allowance | None:
+    """What this request's key may still do in this minute; None if nothing limits it."""
+    allowance: Allowance | None = g.get("allowance")
+    return allowance
 
 
 def caller() -> CheckedKey:
@@ -50,12 +70,33 @@ def find_caller() -> CheckedKey | None:
     return key
 
 
-def bound_mentor() -> tuple[str, str]:
-    """The organization and the mentor that this request's key is bound to. Raises NotFound."""
+def name_mentor(name: str) -> None:
+    """Keep the mentor that this request's address names, by id or slug.
+
+    Raises NotFound, also for one that a mentor key is not bound to.
+    """
     key = caller()
-    if key.mentor_id is None:
-        raise NotFound("This key belongs to no mentor.")
-    return key.organization_id, key.mentor_id
+    mentor = get_engine().mentors.get(key.organization_id, name)
+    if key.mentor_id not in (None, mentor.id):
+        raise NotFound("There is no such mentor.")
+    g.named_mentor_id = mentor.id
+
+
+def reach() -> tuple[str, str | None]:
+    """The organization, and the mentor that the request's key is bound to or its address names.
+
+    None for the mentor: all of them, for a provisioning key.
+    """
+    key = caller()
+    return key.organization_id, g.get("named_mentor_id") or key.mentor_id
+
+
+def bound_mentor() -> tuple[str, str]:
+    """The organization and the one mentor that this request is about. Raises NotFound."""
+    organization_id, mentor_id = reach()
+    if mentor_id is None:
+        raise NotFound("This key belongs to no one mentor; name it: /api/v1/mentors/{mentor}/...")
+    return organization_id, mentor_id
 
 
 def author() -> str:

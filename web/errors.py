@@ -37,6 +37,9 @@ STATUSES: Mapping[type[e.MentorAIError], int] = {
     e.KeyExpired: 401,
     e.KeyInactive: 401,
     e.KeyScopeTooSmall: 403,
+    e.KeyAddressRefused: 403,
+    e.AdminNeeded: 403,
+    e.RateLimited: 429,
     e.LaunchRejected: 400,
     e.UnknownRegistration: 400,
     e.UnknownDeployment: 400,
@@ -179,7 +182,7 @@ def _answer_ours(error: e.MentorAIError) -> Response:
         response = _explain(status, error.code, detail, find_explanation(error), clause)
     if isinstance(error, e.KeyRejected) and status == 401:
         response.headers["WWW-Authenticate"] = _challenge(error)
-    if status == 503:
+    if status in (429, 503):
         response.headers["Retry-After"] = str(_retry_seconds(error))
     return response
 
@@ -255,6 +258,8 @@ def _challenge(error: e.KeyRejected) -> str:
 
 
 def _retry_seconds(error: e.MentorAIError) -> int:
+    if isinstance(error, e.RateLimited):
+        return error.retry_after_seconds
     if isinstance(error, e.PlatformThrottled) and error.retry_after_seconds is not None:
         return max(1, round(error.retry_after_seconds))
     return RETRY_SECONDS

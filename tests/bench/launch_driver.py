@@ -1,6 +1,5 @@
 """The browsers of launch.py: logins and launches over kept-open connections."""
 
-import http.client
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 from launch_tools import CLIENT_ID, DEPLOYMENT, ISSUER
+from launch_wire import Wire
 
 CLIENTS = 8
 LTI = "https://purl.imsglobal.org/spec/lti/claim"
@@ -59,7 +59,6 @@ COMMON_CLAIMS = {
         "service_versions": ["2.0"],
     },
 }
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 class Refused(Exception):
@@ -130,15 +129,15 @@ def run_round(
 def _timed(
     port: int,
     pairs: Sequence[Pair],
-    act: Callable[[http.client.HTTPConnection, int, Pair], None],
+    act: Callable[[Wire, int, Pair], None],
     before: Callable[[int], None] = lambda _: None,
 ) -> float:
     def drive(first: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        wire = Wire(port)
         for number in range(first, len(pairs), CLIENTS):
             before(number)
-            act(connection, port, pairs[number])
-        connection.close()
+            act(wire, port, pairs[number])
+        wire.close()
 
     with ThreadPoolExecutor(CLIENTS) as pool:
         started = time.perf_counter()
@@ -146,7 +145,7 @@ def _timed(
         return time.perf_counter() - started
 
 
-def _log_in(connection: http.client.HTTPConnection, port: int, pair: Pair) -> None:
+def _log_in(wire: Wire, port: int, pair: Pair) -> None:
     fields = {
         "iss": ISSUER,
         "client_id": CLIENT_ID,
@@ -154,36 +153,27 @@ def _log_in(connection: http.client.HTTPConnection, port: int, pair: Pair) -> No
         "login_hint": f"user-{pair.number}",
         "target_link_uri": f"http://localhost:{port}/lti/launch",
     }
-    status, location = _post(connection, port, pair, "/lti/login", fields)
+    status, location = _post(wire, pair, "/lti/login", fields)
     if status not in (302, 303):
         raise Refused(f"login answered {status}")
     asked = parse_qs(urlsplit(location).query)
     pair.state, pair.nonce = asked["state"][0], asked["nonce"][0]
 
 
-def _launch(connection: http.client.HTTPConnection, port: int, pair: Pair) -> None:
+def _launch(wire: Wire, _port: int, pair: Pair) -> None:
     fields = {"id_token": pair.token, "state": pair.state}
     started = time.perf_counter()
-    pair.status, _ = _post(connection, port, pair, "/lti/launch", fields)
+    pair.status, _ = _post(wire, pair, "/lti/launch", fields)
     pair.launch_seconds = time.perf_counter() - started
 
 
-def _post(
-    connection: http.client.HTTPConnection,
-    port: int,
-    pair: Pair,
-    path: str,
-    fields: dict[str, str],
-) -> tuple[int, str]:
-    cookies = "; ".join(f"{name}={value}" for name, value in pair.cookies.items())
-    headers = FORM | {"Host": f"localhost:{port}"} | ({"Cookie": cookies} if cookies else {})
-    connection.request("POST", path, urlencode(fields), headers)
-    answer = connection.getresponse()
-    answer.read()
-    for line in answer.headers.get_all("Set-Cookie", []):
-        name, _, value = line.partition(";")[0].partition("=")
-        pair.cookies[name] = value
-    return answer.status, answer.headers.get("Location", "")
+def _post(wire: Wire, pair: Pair, path: str, fields: dict[str, str]) -> tuple[int, str]:
+    answer = wire.post(path, urlencode(fields).encode(), pair.cookies)
+    for name, value in answer.fields:
+        if name == "set-cookie":
+            cookie, _, kept = value.partition(";")[0].partition("=")
+            pair.cookies[cookie] = kept
+    return answer.status, answer.find("location")
 
 
 def _sign(key: RSAKey, port: int, pair: Pair) -> str:

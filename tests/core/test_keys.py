@@ -513,13 +513,13 @@ def test_last_use_only_goes_forward(engine, keys, issue):
     late.check(issued.text, scope=None, address="")
 
     keys.flush()
-    late.flush()
+    late.uses.flush()
 
     assert _written_use(engine) == latest
 
 
 def test_last_use_is_written_after_a_while_by_itself(engine, issue, monkeypatch):
-    monkeypatch.setattr("mentorai.core.key_checks.FLUSH_SECONDS", 0.05)
+    monkeypatch.setattr("mentorai.core.key_uses.FLUSH_SECONDS", 0.05)
     checks = KeyChecks(engine.database)
     checks.check(issue().text, scope=None, address="")
 

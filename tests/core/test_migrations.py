@@ -206,6 +206,9 @@ def fill(engine: Engine) -> None:
         expires_at=None,
         author="test",
     )
+    engine.enrolments.put(
+        organization.id, mentor.id, {"user": "s1"}, platforms=frozenset(), author="test"
+    )
     text = BytesIO(b"# Low tide\n\nBarnacles close their plates when the tide goes out.")
     engine.datasets.add(organization.id, mentor.id, "low-tide.md", "text/markdown", text)
     tool = engine.room(Tool)

@@ -10,7 +10,8 @@ from mentorai.web.admin.datasets import DatasetPages
 from mentorai.web.admin.desk import guard
 from mentorai.web.admin.grades import GradePages
 from mentorai.web.admin.invitations import InvitationPages
-from mentorai.web.admin.keys import KeyPages
+from mentorai.web.admin.key_policy import KeyPolicyPages
+from mentorai.web.admin.keys import KeyPages, OrganizationKeyPages
 from mentorai.web.admin.launches import LaunchPages
 from mentorai.web.admin.mentors import MentorPages
 from mentorai.web.admin.people import PeoplePages
@@ -25,6 +26,8 @@ PAGES = (
     AccountPages,
     MentorPages,
     KeyPages,
+    KeyPolicyPages,
+    OrganizationKeyPages,
     DatasetPages,
     PromptPages,
     QuizPages,

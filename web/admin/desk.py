@@ -24,8 +24,11 @@ IT_ONLY = OPEN | {
     *("launches", "stray_launches"),
     *("platforms", "platform", "put_platform_status", "put_platform_policy"),
     *("add_deployment", "decide_deployment", "put_platform_role", "drop_platform_role"),
+    *("key_policy", "put_key_policy"),
     *("invitations", "invite_platform", "withdraw_invitation", "tool_keys"),
 }
+# So begin the names of what belongs to the organization and not to a mentor.
+ORGANIZATION = "organization_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ def guard(engine: Engine, admin: Blueprint) -> None:
         view = (request.endpoint or "").rpartition(".")[2]
         session_id = values.pop("session_id", None)
         if session_id is not None:
-            if view in IT_ONLY:
+            if view in IT_ONLY or view.startswith(ORGANIZATION):
                 raise NotFound
             g.desk = _seat_staff(enter(engine, session_id))
         elif view in OPEN:

@@ -7,16 +7,32 @@ from mentorai.web.api import (
     chat,
     datasets,
     docs,
+    enrollments,
     grades,
     key,
     mentor,
+    mentors,
     quizzes,
+    reconciliation,
     search,
     sessions,
     sso,
 )
 
-RESOURCES = (key, mentor, chat, sessions, datasets, search, quizzes, grades, sso)
+# What one mentor has: each is also under /mentors/{mentor}/...
+OF_A_MENTOR = (
+    mentor,
+    chat,
+    sessions,
+    datasets,
+    search,
+    quizzes,
+    grades,
+    reconciliation,
+    enrollments,
+    sso,
+)
+RESOURCES = (key, *OF_A_MENTOR, mentors)
 
 
 def register_api(app: OpenAPI, engine: Engine) -> None:
@@ -24,4 +40,6 @@ def register_api(app: OpenAPI, engine: Engine) -> None:
     docs.describe_api(app, engine)
     for module in RESOURCES:
         app.register_api(module.api)
+    for module in OF_A_MENTOR:
+        module.api.mount_in_mentors(app)
     docs.register_docs(app)

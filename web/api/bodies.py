@@ -2,18 +2,23 @@
 
 import json
 import re
+import shutil
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from tempfile import SpooledTemporaryFile
+from typing import Any, BinaryIO, NoReturn
 
-from flask import request
+from flask import g, request
 from flask.json.provider import DefaultJSONProvider
 from pydantic import ValidationError
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from mentorai.core.errors import InputRejected
 
+CSV = "text/csv"
 JSON_BYTES = 1_000_000
 MARGIN_BYTES = 100_000
+# More of a body than this is kept on disk and not in memory.
+MEMORY_BYTES = 262_144
 NOT_A_VALUE = re.compile(r"\\u0000|\\u[dD][89a-fA-F]")
 
 # Only these sentences of pydantic's would repeat the input or read badly.
@@ -68,6 +73,27 @@ def read_object(limit_bytes: int = JSON_BYTES) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InputRejected({"body": ["A JSON object, please."]})
     return value
+
+
+def read_file(limit_bytes: int) -> BinaryIO:
+    """The body as a file that can be read again from its beginning; a large one lies on disk.
+
+    Raises RequestEntityTooLarge (413).
+    """
+    if "body_file" not in g:
+        request.max_content_length = limit_bytes
+        g.body_file = SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115 (close_file does)
+        shutil.copyfileobj(request.stream, g.body_file, 65_536)
+    file: BinaryIO = g.body_file
+    file.seek(0)
+    return file
+
+
+def close_file(_error: BaseException | None) -> None:
+    """Close the file of this request's body, if it was read as one."""
+    file: BinaryIO | None = g.pop("body_file", None)
+    if file is not None:
+        file.close()
 
 
 def check_address() -> None:

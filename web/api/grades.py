@@ -5,13 +5,16 @@ from typing import Any, Literal
 
 from flask import Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from werkzeug.exceptions import PreconditionFailed
 
-from mentorai.core.errors import NotFound
-from mentorai.core.grades import Grade
-from mentorai.web.api.replies import check_if_match, make_etag, reply_page, reply_tagged
+from mentorai.core.errors import Conflict, InputRejected, NotFound
+from mentorai.core.grades import Grade, Release
+from mentorai.core.identifiers import is_id
+from mentorai.core.outside_grades import OutsideGrade, take_outside_grade
+from mentorai.web.api.replies import check_if_match, make_etag, reply_part, reply_tagged
 from mentorai.web.api.resource import Resource
 from mentorai.web.api.shapes import LATEST, Id, Page, PageQuery, Shape
-from mentorai.web.auth import bound_mentor, get_engine
+from mentorai.web.auth import author, bound_mentor, get_engine
 
 api = Resource("grades", "Grades and their way to the gradebook.")
 
@@ -41,7 +44,10 @@ class SyncFacts(BaseModel):
     last_error: SyncError | None
     sent_at: datetime | None
     next_try_at: datetime | None
-    platform_result: float | None = Field(description="What the gradebook holds, once it was read.")
+    platform_result: float | None = Field(
+        description="What the gradebook held when it was last compared, in points of "
+        "`score_maximum`; empty before that, and once a newer value is on its way."
+    )
 
 
 class GradeFacts(BaseModel):
@@ -67,6 +73,12 @@ class GradeFacts(BaseModel):
 class GradeQuery(PageQuery):
     """Which grades."""
 
+    after: str | None = Field(
+        default=None,
+        max_length=200,
+        description="Where the page before ended; `next` has it. Then `page` says nothing.",
+    )
+
     since: AwareDatetime | None = Field(
         default=None,
         description="Changed at this instant or later.",
@@ -88,13 +100,51 @@ class GradeChanges(Shape):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"score_given": 1, "comment": "Half a point for the idea."}]
+            "examples": [
+                {"score_given": 1, "comment": "Half a point for the idea.", "release": "released"}
+            ]
         }
     )
 
     score_given: float | None = Field(default=None, ge=0, le=1e9, allow_inf_nan=False)
     score_maximum: float | None = Field(default=None, gt=0, le=1e9, allow_inf_nan=False)
     comment: str | None = Field(default=None, max_length=2_000)
+    release: Release | None = Field(
+        default=None, description="`held` keeps it back; `released` sends it to the gradebook."
+    )
+
+
+class NewGrade(Shape):
+    """A grade that another system gives."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"user": "latest", "score_given": 8, "score_maximum": 10, "release": "held"}
+            ]
+        }
+    )
+
+    user: str = Field(
+        min_length=1,
+        max_length=255,
+        description="Our id or the platform's; `latest` for the learner who came last.",
+    )
+    score_given: float = Field(ge=0, le=1e9, allow_inf_nan=False)
+    score_maximum: float = Field(gt=0, le=1e9, allow_inf_nan=False)
+    quiz: str | None = Field(default=None, max_length=100)
+    context_id: str | None = Field(
+        default=None, max_length=255, description="Our id or the platform's."
+    )
+    resource_link_id: str | None = Field(
+        default=None,
+        max_length=255,
+        description="Our id or the platform's; needed where the person is in several places.",
+    )
+    comment: str = Field(default="", max_length=2_000)
+    release: Release | None = Field(
+        default=None, description="`held` keeps it back from the gradebook; usually `released`."
+    )
 
 
 class GradePage(Page):
@@ -107,14 +157,57 @@ class GradePage(Page):
 def list_grades(query: GradeQuery) -> Response:
     """Grades, the one that changed longest ago first.
 
-    To pull changes, ask again with the last `updated_at` as `since`.
+    Follow `next` to the end, and no grade is missed, whatever changes meanwhile: one that does
+    comes (again) at the end, as it is then. To pull changes later, ask with the last `updated_at`
+    as `since`.
     """
     grades, where = get_engine().grades, bound_mentor()
     wanted = query.model_dump(include={"since", "user", "quiz", "sync_status"})
-    some = grades.list(*where, **wanted, page=query.page, page_size=query.page_size)
+    after = _read_cursor(query.after) if query.after else None
+    some = grades.list(
+        *where,
+        **wanted,
+        after=after,
+        page=1 if after else query.page,
+        # One more, to know whether anything follows.
+        page_size=query.page_size + 1 if after else query.page_size,
+    )
     count = grades.count(*where, **wanted)
-    results = [_describe(grade) for grade in some]
-    return reply_page(GradePage, results, count, query.page, query.page_size)
+    shown = some[: query.page_size]
+    is_end = len(some) <= query.page_size if after else query.page * query.page_size >= count
+    cursor = None if is_end or not shown else _write_cursor(shown[-1])
+    results = [describe_grade(grade) for grade in shown]
+    return reply_part(GradePage, results, count, {"after": cursor} if cursor else None)
+
+
+@api.operation(
+    "post",
+    "/grades",
+    scope="grades:write",
+    summary="Give a grade from outside",
+    returns=GradeFacts,
+    status=201,
+    also={200: GradeFacts},
+)
+def add_grade(body: NewGrade) -> Response:
+    """Takes a grade that another system gives to somebody in a course of this mentor.
+
+    It is sent to the gradebook of that course, in a column that is made if there is none. A person
+    has one grade for a quiz (or none) in a place: 201 if this is the first, 200 if it replaces one
+    or is the same again, which changes and sends nothing.
+    """
+    asked = OutsideGrade(
+        user=body.user,
+        given=body.score_given,
+        maximum=body.score_maximum,
+        quiz=body.quiz,
+        context=body.context_id,
+        resource_link=body.resource_link_id,
+        comment=body.comment,
+        release=body.release,
+    )
+    taken = take_outside_grade(get_engine(), *bound_mentor(), asked)
+    return _reply(taken.grade, 201 if taken.is_new else 200)
 
 
 @api.operation(
@@ -133,26 +226,22 @@ def get_grade(path: GradePath) -> Response:
     returns=GradeFacts,
 )
 def change_grade(path: GradePath, body: GradeChanges) -> Response:
-    """Puts a grade right by hand and sends it to the gradebook.
+    """Puts a grade right by hand, and sends it to the gradebook unless it is held.
 
-    With If-Match, only if nobody changed it since.
+    Its `source` is `instructor` from then on. With If-Match, only if nobody changed it since.
     """
     grade = _get(path.grade_id)
-    check_if_match(_etag(grade))
-    changes = body.model_dump(exclude_none=True)
-    changed = get_engine().report_score(
-        organization_id=grade.organization_id,
-        mentor_id=grade.mentor_id,
-        person_id=grade.person_id,
-        quiz_id=grade.quiz_id,
-        attempt_id=grade.attempt_id,
-        context_id=grade.context_id,
-        resource_link_id=grade.resource_link_id,
-        given=changes.get("score_given", grade.given),
-        maximum=changes.get("score_maximum", grade.maximum),
-        comment=changes.get("comment", grade.comment),
-        source="api",
-    )
+    is_named = check_if_match(_etag(grade))
+    names = {"score_given": "given", "score_maximum": "maximum"}
+    changes = {names.get(k, k): v for k, v in body.model_dump(exclude_none=True).items()}
+    if not changes:
+        return _reply(grade)
+    try:
+        changed = get_engine().override_grade(
+            grade, changes, author=author(), only_as_seen=is_named
+        )
+    except Conflict as error:
+        raise PreconditionFailed from error
     return _reply(changed)
 
 
@@ -164,9 +253,13 @@ def change_grade(path: GradePath, body: GradeChanges) -> Response:
     returns=GradeFacts,
     status=202,
     reads_json=False,
+    problems=(409,),
 )
 def resend_grade(path: GradePath) -> Response:
-    """Sends the present grade to the gradebook once more, also one that was given up."""
+    """Sends the present grade to the gradebook once more, also one that was given up.
+
+    Not one that is held: 409.
+    """
     grade = _get(path.grade_id)
     get_engine().outbox.resend(grade)
     return _reply(_get(grade.id), 202)
@@ -183,14 +276,29 @@ def _get(grade_id: str) -> Grade:
 
 
 def _reply(grade: Grade, status: int = 200) -> Response:
-    return reply_tagged(_describe(grade), _etag(grade), status)
+    return reply_tagged(describe_grade(grade), _etag(grade), status)
+
+
+def _write_cursor(grade: Grade) -> str:
+    return f"{grade.updated_at:%Y-%m-%dT%H:%M:%S.%fZ}_{grade.id}"
+
+
+def _read_cursor(text: str) -> tuple[datetime, str]:
+    moment, _, grade_id = text.partition("_")
+    try:
+        if not is_id(grade_id):
+            raise ValueError
+        return datetime.strptime(moment, "%Y-%m-%dT%H:%M:%S.%f%z"), grade_id
+    except ValueError:
+        raise InputRejected({"after": ["This is no end of a page of ours."]}) from None
 
 
 def _etag(grade: Grade) -> str:
     return make_etag(grade.id, grade.revision, grade.updated_at)
 
 
-def _describe(grade: Grade) -> GradeFacts:
+def describe_grade(grade: Grade) -> GradeFacts:
+    """A grade as the API gives it."""
     return GradeFacts(
         id=grade.id,
         mentor=grade.mentor_id,
@@ -221,5 +329,5 @@ def _describe_sync(grade: Grade) -> SyncFacts:
         last_error=error,
         sent_at=sync.sent_at,
         next_try_at=sync.next_try_at,
-        platform_result=None,
+        platform_result=sync.result,
     )

@@ -19,6 +19,7 @@ class Limits(BaseModel):
     page_size: int
     upload_bytes: int
     message_characters: int
+    calls_per_minute: int | None = Field(description="None: any number.")
 
 
 class KeyFacts(BaseModel):
@@ -38,6 +39,7 @@ class KeyFacts(BaseModel):
                         "page_size": 200,
                         "upload_bytes": 50000000,
                         "message_characters": 8000,
+                        "calls_per_minute": 600,
                     },
                 }
             ]
@@ -69,6 +71,7 @@ def read_key() -> Response:
                 page_size=PAGE_SIZE_LIMIT,
                 upload_bytes=settings.upload_bytes,
                 message_characters=settings.message_characters,
+                calls_per_minute=key.rate_limit or settings.key_calls_per_minute or None,
             ),
         )
     )

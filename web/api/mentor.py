@@ -127,8 +127,9 @@ def restore_prompt(path: VersionPath) -> Response:
     return _reply(mentors.restore_prompt(*bound_mentor(), path.version, author=author()))
 
 
-def _reply(mentor: Mentor) -> Response:
-    facts = MentorFacts(
+def describe_mentor(mentor: Mentor) -> MentorFacts:
+    """A mentor's settings as the API shows them."""
+    return MentorFacts(
         unique_id=mentor.id,
         slug=mentor.slug,
         display_name=mentor.display_name,
@@ -140,7 +141,10 @@ def _reply(mentor: Mentor) -> Response:
         created_at=mentor.created_at,
         updated_at=mentor.updated_at,
     )
-    return reply_tagged(facts, _etag(mentor))
+
+
+def _reply(mentor: Mentor) -> Response:
+    return reply_tagged(describe_mentor(mentor), _etag(mentor))
 
 
 def _etag(mentor: Mentor) -> str:

@@ -2,12 +2,13 @@
 
 import hashlib
 import re
+from typing import IO
 
 from flask import Response, g, request
-from werkzeug.datastructures import FileStorage
 
 from mentorai.core.errors import InputRejected
 from mentorai.core.idempotency import KeptAnswer, RepeatableCalls
+from mentorai.web.api.bodies import CSV, read_file
 from mentorai.web.auth import caller, get_engine
 
 HEADER = "Idempotency-Key"
@@ -56,6 +57,9 @@ def _calls() -> RepeatableCalls:
 
 def _fingerprint() -> str:
     digest = hashlib.sha256(f"{request.method} {request.full_path}\n".encode())
+    if request.mimetype == CSV:
+        digest.update(_hash(read_file(get_engine().settings.upload_bytes)))
+        return digest.hexdigest()
     if request.mimetype != "multipart/form-data":
         digest.update(request.get_data())
         return digest.hexdigest()
@@ -63,11 +67,11 @@ def _fingerprint() -> str:
     for field, value in sorted(request.form.items(multi=True)):
         digest.update(f"{field}={value}\n".encode())
     for field, file in sorted(request.files.items(multi=True), key=lambda item: item[0]):
-        digest.update(f"{field}={file.filename}\n".encode() + _hash(file))
+        digest.update(f"{field}={file.filename}\n".encode() + _hash(file.stream))
     return digest.hexdigest()
 
 
-def _hash(file: FileStorage) -> bytes:
-    digest = hashlib.file_digest(file.stream, "sha256")  # type: ignore[arg-type]
-    file.stream.seek(0)
+def _hash(file: IO[bytes]) -> bytes:
+    digest = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]
+    file.seek(0)
     return digest.digest()

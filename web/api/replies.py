@@ -1,7 +1,7 @@
 """Answers of the API: a shape as JSON, a page of a list, a thing with its ETag."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 from urllib.parse import urlencode
@@ -70,6 +70,23 @@ def reply_page(
     ]
     if links:
         response.headers["Link"] = ", ".join(links)
+    return response
+
+
+def reply_part(
+    kind: type[Page], results: Sequence[BaseModel], count: int, following: Mapping[str, str] | None
+) -> Response:
+    """A page of a list that is read on from where it ended, for lists that change meanwhile.
+
+    following: what the address of the next page has besides this one's; None at the end.
+    """
+    asked = {name: value for name, value in request.args.items() if name != "page"}
+    path = f"{request.path}?{urlencode({**asked, **(following or {})})}"
+    url = public_url(path) if following else None
+    facts = {"count": count, "next": url, "previous": None, "results": list(results)}
+    response = reply(kind.model_validate(facts))
+    if url:
+        response.headers["Link"] = f'<{url}>; rel="next"'
     return response
 
 

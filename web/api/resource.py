@@ -4,18 +4,21 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from flask import Response, current_app, request
+from flask import Flask, Response, current_app, request
 from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.models.media_type import MediaType
 from flask_openapi.models.tag import Tag
 from flask_openapi.utils import parse_rule
 from pydantic import BaseModel
 
-from mentorai.web.api.bodies import check_address, read_object
+from mentorai.core.rate_limits import WINDOW_SECONDS
+from mentorai.web.api.bodies import check_address, close_file, read_object
 from mentorai.web.api.repeats import keep_answer, recall_answer
-from mentorai.web.auth import admit_key, find_caller
+from mentorai.web.auth import admit_key, find_allowance, find_caller, name_mentor
 
 PREFIX = "/api/v1"
+# What an address calls the mentor that it names: the short paths leave it to the key.
+NAMED = "mentor"
 View = Callable[..., Any]
 
 # Status -> the code that is usual with it, and when it comes.
@@ -28,12 +31,13 @@ PROBLEMS = {
     412: ("precondition_failed", "It was changed since the state that If-Match names."),
     413: ("too_large", "Larger than what is taken here."),
     415: ("media_type_unsupported", "This kind of content is not taken here."),
+    429: ("rate_limited", "More calls than the key may make; wait Retry-After seconds."),
     422: ("validation_failed", "Some of what was sent is not right; see `errors`."),
     500: ("internal_error", "Something went wrong here; it was noted."),
     502: ("model_error", "The language model did not answer as it should."),
     503: ("busy", "Busy; try again after Retry-After seconds."),
 }
-ALWAYS = (400, 401, 403, 404, 422, 500)
+ALWAYS = (400, 401, 403, 404, 422, 429, 500)
 WITH_BODY = (409, 412, 413, 415)
 
 
@@ -49,6 +53,7 @@ class Resource(APIBlueprint):
         )
         self.before_request(_admit)
         self.after_request(_finish)
+        self.teardown_request(close_file)
 
     def operation(
         self,
@@ -79,6 +84,7 @@ class Resource(APIBlueprint):
         options: dict[str, Any] = {"request_body": request_body} if request_body else {}
 
         def decorate(view: View) -> View:
+            view.route = f"{method.upper()} {rule}"  # type: ignore[attr-defined]
             view.scope = scope  # type: ignore[attr-defined]
             view.reads_json = takes_body and reads_json  # type: ignore[attr-defined]
             needed = [scope] if scope else []
@@ -99,6 +105,14 @@ class Resource(APIBlueprint):
             return made
 
         return decorate
+
+    def mount_in_mentors(self, app: Flask) -> None:
+        """Answer under /mentors/{mentor}/... as well, where the address names the mentor.
+
+        The description has each operation once, by its short path.
+        """
+        prefix = f"{PREFIX}/mentors/<{NAMED}>"
+        app.register_blueprint(self, name=f"{self.name}_of_mentor", url_prefix=prefix)
 
 
 def _problem(status: int) -> dict[str, Any]:
@@ -126,7 +140,10 @@ def _admit() -> Response | None:
     method = request.method
     if method == "OPTIONS":
         return None
-    admit_key(view.scope)
+    admit_key(view.scope, view.route)
+    named = (request.view_args or {}).pop(NAMED, None)
+    if named is not None:
+        name_mentor(named)
     check_address()
     if view.reads_json:
         read_object()
@@ -137,4 +154,10 @@ def _finish(response: Response) -> Response:
     key = find_caller()
     if key is not None and key.expires_at is not None:
         response.headers["X-Key-Expires"] = key.expires_at.isoformat(timespec="seconds")
+    allowance = find_allowance()
+    if allowance is not None:
+        # draft-ietf-httpapi-ratelimit-headers: what is left, and the policy that it is left of.
+        limit, left, seconds = allowance.limit, allowance.remaining, allowance.reset_seconds
+        response.headers["RateLimit"] = f'"key";r={left};t={seconds}'
+        response.headers["RateLimit-Policy"] = f'"key";q={limit};w={WINDOW_SECONDS}'
     return keep_answer(response)

@@ -14,7 +14,7 @@ from mentorai.lti.launch import name_opened
 from mentorai.web.api.replies import public_url, reply
 from mentorai.web.api.resource import Resource
 from mentorai.web.api.shapes import Shape
-from mentorai.web.auth import bound_mentor, caller, get_engine
+from mentorai.web.auth import bound_mentor, get_engine, reach
 from mentorai.web.embed.tickets import ADDRESS, TICKET
 from mentorai.web.page_tokens import read_session_id
 
@@ -120,11 +120,11 @@ def validate_credential(body: Presented) -> Response:
     """Says whether a session or a campus sign-on is good, whose it is and until when. What is
     unknown, ended, expired or another mentor's is `active: false`, never an error.
     """
-    key = caller()
+    organization_id, mentor_id = reach()
     found = find_standing(
         get_engine(),
-        key.organization_id,
-        key.mentor_id,
+        organization_id,
+        mentor_id,
         session_id=_find_session_id(body.credential),
         credential=body.credential,
     )

@@ -24,6 +24,7 @@ BUILT_IN = {
     "migration": "Old ids of people and places, from a connection by LTI 1.1.",
     "launches": "The last launches and refused attempts of the LMSs.",
     "mentors": "The mentors and their names.",
+    "enrollments": "Who is to work with which mentor, from a CSV file.",
     "rosters": "The people of courses, as the LMSs list them.",
     "line-items": "The gradebook columns of an LMS.",
     "datasets": "What the mentors have read.",

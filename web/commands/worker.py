@@ -1,4 +1,4 @@
-"""`mentorai worker`: deliver scores, and rotate the tool keys, apart from the server."""
+"""`mentorai worker`: deliver scores, rotate the tool keys, remind of API keys that end."""
 
 import click
 
@@ -22,6 +22,8 @@ def command() -> None:
         chores=[
             lambda: tend_tool_keys(tool),
             lambda: tool.notice_services.keep_up(tool),
+            engine.keys.uses.prune,
+            engine.key_reminders.tell,
             engine.end_expired_sessions,
         ],
     )

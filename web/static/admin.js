@@ -1,9 +1,11 @@
-// The admin works without this; here are copying, the menu's keys and the reader's own times.
+// The admin works without this; here are copying, tabs, the menu's keys and the reader's own times.
 
 import { copyText, tellCopied } from "./copy.js";
+import { makeTabs } from "./tabs.js";
 import { showTimes } from "./times.js";
 
 showTimes();
+makeTabs();
 document.getElementById("problems")?.focus();
 
 // --- the mentor's menu: the browser opens and closes it, the arrow keys are ours --------------

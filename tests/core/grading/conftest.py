@@ -129,18 +129,17 @@ def student(arrive: Arrive) -> Session:
 
 @pytest.fixture
 def report(engine: Engine, student: Session) -> Callable[..., str]:
-    """Report a score of the student; the grade's id."""
+    """Report a score, of the student unless another is named; the grade's id."""
 
     def put(given: float, **facts: object) -> str:
-        grade = engine.report_score(
-            organization_id=student.organization_id,
-            mentor_id=student.mentor_id,
-            person_id=student.person_id,
-            resource_link_id=student.resource_link_id,
-            given=given,
-            maximum=10,
-            **facts,
-        )
+        usual = {
+            "organization_id": student.organization_id,
+            "mentor_id": student.mentor_id,
+            "person_id": student.person_id,
+            "resource_link_id": student.resource_link_id,
+            "maximum": 10,
+        }
+        grade = engine.report_score(given=given, **usual | facts)
         return grade.id
 
     return put

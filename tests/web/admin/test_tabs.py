@@ -244,6 +244,18 @@ def test_grades_name_the_student_or_a_pseudonym(put_grade, instructor, pages):
     assert "6.67 / 10" in page
 
 
+def test_grades_show_what_was_held_back_or_put_right(engine, put_grade, instructor, pages):
+    grade = put_grade("ana", "Ana Souza")
+    engine.override_grade(grade, {"given": 9.0, "release": "held"}, author="test")
+
+    page = instructor.get(f"{pages}/grades").text
+
+    assert "9 / 10" in page
+    assert "Held back</span>" in page
+    assert "changed <time" in page
+    assert "Resend" not in page
+
+
 def test_grades_say_why_the_gradebook_has_none(engine, put_grade, instructor, pages):
     from mentorai.core.grade_rows import grades
 

@@ -53,7 +53,10 @@ def test_grade_is_put_right_by_hand(api, grade):
 
     assert answer.status_code == 200
     assert (answer.json["score_given"], answer.json["score_maximum"]) == (1, 2)
-    assert (answer.json["comment"], answer.json["source"]) == ("Half.", "api")
+    assert (answer.json["comment"], answer.json["source"]) == ("Half.", "instructor")
+    assert (
+        answer.json["submitted_at"] == api.get("/api/v1/grades").json["results"][0]["submitted_at"]
+    )
     assert answer.json["id"] == grade.id
 
 

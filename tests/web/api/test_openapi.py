@@ -3,7 +3,7 @@ import re
 import pytest
 from openapi_spec_validator import validate
 
-from mentorai.core.scopes import SCOPES
+from mentorai.core.scopes import PROVISIONING_SCOPES, SCOPES
 from mentorai.web.api import RESOURCES
 from mentorai.web.api.resource import PREFIX
 
@@ -58,7 +58,7 @@ def test_every_operation_says_what_it_needs_and_gives(spec):
         scopes = {
             scope for way in operation["security"] for needed in way.values() for scope in needed
         }
-        assert scopes <= set(SCOPES), place
+        assert scopes <= SCOPES.keys() | PROVISIONING_SCOPES.keys(), place
         assert {"401", "403", "422"} <= operation["responses"].keys(), place
 
 
@@ -71,7 +71,7 @@ def test_every_scope_opens_something(spec):
         for scope in needed
     }
 
-    assert named == set(SCOPES)
+    assert named == SCOPES.keys() | PROVISIONING_SCOPES.keys()
 
 
 def test_every_failure_is_described_as_a_problem(spec):
@@ -88,9 +88,10 @@ def test_names_of_operations_are_unique(spec):
 
 
 def test_every_example_succeeds_as_it_stands(
-    api, spec, engine, mentor, dataset, quiz, grade, session
+    api, spec, engine, mentor, dataset, quiz, grade, session, enrolment, provisioning_key
 ):
     list(engine.ask(session, "Where is the scar?"))
+    headers = {"Authorization": f"Api-Token {provisioning_key}"}
     for path, method, operation in operations(spec):
         if method == "delete":
             continue
@@ -100,6 +101,7 @@ def test_every_example_succeeds_as_it_stands(
             address,
             method=method.upper(),
             query_string=query,
+            headers=headers if _is_provisioning(operation) else {},
             **({"json": body} if body is not None else {}),
         )
         assert answer.status_code < 300, f"{method} {path}: {answer.text}"
@@ -108,7 +110,7 @@ def test_every_example_succeeds_as_it_stands(
 def test_deletion_has_no_example_and_takes_no_word_for_the_newest(api, spec, dataset, quiz):
     deletions = [(path, one) for path, method, one in operations(spec) if method == "delete"]
 
-    assert len(deletions) == 3
+    assert len(deletions) == 4
     for path, operation in deletions:
         (parameter,) = operation["parameters"]
         assert not {"example", "examples"} & (parameter.keys() | parameter["schema"].keys()), path
@@ -149,6 +151,11 @@ def test_every_file_of_the_page_is_there(client):
 @pytest.mark.parametrize("name", ["", "nothing.js", "../__init__.py", "js/../../../__init__.py"])
 def test_other_files_are_not_given_away(client, name):
     assert client.get(f"{PREFIX}/docs/{name}").status_code == 404
+
+
+def _is_provisioning(operation: dict) -> bool:
+    named = [scope for way in operation["security"] for needed in way.values() for scope in needed]
+    return "mentors:provision" in named
 
 
 def _fill(path: str, parameters: list[dict]) -> tuple[str, dict[str, object]]:

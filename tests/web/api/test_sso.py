@@ -174,6 +174,29 @@ def test_provisioning_key_sees_every_session_of_its_organization_and_no_other(
     assert seen == [True, False]
 
 
+def test_provisioning_key_may_name_the_mentor_whose_sessions_it_means(client, engine, mentor):
+    other = engine.mentors.add(mentor.organization_id, "Deep Sea")
+    key = engine.keys.issue(
+        mentor.organization_id,
+        None,
+        kind="provisioning",
+        name="Portal",
+        scopes=["sso:validate"],
+        expires_at=None,
+        author="it",
+    ).text
+    body, headers = {"credential": open_session(engine, mentor).id}, {"X-API-Key": key}
+
+    seen = [
+        client.post(f"/api/v1/mentors/{each.slug}/sso/validate", json=body, headers=headers).json[
+            "active"
+        ]
+        for each in (mentor, other)
+    ]
+
+    assert seen == [True, False]
+
+
 def test_campus_credential_is_asked_of_plugins_and_names_whom_the_mentor_has_met(
     app, api, desk, mentor
 ):

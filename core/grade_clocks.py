@@ -1,0 +1,54 @@
+"""The instants at which grades change: one order for readers who pull changes.
+
+A transaction that began earlier may commit later, so an instant of its own choosing could lie
+before what a reader has seen already. Each mentor's clock therefore is a row that a change of a
+grade takes hold of until it commits: the instants it gives grow in the order of commits, and no
+two are the same, whatever the clocks of several machines say.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Column, Connection, ForeignKey, Table, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from mentorai.core.clock import now
+from mentorai.core.database import Instant, metadata
+from mentorai.core.grade_rows import grades
+
+TICK = timedelta(microseconds=1)
+
+grade_clocks = Table(
+    "grade_clocks",
+    metadata,
+    Column("mentor_id", ForeignKey("mentors.id", ondelete="CASCADE"), primary_key=True),
+    Column("last_at", Instant, nullable=False),
+)
+
+
+def take_moment(connection: Connection, mentor_id: str) -> datetime:
+    """The instant for a change of this mentor's grades in the caller's transaction.
+
+    Later than that of every change before. Take it before the grade's own row, so that two
+    changes never wait for each other.
+    """
+    mine = grade_clocks.c.mentor_id == mentor_id
+    query = select(grade_clocks.c.last_at).where(mine).with_for_update()
+    last: datetime | None = connection.execute(query).scalar_one_or_none()
+    if last is None:
+        try:
+            with connection.begin_nested():
+                return _start(connection, mentor_id)
+        except IntegrityError:
+            # Another change started it at this moment.
+            last = connection.execute(query).scalar_one()
+    moment = max(now(), last + TICK)
+    connection.execute(update(grade_clocks).where(mine).values(last_at=moment))
+    return moment
+
+
+def _start(connection: Connection, mentor_id: str) -> datetime:
+    newest = select(func.max(grades.c.updated_at)).where(grades.c.mentor_id == mentor_id)
+    last: datetime | None = connection.execute(newest).scalar()
+    moment = max(now(), last + TICK) if last else now()
+    connection.execute(insert(grade_clocks).values(mentor_id=mentor_id, last_at=moment))
+    return moment

@@ -1,0 +1,157 @@
+import pytest
+
+BULK = "/api/v1/enrollments/bulk"
+BODY = {"user": "s7", "section": "BIO-1", "role": "assistant", "name": "Ada"}
+
+
+@pytest.fixture
+def it(app, provisioning_key):
+    """A client with a provisioning key."""
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Api-Token {provisioning_key}"
+    return client
+
+
+def test_person_is_enrolled_changed_and_taken_out(api, mentor):
+    made = api.put("/api/v1/enrollments", json=BODY)
+    assert (made.status_code, made.json["role"], made.json["mentor"]) == (
+        201,
+        "assistant",
+        mentor.id,
+    )
+    again = api.put("/api/v1/enrollments", json=BODY)
+    assert (again.status_code, again.json) == (200, made.json)
+    changed = api.put("/api/v1/enrollments", json=BODY | {"role": "learner"})
+    assert (changed.json["id"], changed.json["role"]) == (made.json["id"], "learner")
+
+    where = f"/api/v1/enrollments/{made.json['id']}"
+    assert api.get(where).json == changed.json
+    assert api.delete(where).status_code == 204
+    assert api.delete(where).status_code == 404
+    assert api.get("/api/v1/enrollments").json["count"] == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "user"),
+        ({"user": " "}, "user"),
+        ({"user": "=1"}, "user"),
+        ({"user": "a", "platform": "nowhere"}, "platform"),
+        ({"user": "a", "role": "king"}, "role"),
+        ({"user": "a", "name": "A\nB"}, "name"),
+        ({"user": "a", "mentor": "other"}, "mentor"),
+    ],
+    ids=str,
+)
+def test_wrong_enrollment_is_refused(api, body, field):
+    answer = api.put("/api/v1/enrollments", json=body)
+
+    assert answer.status_code == 422
+    assert field in answer.json["errors"]
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("user=s1", 1),
+        ("user=s2", 0),
+        ("section=BIO-1", 1),
+        ("role=instructor", 0),
+        ("since=2020-01-01T00:00:00Z", 1),
+        ("since=2999-01-01T00:00:00Z", 0),
+    ],
+)
+def test_enrollments_are_filtered(api, enrolment, query, count):
+    assert api.get(f"/api/v1/enrollments?{query}").json["count"] == count
+
+
+def test_semester_starts_with_two_sheets(it, engine, mentor):
+    sections = "slug,display_name\n" + "".join(f"bio-{n},Biology {n}\n" for n in range(40))
+    people = "mentor,user,section\n" + "".join(f"bio-{n},s{n},BIO-{n}\n" for n in range(40))
+    for address, body in (("/api/v1/mentors/bulk", sections), (BULK, people)):
+        tries = [
+            it.post(address + query, data=body, content_type="text/csv").json
+            for query in ("?dry_run=true", "", "")
+        ]
+        told = [(one["applied"], one["created"], one["unchanged"]) for one in tries]
+        assert told == [(False, 40, 0), (True, 40, 0), (True, 0, 40)]
+        assert tries[0]["changes"] == tries[1]["changes"]
+
+    assert it.get("/api/v1/mentors").json["count"] == 41
+    assert it.get("/api/v1/mentors/bio-3/enrollments").json["results"][0]["user"] == "s3"
+
+
+def test_bad_rows_are_told_by_line_and_nothing_is_written(api):
+    body = "user,role\na,learner\n=b,learner\nc,king\n"
+
+    answer = api.post(BULK, data=body, content_type="text/csv")
+
+    assert (answer.status_code, answer.json["code"]) == (422, "validation_failed")
+    assert answer.json["errors"].keys() == {"3.user", "4.role"}
+    assert "king" not in answer.text
+    assert api.get("/api/v1/enrollments").json["count"] == 0
+    report = api.post(f"{BULK}?atomic=false", data=body, content_type="text/csv").json
+    assert (report["created"], report["refused"]) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type", "status"),
+    [
+        (b"user\na\n", "text/csv; charset=utf-8", 200),
+        (b"user\na\n", "text/csv; charset=latin-1", 422),
+        (b"user\na\n", "text/plain", 415),
+        (b"", "text/csv", 422),
+        (b'{"enrollments": [{"user": "a"}]}', "application/json", 200),
+        (b'{"enrollments": {"user": "a"}}', "application/json", 422),
+        (b'{"enrollments": [], "more": 1}', "application/json", 422),
+        (b"[]", "application/json", 422),
+    ],
+)
+def test_sheet_is_csv_in_utf_8_or_json(api, body, media_type, status):
+    assert api.post(BULK, data=body, content_type=media_type).status_code == status
+
+
+def test_sheet_that_is_sent_again_is_answered_as_before(api):
+    headers = {"Idempotency-Key": "week-1"}
+    answers = [
+        api.post(BULK, data="user\na\n", content_type="text/csv", headers=headers) for _ in range(2)
+    ]
+    other = api.post(BULK, data="user\nb\n", content_type="text/csv", headers=headers)
+
+    assert answers[0].json == answers[1].json
+    assert answers[1].headers["Idempotency-Replayed"] == "true"
+    assert other.status_code == 422
+
+
+def test_provisioning_key_names_the_mentor(it, mentor):
+    assert it.put("/api/v1/enrollments", json=BODY).status_code == 404
+    assert it.put(f"/api/v1/mentors/{mentor.slug}/enrollments", json=BODY).status_code == 201
+    answer = it.post(BULK, data="user\na\n", content_type="text/csv")
+    assert answer.json["errors"] == {"2.mentor": ["This is needed."]}
+
+
+def test_mentor_is_made_and_changed_by_its_short_name(it):
+    facts = {"display_name": "Biology", "description": "Cells"}
+    made = it.put("/api/v1/mentors/bio", json=facts)
+    assert (made.status_code, made.json["slug"]) == (201, "bio")
+    assert it.put("/api/v1/mentors/bio", json=facts).json == made.json
+    changed = it.put("/api/v1/mentors/bio", json={"description": "Tissues"})
+    assert (changed.status_code, changed.json["display_name"]) == (200, "Biology")
+    assert it.get("/api/v1/mentors/bio/mentor").json["description"] == "Tissues"
+    assert it.post("/api/v1/mentors", json={"display_name": "Bio"}).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "status"),
+    [
+        ("Not A Slug", {"display_name": "x"}, 404),
+        ("new", {}, 422),
+        ("bulk", {"display_name": "x"}, 422),
+        ("new", {"display_name": "x" * 101}, 422),
+        ("new", {"display_name": "x", "slug": "y"}, 422),
+    ],
+)
+def test_wrong_mentor_is_refused(it, name, body, status):
+    assert it.put(f"/api/v1/mentors/{name}", json=body).status_code == status
+    assert it.get("/api/v1/mentors").json["count"] == 1
