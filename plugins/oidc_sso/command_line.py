@@ -28,6 +28,7 @@ def check() -> None:
             click.echo(f"{provider.name}: {provider.issuer}")
             click.echo(f"  redirect URI             {known.callback_url(provider)}")
             click.echo(f"  back-channel logout URI  {known.logout_url(provider)}")
+            click.echo(f"  post-logout redirect URI {known.way_back_url}")
             try:
                 keys = known.count_keys(provider)
                 known.organization_of(provider)

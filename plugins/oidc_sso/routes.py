@@ -3,13 +3,23 @@
 from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, Response, g, jsonify, redirect, request, session, url_for
+from flask import (
+    Blueprint,
+    Response,
+    g,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from werkzeug.wrappers import Response as AnyResponse
 
 from mentorai.core.admins import Admin
 from mentorai.core.clock import now
 from mentorai.core.engine import Engine
-from mentorai.core.errors import SignOnRejected
+from mentorai.core.errors import PlatformError, SignOnRejected
 from mentorai.core.values import Identity, Role
 from mentorai.plugins.oidc_sso.providers import Provider
 from mentorai.plugins.oidc_sso.sign_on import SignOn
@@ -23,10 +33,11 @@ FORM_BYTES = 100_000
 
 def make_routes(engine: Engine, sign_on: SignOn) -> Blueprint:
     """The blueprint of this plugin for one engine."""
-    routes = Blueprint("oidc_sso", __name__, url_prefix="/sign-on")
+    routes = Blueprint("oidc_sso", __name__, url_prefix="/sign-on", template_folder="templates")
     pages = SignOnPages(engine, sign_on)
     routes.add_url_rule("/<name>", "begin", pages.begin)
     routes.add_url_rule("/<name>/callback", "finish", pages.finish)
+    routes.add_url_rule("/<name>/sign-out", "leave", pages.leave)
     # Posted by the provider, which has no token of ours; its own signature guards it.
     pages.end.__func__.csrf_exempt = True  # type: ignore[attr-defined]
     routes.add_url_rule("/<name>/logout", "end", pages.end, methods=["POST"])
@@ -69,7 +80,18 @@ class SignOnPages:
         )
         # The admin keeps whom a view names here.
         g.signed_in = self._admit(provider, identity)
+        g.way_out = url_for("oidc_sso.leave", name=name)
         return redirect(url_for("admin.sign_in", next=begun["next"] or None), 303)
+
+    def leave(self, name: str) -> str:
+        """Signed out here: offer to sign out at the provider too."""
+        provider = self._sign_on.get_provider(name)
+        try:
+            url = self._sign_on.find_sign_out_url(provider)
+        except PlatformError:
+            # Signing out here does not wait for a provider that is away.
+            url = None
+        return render_template("oidc_sso/signed_out.html", provider=provider, url=url)
 
     def end(self, name: str) -> AnyResponse | tuple[Response, int]:
         """The provider ends a sign-on (OpenID Connect Back-Channel Logout 1.0, section 2.5)."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from authlib.common.errors import AuthlibBaseError
 from authlib.common.security import generate_token
+from authlib.common.urls import add_params_to_uri
 from authlib.integrations.requests_client import OAuth2Session
 from requests import RequestException
 
@@ -85,6 +86,27 @@ class SignOn:
     def logout_url(self, provider: Provider) -> str:
         """Where the provider says that somebody signed out there."""
         return f"{self._engine.settings.public_url}/sign-on/{provider.name}/logout"
+
+    @property
+    def way_back_url(self) -> str:
+        """Where a provider sends whoever signed out there."""
+        return f"{self._engine.settings.public_url}/admin/sign-in"
+
+    def find_sign_out_url(self, provider: Provider) -> str | None:
+        """Where a person signs out at the provider, and comes back here; None if it has no such
+        address. Raises PlatformError.
+
+        Source: OpenID Connect RP-Initiated Logout 1.0, section 2.
+        """
+        url = self._discovery.get(provider.issuer).sign_out_url
+        if url is None:
+            return None
+        asked = [
+            ("client_id", provider.client_id),
+            ("post_logout_redirect_uri", self.way_back_url),
+        ]
+        found: str = add_params_to_uri(url, asked)
+        return found
 
     def count_keys(self, provider: Provider) -> int:
         """How many keys it signs with that can be used, by its own word just now.

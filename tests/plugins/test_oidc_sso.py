@@ -1,6 +1,8 @@
 """Campus sign-on, against real providers: each journey in a browser, over real sockets."""
 
+import re
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from mentorai.core.settings import Settings
 from mentorai.core.values import Session
 from mentorai.plugins import oidc_sso
 from mentorai.web.app import create_app
-from tests.fakes.browserless import Browser
+from tests.fakes.browserless import Browser, read_form
 from tests.fakes.campus_provider import PORTAL, SECRET, CampusProvider, running_providers
 from tests.fakes.platforms import free_port, running_app
 
@@ -139,6 +141,19 @@ def test_campus_it_signs_in_by_the_link_and_lands_where_it_wanted(browser, tool,
 
     assert page.url == f"{tool}/admin/platforms"
     assert "ada@campus.edu" in page.text
+
+
+def test_who_signs_out_is_led_to_sign_out_at_the_campus_too(browser, tool, campus):
+    home = sign_on(browser, tool, campus, "ada")
+
+    page = browser.submit(read_form(home))
+
+    assert "You are signed out here" in page.text
+    (link,) = re.findall(r'href="([^"]+/session/end[^"]+)"', page.text)
+    page = browser.submit(read_form(browser.get(unescape(link))).with_fields(logout="yes"))
+    assert page.url == f"{tool}/admin/sign-in"
+    page = browser.get(f"{tool}/sign-on/campus")
+    assert page.url.startswith(f"{campus.issuer}/interaction/")
 
 
 def test_same_person_is_the_same_administrator_and_has_no_password(browser, tool, engine, campus):

@@ -13,7 +13,14 @@ from werkzeug.wrappers import Response
 from mentorai.core.engine import Engine
 from mentorai.core.errors import InputRejected
 from mentorai.core.values import Link
-from mentorai.web.admin.desk import desk, find_admin, forget_admin, keep_admin, read_next
+from mentorai.web.admin.desk import (
+    desk,
+    find_admin,
+    find_way_out,
+    forget_admin,
+    keep_admin,
+    read_next,
+)
 
 TRIES, WINDOW_SECONDS = 10, 300.0
 ADDRESSES = 10_000
@@ -108,8 +115,9 @@ class AccountPages:
     def sign_out(self) -> Page:
         """Sign out, in every browser: a cookie alone could be shown again."""
         self._engine.admins.sign_out(desk().author.removeprefix("admin:"))
+        way_out = find_way_out()
         forget_admin()
-        return redirect(url_for("admin.sign_in"), 303)
+        return redirect(way_out, 303)
 
     def _setup_form(self, code: str, errors: Any, email: str = "") -> str:
         return render_template("admin/setup.html", code=code, errors=errors, email=email)
