@@ -4,8 +4,10 @@ The provider is a fake at the wire, since no real one signs what must be refused
 """
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,10 +19,10 @@ from joserfc.jwk import RSAKey
 
 from mentorai.core.engine import Engine
 from mentorai.core.errors import ConfigurationError, PlatformUnavailable
+from mentorai.core.settings import Settings
 from mentorai.plugins import oidc_sso
 from mentorai.plugins.oidc_sso.command_line import sign_on
 from mentorai.plugins.oidc_sso.providers import read_providers
-from mentorai.plugins.oidc_sso.sign_on import SignOn
 from mentorai.plugins.oidc_sso.tokens import LOGOUT_EVENT
 from mentorai.web.app import create_app
 
@@ -55,11 +57,29 @@ def forger() -> RSAKey:
     return RSAKey.generate_key(2048, parameters={"kid": "key-1", "use": "sig", "alg": "RS256"})
 
 
+def write_providers(folder: Path, text: str = CONFIGURATION, mode: int = 0o600) -> None:
+    path = folder / "oidc.toml"
+    path.write_text(text)
+    path.chmod(mode)
+
+
+# One for the whole module: what is refused leaves nothing behind, and that is what is tested.
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory, tables) -> Iterator[Engine]:
+    folder = tmp_path_factory.mktemp("tokens")
+    shutil.copyfile(tables, folder / tables.name)
+    write_providers(folder)
+    engine = Engine.open(
+        Settings(data_dir=folder, allow_loopback_platforms=True), plugins=[("oidc_sso", oidc_sso)]
+    )
+    yield engine
+    engine.close()
+
+
 @pytest.fixture
-def engine(settings) -> Iterator[Engine]:
-    path = settings.data_dir / "oidc.toml"
-    path.write_text(CONFIGURATION)
-    path.chmod(0o600)
+def new_engine(settings) -> Iterator[Engine]:
+    """One that knows nothing of the provider yet."""
+    write_providers(settings.data_dir)
     engine = Engine.open(settings, plugins=[("oidc_sso", oidc_sso)])
     yield engine
     engine.close()
@@ -73,9 +93,14 @@ def wire(key) -> Iterator[responses.RequestsMock]:
         yield wire
 
 
+@pytest.fixture(scope="module")
+def app(engine):
+    return create_app(engine)
+
+
 @pytest.fixture
-def client(engine, wire):
-    return create_app(engine).test_client()
+def client(app, wire):
+    return app.test_client()
 
 
 def sign(key: RSAKey, claims: dict[str, Any], **header: Any) -> str:
@@ -185,21 +210,21 @@ def test_forged_and_unsigned_tokens_vouch_for_nobody(engine, organization, wire,
         assert find(engine, organization, text) is None
 
 
-def test_token_is_neither_good_nor_bad_while_the_keys_cannot_be_had(engine, organization, key):
+def test_token_is_neither_good_nor_bad_while_the_keys_cannot_be_had(new_engine, key):
     with responses.RequestsMock() as wire:
         wire.get(f"{ISSUER}/.well-known/openid-configuration", status=503)
         with pytest.raises(PlatformUnavailable):
-            find(engine, organization, sign(key, id_claims()))
+            find(new_engine, new_engine.organizations.get(), sign(key, id_claims()))
 
 
-def test_configuration_of_another_issuer_is_not_believed(client, wire):
+def test_configuration_of_another_issuer_is_not_believed(new_engine, wire):
     wire.replace(
         "GET",
         f"{ISSUER}/.well-known/openid-configuration",
         json=METADATA | {"issuer": "https://evil.example"},
     )
 
-    assert client.get("/sign-on/campus").status_code == 502
+    assert create_app(new_engine).test_client().get("/sign-on/campus").status_code == 502
 
 
 def begin(client) -> dict[str, str]:
@@ -311,7 +336,7 @@ def test_unknown_provider_is_not_found(client):
 
 def test_logout_token_is_taken_without_any_form_token(client, wire, key):
     answer = client.post(
-        "/sign-on/campus/logout", data={"logout_token": sign(key, logout_claims())}
+        "/sign-on/campus/logout", data={"logout_token": sign(key, logout_claims(sub="ben"))}
     )
 
     assert answer.status_code == 200
@@ -373,9 +398,7 @@ def test_forged_logout_token_ends_nothing(engine, organization, client, wire, ke
     ],
 )
 def test_wrong_file_is_explained_without_its_secrets(settings, text, said):
-    path = settings.data_dir / "oidc.toml"
-    path.write_text(text)
-    path.chmod(0o600)
+    write_providers(settings.data_dir, text)
 
     with pytest.raises(ConfigurationError) as caught:
         read_providers(settings)
@@ -386,24 +409,21 @@ def test_wrong_file_is_explained_without_its_secrets(settings, text, said):
 
 
 def test_file_that_others_can_read_is_refused(settings):
-    path = settings.data_dir / "oidc.toml"
-    path.write_text(CONFIGURATION)
-    path.chmod(0o644)
+    write_providers(settings.data_dir, mode=0o644)
 
     with pytest.raises(ConfigurationError, match="chmod 600"):
         read_providers(settings)
 
 
 def test_issuer_must_be_public_and_https_outside_development(settings):
-    path = settings.data_dir / "oidc.toml"
-    path.write_text(CONFIGURATION.replace(ISSUER, "http://10.0.0.1"))
-    path.chmod(0o600)
+    write_providers(settings.data_dir, CONFIGURATION.replace(ISSUER, "http://10.0.0.1"))
 
     with pytest.raises(ConfigurationError, match="https"):
         read_providers(settings.model_copy(update={"allow_loopback_platforms": False}))
 
 
-def test_command_says_what_to_enter_and_whether_the_provider_answers(engine, settings, wire):
+def test_command_says_what_to_enter_and_whether_the_provider_answers(settings, wire):
+    write_providers(settings.data_dir)
     environment = {
         "MENTORAI_DATA_DIR": str(settings.data_dir),
         "MENTORAI_DATABASE_URL": settings.database_url,
@@ -430,15 +450,17 @@ def test_command_says_that_there_is_no_provider(settings):
     assert (done.exit_code, "names none" in done.output) == (0, True)
 
 
-def test_secret_and_tokens_reach_no_log(engine, client, wire, key, capsys):
+def test_secret_and_tokens_reach_no_log(new_engine, wire, key, capsys):
+    client = create_app(new_engine).test_client()
     asked = begin(client)
     serve_tokens(wire, key, asked)
 
     finish(client, asked["state"])
-    client.post("/sign-on/campus/logout", data={"logout_token": sign(key, logout_claims())})
+    client.post(
+        "/sign-on/campus/logout", data={"logout_token": sign(key, logout_claims(sub="cleo"))}
+    )
 
     logged = capsys.readouterr().err
     assert "/sign-on/campus/callback" in logged
     assert not any(each in logged for each in ("code-1", asked["state"], "eyJ", '"secret"'))
     assert json.loads(logged.splitlines()[0])
-    assert engine.room(SignOn).providers
