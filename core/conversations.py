@@ -190,7 +190,9 @@ class Conversations:
             _get(connection, organization_id, mentor_id, conversation_id, person_id)
             connection.execute(
                 update(conversations)
-                .where(conversations.c.id == conversation_id)
+                .where(
+                    conversations.c.mentor_id == mentor_id, conversations.c.id == conversation_id
+                )
                 .values(title=title)
             )
             return _get(connection, organization_id, mentor_id, conversation_id, person_id)
@@ -206,7 +208,11 @@ class Conversations:
         """Remove a conversation and its turns. Raises NotFound."""
         with self._database.write() as connection:
             _get(connection, organization_id, mentor_id, conversation_id, person_id)
-            connection.execute(delete(conversations).where(conversations.c.id == conversation_id))
+            connection.execute(
+                delete(conversations).where(
+                    conversations.c.mentor_id == mentor_id, conversations.c.id == conversation_id
+                )
+            )
 
     def turns(
         self,
@@ -268,7 +274,9 @@ class Conversations:
         }
         with self._database.write() as connection:
             connection.execute(
-                update(turns).where(turns.c.id == turn.id).values(**facts, updated_at=now())
+                update(turns)
+                .where(turns.c.conversation_id == turn.conversation_id, turns.c.id == turn.id)
+                .values(**facts, updated_at=now())
             )
         return Turn(
             id=turn.id,
@@ -346,7 +354,12 @@ def _touch(connection: Connection, conversation: Conversation, message: str) -> 
     if not conversation.title:
         facts["title"] = _as_title(message)
     connection.execute(
-        update(conversations).where(conversations.c.id == conversation.id).values(facts)
+        update(conversations)
+        .where(
+            conversations.c.mentor_id == conversation.mentor_id,
+            conversations.c.id == conversation.id,
+        )
+        .values(facts)
     )
 
 

@@ -41,6 +41,7 @@ from mentorai.core.mentors import mentors
 from mentorai.core.plugin_manager import Plugins
 from mentorai.core.settings import Settings
 from mentorai.core.values import Passage, Section
+from mentorai.core.webhook_events import DATASET_TRAINED, note_event
 from mentorai.core.words import detect_language, read_words
 
 __all__ = ["Dataset", "Datasets"]
@@ -133,7 +134,9 @@ class Datasets:
             with self._database.write() as connection:
                 get_dataset_row(connection, organization_id, mentor_id, dataset_id)
                 connection.execute(
-                    update(datasets).where(datasets.c.id == dataset_id).values(name=name)
+                    update(datasets)
+                    .where(datasets.c.mentor_id == mentor_id, datasets.c.id == dataset_id)
+                    .values(name=name)
                 )
                 return as_dataset(
                     get_dataset_row(connection, organization_id, mentor_id, dataset_id)
@@ -150,7 +153,11 @@ class Datasets:
                 connection, mentor_id, dataset_id, read_passage_ids(connection, dataset_id), ()
             )
             connection.execute(delete(passages).where(passages.c.dataset_id == dataset_id))
-            connection.execute(delete(datasets).where(datasets.c.id == dataset_id))
+            connection.execute(
+                delete(datasets).where(
+                    datasets.c.mentor_id == mentor_id, datasets.c.id == dataset_id
+                )
+            )
 
     def get_passage(self, organization_id: str, mentor_id: str, passage_id: int) -> Passage:
         """One passage. Raises NotFound."""
@@ -266,7 +273,13 @@ def _keep(
     ]
     replace_entries(connection, mentor_id, dataset_id, (), entries)
     log.info("dataset_trained", dataset_id=dataset_id, passages=len(entries))
-    return as_dataset(get_dataset_row(connection, organization_id, mentor_id, dataset_id))
+    trained = as_dataset(get_dataset_row(connection, organization_id, mentor_id, dataset_id))
+    told = {"dataset": dataset_id, "name": read.name, "training_status": trained.training_status}
+    told["passages"] = len(entries)
+    note_event(
+        connection, DATASET_TRAINED, told, organization_id=organization_id, mentor_id=mentor_id
+    )
+    return trained
 
 
 def _check_mentor(
@@ -309,7 +322,11 @@ def _put_dataset(
         "trained_at": moment,
     }
     if is_known:
-        connection.execute(update(datasets).where(datasets.c.id == dataset_id).values(facts))
+        connection.execute(
+            update(datasets)
+            .where(datasets.c.mentor_id == mentor_id, datasets.c.id == dataset_id)
+            .values(facts)
+        )
         connection.execute(
             update(dataset_texts)
             .where(dataset_texts.c.dataset_id == dataset_id)

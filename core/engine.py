@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from mentorai.core import built_in, logs
 from mentorai.core.admin_identities import AdminIdentities
 from mentorai.core.admins import Admins
+from mentorai.core.analytics import Analytics
 from mentorai.core.arrivals import find_arrival
 from mentorai.core.audit import Audit
 from mentorai.core.chat import Chat
@@ -47,6 +48,7 @@ from mentorai.core.sessions import Sessions
 from mentorai.core.settings import Settings
 from mentorai.core.sign_ons import SignOff, SignOns
 from mentorai.core.values import EndReason, Event, Launch, MentorRef, Session
+from mentorai.core.webhooks import Webhooks
 
 Room = TypeVar("Room")
 
@@ -78,10 +80,12 @@ class Engine:
         self.grades = Grades(self.database)
         self.outbox = Outbox(self)
         self.reviews = Reviews(self.database)
+        self.webhooks = Webhooks(self)
         self.kept_data = KeptData(self.database)
         self.rosters = Rosters(self)
         self.course_people = CoursePeople(self.database)
         self.enrolments = Enrolments(self.database)
+        self.analytics = Analytics(self.database, settings)
         self._rooms: dict[Any, Any] = {}
         self._before_close: list[Callable[[], None]] = [self.keys.flush, self.rate_limits.close]
 

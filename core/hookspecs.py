@@ -10,7 +10,7 @@ nouns collect what every plugin gives.
 An implementation may leave out arguments that it does not need.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pluggy
@@ -164,6 +164,18 @@ def list_groups(
     engine: "Engine", platform: Platform, service: GroupService
 ) -> Iterator[Group] | None:
     """Read the groups of a context. Asked by roster sync, where the launch named the service."""
+
+
+# --- events -------------------------------------------------------------------------------
+
+
+@hookspec(firstresult=True)
+def push_event(engine: "Engine", url: str, headers: Mapping[str, str], body: bytes) -> int | None:
+    """Bring a webhook's event to its receiver; the status of its answer.
+
+    Asked for each try, by one worker at a time for a webhook. Raises PlatformError if nothing came
+    back, or the receiver is to be left alone for a while (PlatformUnavailable, PlatformThrottled).
+    """
 
 
 # --- answering ----------------------------------------------------------------------------

@@ -67,11 +67,10 @@ def _find_session(
     engine: "Engine", organization_id: str, mentor_id: str | None, session_id: str
 ) -> Standing | None:
     try:
-        session = engine.sessions.get_entered(session_id)
+        session = engine.sessions.get_entered(organization_id, session_id)
     except SessionRejected:
         return None
-    is_theirs = session.organization_id == organization_id
-    if not is_theirs or mentor_id not in (None, session.mentor_id):
+    if mentor_id not in (None, session.mentor_id):
         return None
     person = engine.people.find(organization_id, session.person_id)
     return Standing(

@@ -1,11 +1,11 @@
-"""The worker: huey hands out rows of the outbox and rosters, a sweep finds those it lost.
+"""The worker: huey hands out rows of the outbox, rosters and webhooks, a sweep finds those it lost.
 
 The queue (jobs.sqlite3 in the data directory, or Redis) carries ids of rows and nothing else;
-the truth is in the outbox and in the table of rosters. huey forgets a task that was taken when its
-process was killed, and its periodic tasks run once a minute at most, so the worker itself looks
-for due and lapsed rows every second: one indexed read. Any number of workers may run, on one
-machine or, with PostgreSQL, on several: each machine has its own queue, or all share one in Redis,
-and all have the same outbox.
+the truth is in the outbox, and in the tables of rosters and of webhooks. huey forgets a task that
+was taken when its process was killed, and its periodic tasks run once a minute at most, so the
+worker itself looks for due and lapsed rows every second: two indexed reads. Any number of workers
+may run, on one machine or, with PostgreSQL, on several: each machine has its own queue, or all
+share one in Redis, and all have the same outbox.
 """
 
 import os
@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import structlog
+
+from mentorai.core.webhook_sender import WebhookSender
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
@@ -44,6 +46,7 @@ class Jobs:
         self._queue: Any = None
         self._deliver: Any = None
         self._read_roster: Any = None
+        self._send_events: Any = None
 
     def hand(self, row_ids: Iterable[str]) -> None:
         """Put rows of the outbox into the queue. Never raises: the sweep finds them otherwise."""
@@ -52,6 +55,10 @@ class Jobs:
     def hand_roster(self, context_id: str) -> None:
         """Put a roster that is due into the queue. Never raises, as `hand` does not."""
         self._hand(lambda: self._read_roster, [context_id])
+
+    def hand_webhooks(self, webhook_ids: Iterable[str]) -> None:
+        """Put webhooks that have something due into the queue. Never raises, as `hand` does not."""
+        self._hand(lambda: self._send_events, webhook_ids)
 
     def _hand(self, find_task: Callable[[], Any], ids: Iterable[str]) -> None:
         try:
@@ -73,6 +80,8 @@ class Jobs:
                 queue = _make_queue(self._engine.settings)
                 self._deliver = queue.task(name="deliver")(self._engine.outbox.deliver)
                 self._read_roster = queue.task(name="read_roster")(self._engine.rosters.sync_due)
+                sender = self._engine.room(WebhookSender)
+                self._send_events = queue.task(name="send_events")(sender.send_due)
                 self._queue = queue
         return self._queue
 
@@ -144,6 +153,7 @@ def _watch(
             return
         try:
             engine.outbox.hand_out()
+            engine.room(WebhookSender).hand_out()
             if time.monotonic() >= roster_due:
                 roster_due = time.monotonic() + ROSTER_SECONDS
                 engine.rosters.hand_out()

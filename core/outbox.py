@@ -24,6 +24,7 @@ from mentorai.core.identifiers import new_id
 from mentorai.core.outbox_rows import is_due, outbox, postpone_rows, settle_row, take_row
 from mentorai.core.people import resource_links
 from mentorai.core.retries import Decision, asked_seconds
+from mentorai.core.webhook_events import note_settled_grade
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
@@ -102,6 +103,8 @@ class Outbox:
                 updated_at=changed_at,
             )
         )
+        if reason:
+            note_settled_grade(connection, grade.organization_id, grade.mentor_id, grade.id)
         return str(row["id"])
 
     def wake(self, row_id: str | None = None) -> None:

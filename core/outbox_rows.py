@@ -31,6 +31,7 @@ from mentorai.core.grade_clocks import take_moment
 from mentorai.core.grades import grades
 from mentorai.core.identifiers import new_id
 from mentorai.core.retries import Decision
+from mentorai.core.webhook_events import note_settled_grade
 
 outbox = Table(
     "outbox",
@@ -144,6 +145,8 @@ def settle_row(
     if decision.counts and grade is not None and is_current:
         moment = take_moment(connection, grade.mentor_id)
         _note_on_grade(connection, row, status, attempts, decision, moment)
+        if status != "waiting":
+            note_settled_grade(connection, row.organization_id, grade.mentor_id, row.grade_id)
     return status
 
 

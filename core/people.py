@@ -213,7 +213,7 @@ class People:
         """Whose identity this is, with what is said of them now; a new person if nobody's."""
         person = self.find_identity(connection, organization_id, authority, subject)
         if person is not None:
-            return _mend_person(connection, person, name, email)
+            return _mend_person(connection, organization_id, person, name, email)
         return _add_person(connection, organization_id, (authority, subject), name, email)
 
     def _put_person(self, connection: Connection, launch: Launch) -> Person:
@@ -307,14 +307,18 @@ def read_group_service(row: Row[Any]) -> GroupService | None:
 
 
 def _mend_person(
-    connection: Connection, person: Person, name: str | None, email: str | None
+    connection: Connection,
+    organization_id: str,
+    person: Person,
+    name: str | None,
+    email: str | None,
 ) -> Person:
     # Who withholds a name today does not take back the one that was given before.
     mended = Person(person.id, name or person.name, email or person.email)
     if mended != person:
         connection.execute(
             update(people)
-            .where(people.c.id == person.id)
+            .where(people.c.organization_id == organization_id, people.c.id == person.id)
             .values(name=mended.name, email=mended.email)
         )
     return mended

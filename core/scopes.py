@@ -18,6 +18,8 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "grades:write": "Change grades and send them to the gradebook again",
         "enrollments:read": "See who is enrolled",
         "enrollments:write": "Enroll people and take them out",
+        "analytics:read": "See how the mentor is used, in numbers",
+        "webhooks:manage": "Have events sent to other systems, and see what was sent",
         "sso:validate": "See whose session or campus sign-on it is, with name and e-mail address",
         "sso:embed": "Let people of a portal into the mentor, as learners",
     }
@@ -31,7 +33,7 @@ PROVISIONING_SCOPES: Mapping[str, str] = MappingProxyType(
             scope: SCOPES[scope]
             for scope in (
                 *("mentor:read", "mentor:write", "datasets:read", "datasets:write"),
-                *("enrollments:read", "enrollments:write", "sso:validate"),
+                *("enrollments:read", "enrollments:write", "analytics:read", "sso:validate"),
             )
         },
     }

@@ -206,9 +206,13 @@ class Sessions:
             raise SessionRejected
         return _alive(row)
 
-    def get_entered(self, session_id: str) -> Session:
+    def get_entered(self, organization_id: str, session_id: str) -> Session:
         """The open session with this id, once a browser has entered it. Raises as `get_open`."""
-        row = self._database.run(_FIND, {"id": session_id})
+        query = select(sessions).where(
+            sessions.c.organization_id == organization_id, sessions.c.id == session_id
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
         if row is None or not row.binding_hash:
             raise SessionRejected
         return _alive(row)

@@ -112,6 +112,13 @@ class Settings(BaseSettings):
     message_characters: int = Field(
         default=8_000, ge=100, description="Longest message that a person may send."
     )
+    analytics_minimum_people: int = Field(
+        default=5,
+        ge=1,
+        le=1_000,
+        description="Numbers that come from fewer people than this are hidden in analytics; "
+        "1 hides none.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="How much is logged."
     )

@@ -94,7 +94,11 @@ class SignOns:
         admin_id: str | None = None,
     ) -> None:
         """Keep that this identity came in, into a session or as an administrator."""
-        connection.execute(delete(sign_ons).where(sign_ons.c.expires_at <= now()))
+        connection.execute(
+            delete(sign_ons).where(
+                sign_ons.c.organization_id == organization_id, sign_ons.c.expires_at <= now()
+            )
+        )
         connection.execute(
             insert(sign_ons).values(
                 id=new_id(),

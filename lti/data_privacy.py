@@ -6,7 +6,6 @@ began it. Source: LTI Data Privacy Launch 1.0.
 
 import hashlib
 import hmac
-import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,7 +19,6 @@ from sqlalchemy import (
     delete,
     insert,
     select,
-    update,
 )
 
 from mentorai.core.clock import now
@@ -30,10 +28,10 @@ from mentorai.core.identifiers import new_id
 from mentorai.core.people import People
 from mentorai.core.values import Launch
 from mentorai.lti.claims import CLAIM, Claims, read_object
+from mentorai.lti.page_handoffs import PageHandoffs
 from mentorai.lti.submission_review import read_for_user
 
 LIFETIME = timedelta(hours=1)
-HANDOFF_LIFETIME = timedelta(seconds=120)
 CLAUSE = "LTI Data Privacy Launch 1.0"
 # Whoever runs the LMS, not whoever runs one course of it.
 ADMINISTRATORS = (
@@ -55,6 +53,7 @@ visits = Table(
     Column("binding_hash", String(64), nullable=False),
     Column("handoff_hash", String(64), unique=True),
     Column("handoff_until", Instant),
+    Column("proof_hash", String(64)),
     Column("expires_at", Instant, nullable=False, index=True),
 )
 
@@ -101,10 +100,17 @@ class PrivacyVisits:
     def __init__(self, database: Database, people: People) -> None:
         self._database = database
         self._people = people
+        self.handoffs = PageHandoffs(database, visits)
 
-    def put(self, launch: Launch, asked: PrivacyRequest, binding: str) -> str:
-        """Begin a visit for the browser that shows `binding`; its id."""
-        visit_id, moment = new_id(), now()
+    def put(
+        self, launch: Launch, asked: PrivacyRequest, binding: str, *, visit_id: str | None = None
+    ) -> str:
+        """Begin a visit for the browser that shows `binding`; its id.
+
+        visit_id: the id it is to have; a new one otherwise.
+        """
+        moment = now()
+        visit_id = visit_id or new_id()
         with self._database.write() as connection:
             person = asked.about and self._people.find_identity(
                 connection, launch.organization_id, f"lti:{launch.registration_id}", asked.about
@@ -132,27 +138,6 @@ class PrivacyVisits:
         if row is None or not is_open or not hmac.compare_digest(row.binding_hash, _hash(binding)):
             raise StateMismatch("This page is no longer open; begin again from your LMS.")
         return PrivacyVisit(**{n: getattr(row, n) for n in PrivacyVisit.__dataclass_fields__})
-
-    def issue_handoff(self, visit_id: str) -> str:
-        """A code, good once and for two minutes, that moves the visit to another tab."""
-        code = secrets.token_urlsafe(32)
-        change = update(visits).where(visits.c.id == visit_id)
-        until = now() + HANDOFF_LIFETIME
-        with self._database.write() as connection:
-            connection.execute(change.values(handoff_hash=_hash(code), handoff_until=until))
-        return code
-
-    def take_handoff(self, code: str, binding: str) -> str | None:
-        """Move the visit behind `code` to the browser that shows `binding`; its id or None."""
-        change = (
-            update(visits)
-            .where(visits.c.handoff_hash == _hash(code), visits.c.handoff_until > now())
-            .values(handoff_hash=None, binding_hash=_hash(binding))
-            .returning(visits.c.id)
-        )
-        with self._database.write() as connection:
-            found: str | None = connection.execute(change).scalar()
-        return found
 
 
 def _hash(secret: str) -> str:

@@ -6,7 +6,6 @@ and must show the binding that it had when it brought the request.
 
 import hashlib
 import hmac
-import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -33,10 +32,10 @@ from mentorai.core.identifiers import new_id
 from mentorai.core.settings import Settings
 from mentorai.core.values import Launch
 from mentorai.lti.deep_linking import DeepLinkingSettings, check_return_url
+from mentorai.lti.page_handoffs import PageHandoffs
 from mentorai.lti.registrations import Registrations
 
 LIFETIME = timedelta(hours=1)
-HANDOFF_LIFETIME = timedelta(seconds=120)
 ELSEWHERE = "This page was opened in another browser, or too long ago; begin again in the course."
 TOO_OLD = "This page was open for more than an hour; begin again in the course."
 ANSWERED = "Your choice went to the LMS already; to place more, begin again in the course."
@@ -54,6 +53,7 @@ requests = Table(
     Column("binding_hash", String(64), nullable=False),
     Column("handoff_hash", String(64), unique=True),
     Column("handoff_until", Instant),
+    Column("proof_hash", String(64)),
     Column("expires_at", Instant, nullable=False, index=True),
     Column("answered_at", Instant),
 )
@@ -80,10 +80,19 @@ class DeepLinkingRequests:
         self._database = database
         self._settings = settings
         self._registrations = registrations
+        self.handoffs = PageHandoffs(database, requests)
 
-    def put(self, launch: Launch, settings: DeepLinkingSettings, binding: str) -> str:
+    def put(
+        self,
+        launch: Launch,
+        settings: DeepLinkingSettings,
+        binding: str,
+        *,
+        request_id: str | None = None,
+    ) -> str:
         """Keep a request for the browser that shows `binding`; its id.
 
+        request_id: the id it is to have; a new one otherwise.
         Raises LaunchDenied unless the person is staff in the context; TokenInvalid if the
         answer may not go where the request wants it.
         """
@@ -91,7 +100,8 @@ class DeepLinkingRequests:
             raise LaunchDenied("Only staff of the course can add content to it.")
         registration = self._registrations.get(launch.organization_id, launch.registration_id)
         check_return_url(settings.return_url, registration, self._settings)
-        request_id, moment, context = new_id(), now(), launch.context
+        moment, context = now(), launch.context
+        request_id = request_id or new_id()
         with self._database.write() as connection:
             connection.execute(delete(requests).where(requests.c.expires_at < moment - LIFETIME))
             connection.execute(
@@ -128,29 +138,6 @@ class DeepLinkingRequests:
         with self._database.write() as connection:
             if not connection.execute(change.values(answered_at=now())).rowcount:
                 raise NonceReused(ANSWERED)
-
-    def issue_handoff(self, request_id: str) -> str:
-        """A code, good once and for two minutes, that moves the request to another tab."""
-        code = secrets.token_urlsafe(32)
-        with self._database.write() as connection:
-            connection.execute(
-                update(requests)
-                .where(requests.c.id == request_id)
-                .values(handoff_hash=_hash(code), handoff_until=now() + HANDOFF_LIFETIME)
-            )
-        return code
-
-    def take_handoff(self, code: str, binding: str) -> str | None:
-        """Move the request behind `code` to the browser that shows `binding`; its id or None."""
-        change = (
-            update(requests)
-            .where(requests.c.handoff_hash == _hash(code), requests.c.handoff_until > now())
-            .values(handoff_hash=None, binding_hash=_hash(binding))
-            .returning(requests.c.id)
-        )
-        with self._database.write() as connection:
-            found: str | None = connection.execute(change).scalar()
-        return found
 
 
 def _request(row: Row[Any]) -> DeepLinkingRequest:

@@ -35,6 +35,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    update,
 )
 
 from mentorai.core.clock import now
@@ -43,7 +44,9 @@ from mentorai.core.organizations import organizations
 from mentorai.core.prepared import Prepared
 from mentorai.core.sessions import sessions
 from mentorai.core.values import Launch
+from mentorai.core.webhook_events import note_refused_launch
 from mentorai.lti.browsers import name_browser
+from mentorai.lti.claims import CLAIM
 from mentorai.lti.redaction import read_harmless, redact_claims
 from mentorai.lti.registrations import registrations
 
@@ -214,6 +217,13 @@ class LaunchLog:
         }
         self._note(_Note(facts, visit, sender.claims))
 
+    def note_way(self, opened_id: str, way: str) -> None:
+        """What a launch opened that is no session, and so keeps no way of its own, was entered."""
+        self.flush()
+        change = update(launch_log).where(launch_log.c.session_id == opened_id)
+        with self._database.write() as connection:
+            connection.execute(change.values(way=way))
+
     def flush(self) -> None:
         """Write what waits in memory, and delete what is too much. Raises nothing."""
         with self._writing:
@@ -324,6 +334,9 @@ class LaunchLog:
             if time.monotonic() - self._aged > AGE_SECONDS:
                 connection.execute(delete(launch_log).where(launch_log.c.at < now() - DAYS))
                 self._aged = time.monotonic()
+            for note, row in zip(notes, rows, strict=True):
+                if row["outcome"] != ADMITTED:
+                    note_refused_launch(connection, row, _find_link_id(note.claims))
 
     def _find_due(
         self, rows: Iterable[Mapping[str, Any]]
@@ -365,6 +378,12 @@ def _make_row(note: _Note) -> dict[str, Any]:
         "claims": claims,
     }
     return row | dict(note.facts)
+
+
+def _find_link_id(claims: Mapping[str, Any]) -> str | None:
+    link = claims.get(f"{CLAIM}resource_link")
+    link_id = link.get("id") if isinstance(link, dict) else None
+    return link_id if isinstance(link_id, str) else None
 
 
 def _find_owners(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:

@@ -134,9 +134,16 @@ class PlatformHttp:
             reply = self._call("GET", url, headers=carried, limit_bytes=limit_bytes)
         return reply
 
-    def post(self, url: str, *, headers: Mapping[str, str], body: bytes | str) -> Reply:
+    def post(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | str,
+        limit_bytes: int = REPLY_BYTES,
+    ) -> Reply:
         """POST, once: what may have arrived is not sent again here. Raises as `get` does."""
-        return self._call("POST", url, headers=headers, body=_encode(body))
+        return self._call("POST", url, headers=headers, body=_encode(body), limit_bytes=limit_bytes)
 
     def repeat(
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | str = b""

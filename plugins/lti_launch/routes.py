@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, jsonify, render_template, request, url_for
 from werkzeug.datastructures import Headers
-from werkzeug.wrappers import Response as AnyResponse
 
 from mentorai.core.engine import Engine
 from mentorai.core.errors import (
@@ -29,6 +28,7 @@ from mentorai.plugins.lti_launch.routes_binding import (
     put_binding,
     put_login_binding,
 )
+from mentorai.plugins.lti_launch.routes_held import Answer, HeldPages
 from mentorai.plugins.lti_launch.routes_keys import add_key_routes
 from mentorai.plugins.lti_launch.routes_log import keep_log, note_admitted
 from mentorai.plugins.lti_launch.routes_notices import add_notices
@@ -39,7 +39,6 @@ from mentorai.plugins.lti_launch.routes_registration import add_registration_rou
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-Answer = str | Response | AnyResponse
 FORM_BYTES = 200_000
 
 
@@ -52,8 +51,8 @@ def make_routes(engine: Engine) -> Blueprint:
         static_folder="static",
         static_url_path="/lti/static",
     )
-    pages = LaunchPages(engine)
-    picker = PickerPages(engine)
+    picker, privacy = PickerPages(engine), PrivacyPages(engine)
+    pages = LaunchPages(engine, picker.held, privacy.held)
     logged = partial(keep_log, engine.room(Tool))
     # These are posted by another site, which has no token of ours; the ticket guards them.
     _without_token(routes, "/lti/login", logged(pages.login), ["GET", "POST"])
@@ -61,13 +60,21 @@ def make_routes(engine: Engine) -> Blueprint:
         routes, "/lti/login/<registration_id>", logged(pages.login_named), ["GET", "POST"]
     )
     _without_token(routes, "/lti/launch", logged(pages.launch), ["GET", "POST"])
-    # And this one by a page in a browser that keeps no cookie to hold a token against.
-    _without_token(routes, "/lti/resume", logged(pages.resume), ["POST"])
+    # And these by pages in a browser that keeps no cookie to hold a token against.
+    post = ["POST"]
+    _without_token(routes, "/lti/resume", logged(pages.resume), post)
+    _without_token(routes, picker.held.resume_url, logged(picker.held.resume), post, "pick_resume")
+    _without_token(
+        routes, privacy.held.resume_url, logged(privacy.held.resume), post, "privacy_resume"
+    )
+    _without_token(
+        routes, "/lti/deep-linking/<uuid:request_id>/held", logged(picker.answer_held), post
+    )
     add_key_routes(routes, engine)
     add_registration_routes(routes, engine)
     routes.add_url_rule("/lti/icon.png", "icon", picker.icon)
     add_notices(routes, engine)
-    PrivacyPages(engine, find_binding).route(routes)
+    privacy.route(routes)
     routes.add_url_rule("/lti/continue", "continue", logged(pages.go_on))
     routes.add_url_rule(
         "/lti/deep-linking/<uuid:request_id>", "picker", logged(picker.show), methods=["GET"]
@@ -85,9 +92,11 @@ class LaunchPages:
     platform's storage gives back the proof that the login put there; the person opens a tab.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, picker: HeldPages, privacy: HeldPages) -> None:
         self._engine = engine
         self._tool = engine.room(Tool)
+        self._picker = picker
+        self._privacy = privacy
 
     def login(self) -> Answer:
         """Send the browser on to the platform that began this launch."""
@@ -126,9 +135,9 @@ class LaunchPages:
                 raise
             return send_to(find_start(opened))
         if finished.deep_linking is not None:
-            return self._pick(finished, finished.deep_linking)
+            return self._pick(finished, form["state"], finished.deep_linking)
         if finished.privacy is not None:
-            return self._tell(finished, finished.privacy)
+            return self._tell(finished, form["state"], finished.privacy)
         launch = settle(self._tool, finished)
         if not finished.bound:
             session = self._engine.admit(launch, way="new_tab", session_id=finished.opens_id)
@@ -150,13 +159,10 @@ class LaunchPages:
         if request.method == "HEAD":
             # Whoever only looks does not use up the code.
             return Response(status=204)
-        code, binding = request.args.get("code", ""), put_binding()
-        picking = self._tool.deep_linking_requests.take_handoff(code, binding)
-        if picking is not None:
-            return send_to(f"/lti/deep-linking/{picking}")
-        telling = self._tool.privacy_visits.take_handoff(code, binding)
-        if telling is not None:
-            return send_to(url_for("lti_launch.privacy", visit_id=telling))
+        code = request.args.get("code", "")
+        way_on = self._picker.find_way_on(code) or self._privacy.find_way_on(code)
+        if way_on:
+            return send_to(way_on)
         session = self._engine.sessions.take_handoff(code)
         return send_to(self._enter(session, "new_tab"))
 
@@ -174,12 +180,25 @@ class LaunchPages:
             return None
 
     def _offer_ways(self, finished: FinishedLaunch, state: str, session_id: str) -> str:
-        sessions, launch, stored = self._engine.sessions, finished.launch, finished.stored
+        sessions, stored = self._engine.sessions, finished.stored
         to_read = None
         if stored is not None:
             code = sessions.issue_handoff(session_id, stored.proof_hash)
-            to_read = self._describe_storage(launch, stored, state) | {"code": code}
-        return _offer_tab(launch, sessions.issue_handoff(session_id), to_read)
+            to_read = self._describe_storage(finished.launch, stored, state)
+            to_read |= {"code": code, "resume": url_for("lti_launch.resume")}
+        return _offer_tab(finished.launch, sessions.issue_handoff(session_id), to_read)
+
+    def _offer_held(
+        self, finished: FinishedLaunch, state: str, held: HeldPages, page_id: str
+    ) -> str:
+        """The same for a page that is no session's: one code serves both ways on."""
+        stored = finished.stored
+        code = held.handoffs.issue(page_id, stored.proof_hash if stored else None)
+        to_read = None
+        if stored is not None:
+            to_read = self._describe_storage(finished.launch, stored, state)
+            to_read |= {"code": code, "resume": held.resume_url}
+        return _offer_tab(finished.launch, code, to_read)
 
     def _describe_storage(self, launch: Launch, stored: StoredProof, state: str) -> dict[str, Any]:
         registration = self._tool.registrations.get(launch.organization_id, launch.registration_id)
@@ -189,26 +208,30 @@ class LaunchPages:
             "key": storage_key(state),
         }
 
-    def _tell(self, finished: FinishedLaunch, asked: PrivacyRequest) -> Answer:
+    def _tell(self, finished: FinishedLaunch, state: str, asked: PrivacyRequest) -> Answer:
         launch = self._engine.judge(finished.launch)
-        kept = self._tool.privacy_visits
-        visit_id = kept.put(
-            launch, asked, put_binding() if finished.bound else secrets.token_hex(32)
+        visit_id = self._tool.privacy_visits.put(
+            launch, asked, _find_holder(finished), visit_id=finished.opens_id
         )
         note_admitted(self._tool, finished, "cookie" if finished.bound else "new_tab")
         if finished.bound:
             return send_to(url_for("lti_launch.privacy", visit_id=visit_id))
-        return _offer_tab(launch, kept.issue_handoff(visit_id))
+        return self._offer_held(finished, state, self._privacy, visit_id)
 
-    def _pick(self, finished: FinishedLaunch, settings: DeepLinkingSettings) -> Answer:
+    def _pick(self, finished: FinishedLaunch, state: str, settings: DeepLinkingSettings) -> Answer:
         launch = self._engine.judge(finished.launch)
-        kept = self._tool.deep_linking_requests
-        held_by = put_binding() if finished.bound else secrets.token_hex(32)
-        request_id = kept.put(launch, settings, held_by)
+        request_id = self._tool.deep_linking_requests.put(
+            launch, settings, _find_holder(finished), request_id=finished.opens_id
+        )
         note_admitted(self._tool, finished, "cookie" if finished.bound else "new_tab")
         if finished.bound:
             return send_to(f"/lti/deep-linking/{request_id}")
-        return _offer_tab(launch, kept.issue_handoff(request_id))
+        return self._offer_held(finished, state, self._picker, request_id)
+
+
+def _find_holder(finished: FinishedLaunch) -> str:
+    """Whom a page is held for: this browser, or nobody yet."""
+    return put_binding() if finished.bound else secrets.token_hex(32)
 
 
 class _Redirect(Response):
@@ -247,7 +270,7 @@ def _offer_tab(launch: Launch, code: str, to_read: dict[str, Any] | None = None)
 
 
 def _without_token(
-    routes: Blueprint, rule: str, view: Callable[..., Answer], methods: list[str]
+    routes: Blueprint, rule: str, view: Callable[..., Answer], methods: list[str], name: str = ""
 ) -> None:
     view.csrf_exempt = True  # type: ignore[attr-defined]
-    routes.add_url_rule(rule, view.__name__, view, methods=methods)
+    routes.add_url_rule(rule, name or view.__name__, view, methods=methods)

@@ -4,7 +4,7 @@ import hashlib
 import re
 import secrets
 
-from flask import after_this_request, request
+from flask import after_this_request, g, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from mentorai.core.sessions import BINDING_COOKIE
@@ -23,7 +23,10 @@ def find_binding() -> str:
 
 def put_binding() -> str:
     """What this browser shows, given to it with this answer if it has nothing to show."""
-    return find_binding() or _give_binding()
+    if "binding" not in g:
+        g.binding = find_binding() or _give_binding()
+    binding: str = g.binding
+    return binding
 
 
 def put_login_binding() -> tuple[str, bool]:

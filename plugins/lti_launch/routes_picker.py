@@ -30,9 +30,11 @@ from mentorai.plugins.lti_launch.picker_details import (
     read_details,
 )
 from mentorai.plugins.lti_launch.routes_binding import find_binding
+from mentorai.plugins.lti_launch.routes_held import Answer, HeldPages
 
 ICON = Path(__file__).parent / "static" / "icon.png"
 ICON_SECONDS = 86_400
+PLACE = "/lti/deep-linking"
 Errors = Mapping[str, Sequence[str]]
 log = structlog.get_logger(__name__)
 
@@ -52,14 +54,27 @@ class PickerPages:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._tool = engine.room(Tool)
+        self.held = HeldPages(self._tool, self._tool.deep_linking_requests.handoffs, PLACE)
 
-    def show(self, request_id: UUID) -> Response:
+    def show(self, request_id: UUID) -> Answer:
         """The mentors of the organization and their published quizzes."""
-        return self._show_choices(self._check(request_id), [], {})
+        return self.held.open(
+            str(request_id),
+            lambda binding: self._show_choices(self._check(request_id, binding), [], {}),
+        )
 
     def answer(self, request_id: UUID) -> Response:
         """What the pressed button says: find, details, back, cancel; else place what was chosen."""
-        asked, act = self._check(request_id), request.form.get("act", "place")
+        return self._answer(self._check(request_id, find_binding()))
+
+    def answer_held(self, request_id: UUID) -> Answer:
+        """The same from a page in a browser without cookies."""
+        return self.held.open_held(
+            str(request_id), lambda secret: self._answer(self._check(request_id, secret))
+        )
+
+    def _answer(self, asked: Asked) -> Response:
+        act = request.form.get("act", "place")
         if not asked.place.kinds:
             return self._send(asked, _explain_nothing(asked))
         if act == "cancel":
@@ -94,10 +109,10 @@ class PickerPages:
         count = f"{len(items)} {'item' if len(items) == 1 else 'items'}"
         return self._send(asked, DeepLinkingAnswer(items, log=f"mentorAI gave {count}."))
 
-    def _check(self, request_id: UUID) -> Asked:
-        """The open request of this browser. Raises StateMismatch, NonceReused,
+    def _check(self, request_id: UUID, binding: str) -> Asked:
+        """The open request of whoever shows this binding. Raises StateMismatch, NonceReused,
         UnknownRegistration."""
-        found = self._tool.deep_linking_requests.check(str(request_id), find_binding())
+        found = self._tool.deep_linking_requests.check(str(request_id), binding)
         registration = self._tool.registrations.get(found.organization_id, found.registration_id)
         if not registration.is_active:
             raise UnknownRegistration("Launches from this LMS are switched off here.")

@@ -2,28 +2,43 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Frame, Page
 
 from mentorai.core.errors import DeploymentHeld
 from mentorai.lti.tool import Tool
 
+RUN = "axe.run({resultTypes: ['violations']})"
+# How a page may look: colour scheme, width and height.
 LOOKS = {
-    "light": {},
-    "dark": {"color_scheme": "dark"},
-    "narrow": {"viewport": {"width": 320, "height": 640}},
-    "tiny": {"viewport": {"width": 280, "height": 400}, "color_scheme": "dark"},
+    "light": ("light", 900, 640),
+    "dark": ("dark", 900, 640),
+    "narrow": ("light", 320, 640),
+    "tiny": ("dark", 280, 400),
 }
 
 
 # A colour that is still changing is not the one that people read: axe looks without motion.
-def check(page: Page, name: str) -> list[str]:
-    """What is wrong with the page that is open."""
+def check(page: Page, name: str, frame: Frame | None = None) -> list[str]:
+    """What is wrong with the page that is open, or with one frame of it, in each of its looks."""
+    found, place = [], frame or page
+    place.evaluate(Axe().axe_script)
+    for look, (scheme, width, height) in reversed(LOOKS.items()):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.set_viewport_size({"width": width, "height": height})
+        found += check_look(place, f"{name}, {look}")
+    return found
+
+
+def check_look(place: Page | Frame, name: str) -> list[str]:
+    """What is wrong with it in the look that it has."""
+    response = place.evaluate(RUN)
+    assert response["url"] == place.url
     found = [
         f"{name}: {violation['id']}: {node['html'][:160]}"
-        for violation in Axe().run(page).response["violations"]
+        for violation in response["violations"]
         for node in violation["nodes"]
     ]
-    over = page.evaluate("document.scrollingElement.scrollWidth - window.innerWidth")
+    over = place.evaluate("document.scrollingElement.scrollWidth - window.innerWidth")
     return [*found, f"{name}: {over} px too wide"] if over > 0 else found
 
 
@@ -33,13 +48,14 @@ def see(page: Page, name: str, url: str) -> list[str]:
     return check(page, name)
 
 
-@pytest.fixture(params=LOOKS)
-def look(request):
-    return LOOKS[request.param]
+@pytest.fixture
+def still(open_context):
+    """Open a page that shows everything without motion."""
+    return lambda **facts: open_context(reduced_motion="reduce", **facts).new_page()
 
 
-def test_student_pages_are_accessible(house, open_context, look):
-    page = open_context(reduced_motion="reduce", **look).new_page()
+def test_student_pages_are_accessible(house, still):
+    page = still()
     found = see(page, "new conversation", house.chat)
     page.get_by_role("button", name="Why do mussels").click()
     page.locator(".turn[data-status=done]").wait_for()
@@ -75,8 +91,8 @@ def test_student_pages_are_accessible(house, open_context, look):
     assert found == []
 
 
-def test_instructor_pages_are_accessible(house, open_context, look):
-    page = open_context(reduced_motion="reduce", **look).new_page()
+def test_instructor_pages_are_accessible(house, still):
+    page = still()
     found = see(page, "view as student", f"{house.url}/s/{house.instructor.id}/")
     found += see(page, "no keys", f"{house.admin}/api")
     found += see(page, "new key", f"{house.admin}/api/new")
@@ -114,7 +130,7 @@ def test_instructor_pages_are_accessible(house, open_context, look):
     assert found == []
 
 
-def test_filled_grades_and_errors_are_accessible(house, open_context, look):
+def test_filled_grades_and_errors_are_accessible(house, still):
     engine, mentor, student = house.engine, house.mentor, house.student
     engine.report_score(
         organization_id=mentor.organization_id,
@@ -126,7 +142,7 @@ def test_filled_grades_and_errors_are_accessible(house, open_context, look):
         maximum=10.0,
         source="api",
     )
-    page = open_context(reduced_motion="reduce", **look).new_page()
+    page = still()
     found = see(page, "grades", f"{house.admin}/grades")
     page.goto(f"{house.admin}/api/new")
     page.evaluate("document.querySelectorAll('[name=scopes]').forEach(box => box.checked = false)")
@@ -158,8 +174,8 @@ def lms(house):
     return tool.registrations.put_override(organization_id, made.id, "Instructor", "assistant")
 
 
-def test_pages_of_one_lms_are_accessible(house, open_context, look, lms):
-    page = open_context(as_it=True, reduced_motion="reduce", **look).new_page()
+def test_pages_of_one_lms_are_accessible(house, still, lms):
+    page = still(as_it=True)
     found = see(page, "platforms", f"{house.url}/admin/platforms")
     page.get_by_role("link", name="Campus LMS", exact=True).click()
     found += check(page, "platform")
@@ -175,11 +191,11 @@ def test_pages_of_one_lms_are_accessible(house, open_context, look, lms):
     assert found == []
 
 
-def test_pages_of_campus_it_are_accessible(house, open_context, look):
-    stranger = open_context(reduced_motion="reduce", **look).new_page()
+def test_pages_of_campus_it_are_accessible(house, still):
+    stranger = still()
     found = see(stranger, "sign in", f"{house.url}/admin/sign-in")
     found += see(stranger, "setup", f"{house.url}/admin/setup?code={house.setup_code}")
-    page = open_context(as_it=True, **look).new_page()
+    page = still(as_it=True)
     for path in (
         "/",
         "/mentors/new",

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from mentorai.core.engine import Engine
 from mentorai.core.sessions import sessions
 from mentorai.core.settings import Settings
+from mentorai.lti.tool import Tool
 from mentorai.plugins import lti_launch
 from mentorai.plugins import sandbox as sandbox_plugin
 from mentorai.web.app import create_app
@@ -36,6 +37,13 @@ class Campus:
         """How each session came in."""
         with self.engine.database.read() as connection:
             return list(connection.execute(select(sessions.c.way)).scalars())
+
+    def logged_ways(self) -> list[str]:
+        """The same of every launch, as campus IT reads it."""
+        launch_log = self.engine.room(Tool).launch_log
+        launch_log.flush()
+        _, entries = launch_log.list(self.engine.organizations.get().id)
+        return [entry.way for entry in entries]
 
 
 @pytest.fixture
@@ -171,6 +179,56 @@ def test_instructor_makes_a_key_without_cookies(campus: Campus, blocked: Page) -
     frame.get_by_role("button", name="Deactivate Gradebook").click()
 
     expect(frame.get_by_role("row", name="Gradebook")).to_contain_text("Inactive")
+
+
+def test_instructor_places_a_mentor_in_the_frame_without_cookies(
+    campus: Campus, blocked: Page
+) -> None:
+    campus.sandbox.platform.behave({"storage": "frame"})
+    blocked.goto(f"{campus.sandbox.url}/as/ruth/courses/tidal-pools/add/")
+    picker = blocked.frame_locator("#tool")
+
+    picker.get_by_role("checkbox", name="Tidal Pools mentor").check()
+    picker.get_by_role("button", name="Change details first").click()
+    picker.get_by_label("Title in the course").fill("Ask about the shore")
+    picker.get_by_role("button", name="Place in the course").click()
+
+    expect(blocked.get_by_text("Ask about the shore").first).to_be_visible()
+    assert campus.logged_ways() == ["storage"]
+
+
+def test_picker_opens_in_a_tab_without_cookies(campus: Campus, blocked: Page) -> None:
+    blocked.goto(f"{campus.sandbox.url}/as/ruth/courses/tidal-pools/add/")
+    offer = blocked.frame_locator("#tool").get_by_role("link", name="in a new tab")
+
+    with blocked.context.expect_page() as opened:
+        offer.click()
+
+    opened.value.get_by_role("checkbox", name="Tidal Pools mentor").check()
+    opened.value.get_by_role("button", name="Change details first").click()
+    expect(opened.value.get_by_label("Title in the course")).to_be_visible()
+    assert campus.logged_ways() == ["new_tab"]
+
+
+def test_student_deletes_own_conversations_without_cookies(campus: Campus, blocked: Page) -> None:
+    campus.sandbox.platform.behave({"storage": "parent"})
+    frame = launch(blocked, campus, "maya")
+    frame.get_by_role("textbox", name="Your message").fill("Why are there two high tides a day?")
+    frame.get_by_role("button", name="Send").click()
+    frame.locator(".turn[data-status=done]").wait_for()
+    blocked.goto(f"{campus.sandbox.url}/as/maya/privacy/")
+    page = blocked.frame_locator("#tool")
+
+    with blocked.expect_download() as saved:
+        page.get_by_role("button", name="Save all of it as a file").click()
+    page.get_by_role("button", name="Delete my conversations").click()
+    page.get_by_role("button", name="Keep them").click()
+    page.get_by_role("button", name="Delete my conversations").click()
+    page.get_by_role("button", name="Delete them all").click()
+
+    expect(page.get_by_role("status")).to_contain_text("1 conversation was deleted.")
+    assert "two high tides" in saved.value.path().read_text()
+    assert campus.logged_ways() == ["storage", "storage"]
 
 
 def test_what_is_pressed_early_waits_for_the_scripts(campus: Campus, blocked: Page) -> None:

@@ -260,6 +260,10 @@ def fill(engine: Engine) -> None:
     log.note_refused(sender, code="claim_missing", reason="", clause="", visit=Visit("7KQ2", ""))
     log.flush()
     list(engine.ask(session, "When do barnacles close?"))
+    hook = engine.webhooks.add(
+        organization.id, mentor.id, url="https://x.example", events=["grade.settled"], author="it"
+    )
+    engine.webhooks.test(hook.webhook)
     fill_sign_ons(engine, mentor)
     engine.report_score(
         organization_id=organization.id,

@@ -342,18 +342,22 @@ def test_name_of_a_frame_cannot_break_out_of_the_page(browser: Browser) -> None:
     assert "<script>alert" not in page
 
 
-@pytest.fixture
-def stored(browser: Browser, mentor: Mentor) -> dict[str, str]:
+def store(browser: Browser, make_claims: Any) -> dict[str, str]:
     """A launch without a cookie whose proof the platform keeps: its code and its proof."""
     stranger = browser.app.test_client()
     page = browser.begin(stranger, lti_storage_target="_parent").text
     found = re.search(r'href="([^"]+)"[^>]*data-proof="([^"]+)"', page)
     assert found is not None
     asked = read_query(html.unescape(found.group(1)))
-    ready = browser.post(asked, browser.platform.claims, browser.app.test_client()).text
+    ready = browser.post(asked, make_claims, browser.app.test_client()).text
     code = re.search(r'data-code="([^"]+)"', ready)
     assert code is not None
     return {"code": code.group(1), "proof": found.group(2)}
+
+
+@pytest.fixture
+def stored(browser: Browser, mentor: Mentor) -> dict[str, str]:
+    return store(browser, browser.platform.claims)
 
 
 def test_proof_opens_the_session_once(browser: Browser, stored: dict[str, str]) -> None:
@@ -581,9 +585,68 @@ def test_picker_opens_in_a_tab_of_its_own_without_the_cookie(browser: Browser) -
     link = re.search(r'href="(/lti/continue\?code=[^"]+)"', page.text)
     assert link is not None
     tab = browser.app.test_client()
-    shown = tab.get(link.group(1))
-    assert tab.get(shown.location).status_code == 200
+    shown = tab.get(link.group(1), follow_redirects=True)
+    assert shown.status_code == 200
+    assert shown.request.query_string == b""
     assert browser.app.test_client().get(link.group(1)).status_code == 403
+
+
+@pytest.fixture
+def stored_pick(browser: Browser, mentor: Mentor) -> dict[str, str]:
+    """A deep linking launch without a cookie whose proof the platform keeps."""
+    return store(browser, browser.platform.deep_linking_claims)
+
+
+def test_proof_opens_a_picker_that_holds_its_own_secret(
+    browser: Browser, mentor: Mentor, stored_pick: dict[str, str]
+) -> None:
+    answer = browser.app.test_client().post("/lti/deep-linking/resume", data=stored_pick)
+    location = answer.json["location"]
+    page = browser.app.test_client().get(location)
+    form = {"held": find_field(page.text, "held"), "choice": mentor.id}
+    address = location.partition("?")[0] + "/held"
+
+    placed = browser.app.test_client().post(address, data=form)
+
+    assert "csrf_token" not in page.text
+    assert len(read_answer(browser, placed.text)[f"{DL}content_items"]) == 1
+    assert browser.app.test_client().get(location).status_code == 400
+    again = browser.app.test_client().post("/lti/deep-linking/resume", data=stored_pick)
+    assert again.status_code == 400
+
+
+@pytest.mark.parametrize("proof", ["", "made up", "x" * 5_000])
+def test_wrong_proof_opens_no_picker_and_uses_nothing_up(
+    browser: Browser, stored_pick: dict[str, str], proof: str
+) -> None:
+    client = browser.app.test_client()
+
+    answer = client.post("/lti/deep-linking/resume", data=stored_pick | {"proof": proof})
+
+    assert answer.status_code == 400
+    assert client.post("/lti/deep-linking/resume", data=stored_pick).status_code == 200
+
+
+@pytest.mark.parametrize("held", ["", "f" * 64, "x" * 5_000])
+def test_cookie_counts_for_nothing_where_a_picker_says_to_hold_a_secret(
+    browser: Browser, mentor: Mentor, held: str
+) -> None:
+    shown = browser.pick()
+
+    answer = browser.client.post(f"{shown.location}/held", data={"held": held, "choice": mentor.id})
+
+    assert answer.status_code == 400
+    assert 'name="JWT"' not in answer.text
+
+
+@pytest.mark.usefixtures("mentor")
+def test_look_at_a_code_does_not_use_it_up(browser: Browser, stored_pick: dict[str, str]) -> None:
+    answer = browser.app.test_client().post("/lti/deep-linking/resume", data=stored_pick)
+    location, client = answer.json["location"], browser.app.test_client()
+
+    assert client.head(location).status_code == 204
+
+    assert client.get(location).status_code == 200
 
 
 @pytest.mark.parametrize(

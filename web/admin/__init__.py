@@ -20,6 +20,7 @@ from mentorai.web.admin.prompt import PromptPages
 from mentorai.web.admin.questions import QuestionPages
 from mentorai.web.admin.quizzes import QuizPages
 from mentorai.web.admin.tool_keys import ToolKeyPages
+from mentorai.web.admin.webhooks import WebhookPages, count_stopped
 from mentorai.web.gate import carry
 
 PAGES = (
@@ -38,6 +39,7 @@ PAGES = (
     InvitationPages,
     ToolKeyPages,
     LaunchPages,
+    WebhookPages,
 )
 TABS = (
     ("Overview", "overview"),
@@ -47,6 +49,7 @@ TABS = (
     ("Quizzes", "quizzes"),
     ("Grades", "grades"),
     ("People", "people"),
+    ("Webhooks", "webhooks"),
 )
 
 
@@ -69,6 +72,7 @@ def make_admin(engine: Engine) -> Blueprint:
             "mentor": g.get("desk_mentor"),
             "tabs": TABS,
             "more_tabs": more,
+            "stopped_webhooks": count_stopped(engine),
         }
 
     return admin

@@ -4,6 +4,7 @@ from flask_openapi.openapi import OpenAPI
 
 from mentorai.core.engine import Engine
 from mentorai.web.api import (
+    analytics,
     chat,
     datasets,
     docs,
@@ -17,6 +18,7 @@ from mentorai.web.api import (
     search,
     sessions,
     sso,
+    webhooks,
 )
 
 # What one mentor has: each is also under /mentors/{mentor}/...
@@ -30,6 +32,8 @@ OF_A_MENTOR = (
     grades,
     reconciliation,
     enrollments,
+    analytics,
+    webhooks,
     sso,
 )
 RESOURCES = (key, *OF_A_MENTOR, mentors)

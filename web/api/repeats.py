@@ -39,12 +39,17 @@ def recall_answer() -> Response | None:
 
 
 def keep_answer(response: Response) -> Response:
-    """Keep a good answer of a named call; forget the call if it failed."""
+    """Keep a good answer of a named call; forget the call if it failed.
+
+    A view whose answer may not be kept as it is puts what may into `g.kept_body`.
+    """
     name = g.pop("repeatable_name", None)
     if name is None:
         return response
     if response.status_code < 300 and not response.is_streamed:
-        answer = KeptAnswer(response.status_code, response.mimetype or "", response.get_data())
+        # A secret is shown once, and kept nowhere.
+        body = g.pop("kept_body", None) or response.get_data()
+        answer = KeptAnswer(response.status_code, response.mimetype or "", body)
         _calls().finish(caller().id, name, answer)
     else:
         _calls().forget(caller().id, name)

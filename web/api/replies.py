@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from flask import Response, request
@@ -55,16 +55,21 @@ def check_if_match(etag: str) -> bool:
 
 
 def reply_page(
-    kind: type[Page], results: Sequence[BaseModel], count: int, page: int, page_size: int
+    kind: type[Page],
+    results: Sequence[BaseModel],
+    count: int,
+    page: int,
+    page_size: int,
+    **more: Any,
 ) -> Response:
     """A page of a list, with the neighbours' addresses in its body and in Link.
 
-    kind: the Page whose `results` these are. page: counted from 1.
+    kind: the Page whose `results` these are. page: counted from 1. more: what else that kind has.
     """
     following = _address(page + 1) if page * page_size < count else None
     previous = _address(page - 1) if page > 1 else None
     facts = {"count": count, "next": following, "previous": previous, "results": list(results)}
-    response = reply(kind.model_validate(facts))
+    response = reply(kind.model_validate(facts | more))
     links = [
         f'<{url}>; rel="{rel}"' for url, rel in ((following, "next"), (previous, "prev")) if url
     ]

@@ -12,6 +12,8 @@ def command() -> None:
     from mentorai.core.engine import Engine
     from mentorai.core.jobs import run_worker
     from mentorai.core.settings import Settings
+    from mentorai.core.webhook_reminders import remind_of_keys
+    from mentorai.core.webhook_sender import WebhookSender
     from mentorai.lti.tool import Tool
     from mentorai.lti.tool_key_schedule import tend_tool_keys
 
@@ -24,6 +26,8 @@ def command() -> None:
             lambda: tool.notice_services.keep_up(tool),
             engine.keys.uses.prune,
             engine.key_reminders.tell,
+            lambda: remind_of_keys(engine),
+            engine.room(WebhookSender).forget_old,
             engine.end_expired_sessions,
         ],
     )

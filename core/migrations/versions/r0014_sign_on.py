@@ -6,7 +6,7 @@ from alembic import op
 from mentorai.core.database import Instant
 
 revision = "0014"
-down_revision = "0015"
+down_revision = "0018"
 
 OPEN = sa.text("ended_at IS NULL")
 

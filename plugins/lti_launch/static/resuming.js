@@ -1,17 +1,17 @@
-// Launch without a cookie: the proof that the platform kept opens the session here in the frame.
+// Launch without a cookie: the proof that the platform kept opens its page here in the frame.
 // Without an answer the button for a tab of its own is shown, as it is without scripts.
 
 import { getData, putData } from "./platform_storage.js";
 
 const status = document.getElementById("resuming");
 const tab = document.getElementById("tab");
-const { origin, target, key, code } = status.dataset;
+const { origin, target, key, code, resume: address } = status.dataset;
 
 async function resume() {
   const proof = await getData({ origin, target }, key);
   if (!proof) return null;
   putData({ origin, target }, key, null).catch(() => false);
-  const answer = await fetch("/lti/resume", {
+  const answer = await fetch(address, {
     method: "POST",
     body: new URLSearchParams({ code, proof }),
     headers: { Accept: "application/json" },

@@ -23,6 +23,9 @@ BODIES = {
     "put_enrollment": {"user": "mine"},
     "apply_enrollments": {"enrollments": [{"user": "mine"}]},
     "add_grade": {"user": "sub-1", "score_given": 0, "score_maximum": 1},
+    "add_webhook": {"url": "https://portal.example.edu/mine", "events": ["grade.settled"]},
+    "change_webhook": {"description": "mine now"},
+    "rotate_webhook": {"overlap_hours": 0},
     "repair_grades": {"quiz": None},
     "validate_credential": {"credential": "7b0e3f0a-58c7-4f0e-9f0b-0a3d5b1f2c11"},
     "issue_embed_ticket": {"user": {"id": "sub-2"}, "allowed_origins": ["https://portal.example"]},
@@ -44,6 +47,11 @@ def spec(client):
 def things(api, engine, mentor, dataset, quiz, grade, session, enrolment) -> dict[str, str]:
     """One of everything that the first mentor has, by the name of its place in an address."""
     list(engine.ask(session, "Where is the scar?"))
+    webhook = api.post(
+        f"{PREFIX}/webhooks",
+        json={"url": "https://portal.example.edu/theirs", "events": ["grade.settled"]},
+    ).json
+    delivery = api.post(f"{PREFIX}/webhooks/{webhook['id']}/test").json
     passage = api.get(f"{PREFIX}/datasets/latest/passages").json["results"][0]["id"]
     return {
         "version": "1",
@@ -54,6 +62,8 @@ def things(api, engine, mentor, dataset, quiz, grade, session, enrolment) -> dic
         "grade_id": grade.id,
         "enrollment_id": enrolment.id,
         "mentor_id": mentor.id,
+        "webhook_id": webhook["id"],
+        "delivery_id": delivery["id"],
     }
 
 
@@ -80,7 +90,8 @@ def call(client, key, path, method, operation, things):
 
 def picture(api) -> list[object]:
     """All that the first mentor's key can see."""
-    paths = ("mentor", "mentor/prompts", "sessions", "datasets", "quizzes", "grades", "enrollments")
+    paths = ("mentor", "mentor/prompts", "sessions", "datasets", "quizzes", "grades")
+    paths += ("enrollments", "webhooks")
     return [api.get(f"{PREFIX}/{path}").json for path in paths]
 
 
@@ -164,7 +175,7 @@ def test_latest_is_the_latest_of_the_keys_own_mentor(client, engine, things, mak
     other = engine.mentors.add(mentor.organization_id, "Deep Sea")
     headers = {"X-API-Key": make_key(mentor_id=other.id)}
 
-    for kind in ("sessions", "datasets", "quizzes", "grades"):
+    for kind in ("sessions", "datasets", "quizzes", "grades", "webhooks"):
         assert client.get(f"{PREFIX}/{kind}/latest", headers=headers).status_code == 404
 
 

@@ -1,0 +1,255 @@
+"""Every statement that the API runs names whose rows it means.
+
+A guard listens to SQLAlchemy while the API answers. A SELECT, UPDATE or DELETE must hold each
+table that belongs to somebody (it has `organization_id` or `mentor_id`, or a foreign key to a table
+that has) to an owner: by a condition on one of these columns, or by what it is joined to. Owners
+that are named, also by an INSERT, must be the calling key's own. A forgotten filter therefore fails
+whichever test comes past it first, whether or not that test looks for a leak.
+
+What it does not see: SQL given straight to the driver (`Database.run`, the check of a key).
+"""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from flask import has_request_context, request
+from sqlalchemy import Column, Table, event
+from sqlalchemy.sql import operators, visitors
+from sqlalchemy.sql.dml import Delete, Insert, Update
+from sqlalchemy.sql.elements import (
+    BinaryExpression,
+    BindParameter,
+    BooleanClauseList,
+    Grouping,
+    TextClause,
+)
+from sqlalchemy.sql.selectable import CTE, CompoundSelect, FromClause, Join, Select, Subquery
+
+from mentorai.core.database import Database
+from mentorai.core.key_rows import CheckedKey
+from mentorai.web.auth import find_caller
+
+OWNERS = ("organization_id", "mentor_id")
+
+_GRADE = "By ids of a grade that was read by its owner in the same transaction."
+# Where a statement is right without an owner: the function (the innermost of ours) -> why.
+EXCEPTIONS: Mapping[str, str] = {
+    "core.index.find_entries": "Full text; the query is held to the mentor (tests/core).",
+    "core.index.replace_entries": "Full text; the ids are of passages that the caller read.",
+    "core.quizzes._insert": "An id must be free in every organization; nothing more is asked.",
+    "core.grades._put_row": _GRADE,
+    "core.grades.Grades.put": _GRADE,
+    "core.grades._check_reach": "Asks whether a person was ever the mentor's: a union of ways.",
+    "core.outbox.Outbox.put": _GRADE,
+    "core.outbox.Outbox.wake": _GRADE,
+    "core.outbox._find_registration": _GRADE,
+    "core.outbox._find_obstacle": _GRADE,
+    "core.destinations.find_destination": _GRADE,
+    "core.destinations._is_staff": _GRADE,
+    "core.destinations._find_title": _GRADE,
+}
+
+
+class UnscopedStatement(AssertionError):
+    """A statement reaches rows without saying whose they are, or names somebody else."""
+
+
+class DataGuard:
+    """Watches one database while the API answers. `seen` counts what was looked at."""
+
+    def __init__(self, database: Database, exceptions: Mapping[str, str] = EXCEPTIONS) -> None:
+        self.seen = 0
+        self._engine = database.engine
+        self._exceptions = exceptions
+
+    def __enter__(self) -> "DataGuard":
+        event.listen(self._engine, "before_execute", self._look)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        event.remove(self._engine, "before_execute", self._look)
+
+    def _look(
+        self, _connection: Any, statement: Any, multi: Any, parameters: Any, _options: Any
+    ) -> None:
+        if not has_request_context() or not request.path.startswith("/api/"):
+            return
+        self.seen += 1
+        problem = find_problem(statement, list(multi) or [parameters], find_caller())
+        if problem is not None and _find_place() not in self._exceptions:
+            raise UnscopedStatement(f"{_find_place()}: {problem}\n{statement}")
+
+
+def _find_place() -> str:
+    frame: Any = sys._getframe()
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module.startswith(("mentorai.core.", "mentorai.lti.")):
+            return f"{module.removeprefix('mentorai.')}.{frame.f_code.co_qualname}"
+        frame = frame.f_back
+    return "elsewhere"
+
+
+def find_problem(
+    statement: Any, rows: Sequence[Mapping[str, Any]], key: CheckedKey | None
+) -> str | None:
+    """What is wrong with a statement; None if it holds every table to an owner.
+
+    rows: the parameters it is executed with. key: who calls, if that is known.
+    """
+    if isinstance(statement, TextClause):
+        return "it is text, which the guard cannot read"
+    named = _inserted_owners(statement, rows) if isinstance(statement, Insert) else set()
+    for part, outer in _parts(statement):
+        conditions = list(_conditions(part))
+        tables = [one for one in _tables(part) if is_owned(_table(one)) and one not in outer]
+        held = _hold(tables, conditions)
+        for one in tables:
+            if one not in held:
+                return f"{_table(one).name} is not held to an owner"
+        for condition in conditions:
+            named |= _named_owners(condition, rows)
+    for column, owner in named:
+        if not _may_name(key, column, owner):
+            return f"it names another {column} than the key's"
+    return None
+
+
+def is_owned(table: Table) -> bool:
+    """Whether rows of a table belong to an organization or a mentor, by themselves or by parent."""
+    if any(name in table.c for name in OWNERS):
+        return True
+    parents = {key.column.table for key in table.foreign_keys} - {table}
+    return any(is_owned(parent) for parent in parents)
+
+
+def _may_name(key: CheckedKey | None, column: str, owner: object) -> bool:
+    bound = None if key is None else getattr(key, column)
+    return bound is None or owner in (bound, None)
+
+
+def _parts(statement: Any) -> Iterator[tuple[Any, Sequence[FromClause]]]:
+    """The statement and every SELECT inside it, each with the outer tables it may refer to."""
+    outer: list[FromClause] = []
+    whole: set[Any] = set()
+    for element in visitors.iterate(statement):
+        if isinstance(element, (Subquery, CTE)):
+            whole.add(element.element)
+        elif isinstance(element, CompoundSelect):
+            whole |= set(element.selects)
+        elif isinstance(element, (Select, Update, Delete)):
+            yield element, [] if element in whole else outer
+            outer = outer or list(_tables(element))
+
+
+def _tables(part: Any) -> Iterator[FromClause]:
+    """The tables, or aliases of tables, whose rows a part reads or changes."""
+    waiting: list[Any] = _sources(part)
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Join):
+            waiting += [one.left, one.right]
+        elif isinstance(one, Table) or isinstance(getattr(one, "element", None), Table):
+            yield one
+
+
+def _sources(part: Any) -> list[Any]:
+    return list(part.get_final_froms()) if isinstance(part, Select) else [part.table]
+
+
+def _table(source: Any) -> Table:
+    found: Table = source if isinstance(source, Table) else source.element
+    return found
+
+
+def _conditions(part: Any) -> Iterator[Any]:
+    """What must all be true of a row: the AND-ed parts of WHERE and of ON."""
+    waiting = [part.whereclause] if part.whereclause is not None else []
+    sources = _sources(part)
+    while sources:
+        one = sources.pop()
+        if isinstance(one, Join):
+            sources += [one.left, one.right]
+            waiting.append(one.onclause)
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Grouping):
+            waiting.append(one.element)
+        elif isinstance(one, BooleanClauseList) and one.operator is operators.and_:
+            waiting += list(one.clauses)
+        else:
+            yield one
+
+
+def _hold(tables: Sequence[Any], conditions: Iterable[Any]) -> set[Any]:
+    """The sources that are held to an owner, by themselves or by what they are joined to."""
+    held: set[Any] = set()
+    pairs: list[tuple[Any, Any]] = []
+    for condition in conditions:
+        if not isinstance(condition, BinaryExpression):
+            continue
+        left, right = condition.left, condition.right
+        if isinstance(left, Column) and isinstance(right, Column):
+            pairs += [(left, right), (right, left)]
+        elif condition.operator in (operators.eq, operators.in_op):
+            held |= {one.table for one in (left, right) if _names_owner(one)}
+    return _spread(held, pairs, tables)
+
+
+def _spread(held: set[Any], pairs: list[tuple[Any, Any]], tables: Sequence[Any]) -> set[Any]:
+    grown = True
+    while grown:
+        # A source that is none of this part's is an outer SELECT's, and is looked at there.
+        found = {
+            other.table
+            for one, other in pairs
+            if (one.table in held or one.table not in tables) and _belong_together(one, other)
+        }
+        grown = not found <= held
+        held = held | found
+    return held
+
+
+def _names_owner(column: Any) -> bool:
+    """Whether a column says whose a row is: by an owner's id, or by its parent's."""
+    if not isinstance(column, Column):
+        return False
+    table = _table(column.table)
+    if column.name in OWNERS or any(name in table.c for name in OWNERS):
+        return column.name in OWNERS
+    return any(is_owned(key.column.table) for key in table.c[column.name].foreign_keys)
+
+
+def _belong_together(left: Any, right: Any) -> bool:
+    """Whether both mean the same owner or the same parent, or one is the id the other holds."""
+    if left.name in OWNERS and right.name in OWNERS:
+        return left.name == right.name
+    ours, theirs = (_table(one.table).c[one.name] for one in (left, right))
+    parents = [{key.column for key in one.foreign_keys} for one in (ours, theirs)]
+    return ours.primary_key or theirs.primary_key or bool(parents[0] & parents[1])
+
+
+def _named_owners(condition: Any, rows: Sequence[Mapping[str, Any]]) -> set[tuple[str, object]]:
+    """The owners that a condition compares with: column and id."""
+    if not isinstance(condition, BinaryExpression):
+        return set()
+    column, value = condition.left, condition.right
+    if getattr(column, "name", "") not in OWNERS or not isinstance(value, BindParameter):
+        return set()
+    given = [row[value.key] for row in rows if value.key in row] or [value.effective_value]
+    owners = [each for one in given for each in (one if isinstance(one, (list, tuple)) else [one])]
+    return {(str(column.name), owner) for owner in owners}
+
+
+def _inserted_owners(
+    statement: Insert, rows: Sequence[Mapping[str, Any]]
+) -> set[tuple[str, object]]:
+    """The owners that new rows are given to: column and id."""
+    written = statement.compile().params
+    return {
+        (name, owner)
+        for row in rows
+        for name in OWNERS
+        if isinstance(owner := {**written, **row}.get(name), str)
+    }
