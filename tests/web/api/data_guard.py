@@ -48,6 +48,7 @@ EXCEPTIONS: Mapping[str, str] = {
     "core.destinations.find_destination": _GRADE,
     "core.destinations._is_staff": _GRADE,
     "core.destinations._find_title": _GRADE,
+    "core.sessions.Sessions.issue_handoff": "Takes away codes, whosoever, that are too old to use.",
 }
 
 
