@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -29,6 +29,10 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+CHECKPOINT_SECONDS = 1.0
+# How many pages of 4 KB the log may have before a commit copies it itself after all.
+LOG_PAGES = 16_000
 
 
 class Instant(TypeDecorator[datetime]):
@@ -90,6 +94,8 @@ class Database:
             ) from error
         self._compiled: dict[Prepared, Compiled] = {}
         self._idle: dict[int, list[sqlite3.Connection]] = {}
+        self._checkpoints: dict[int, threading.Timer] = {}
+        self._is_closed = False
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
@@ -104,6 +110,7 @@ class Database:
                     yield connection
             finally:
                 connection.info["writes"] = False
+        self._checkpoint_soon()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -121,6 +128,8 @@ class Database:
         compiled = self._compile(prepared)
         with self._writing if compiled.writes else _NOTHING:
             values = self._run_sqlite(compiled.sql, compiled.bind(facts))
+        if compiled.writes:
+            self._checkpoint_soon()
         return None if values is None else compiled.read(values)
 
     def put_rows(
@@ -157,6 +166,27 @@ class Database:
             idle.append(connection)
         return values
 
+    def _checkpoint_soon(self) -> None:
+        """Have SQLite's log copied into the database in a moment, by a thread of its own.
+
+        A commit that finds the log long does it otherwise, and waits for the disk: that was one
+        launch in a hundred.
+        """
+        if not self.is_sqlite or os.getpid() in self._checkpoints or self._is_closed:
+            return
+        timer = threading.Timer(CHECKPOINT_SECONDS, self._checkpoint)
+        timer.daemon = True
+        self._checkpoints[os.getpid()] = timer
+        timer.start()
+
+    def _checkpoint(self) -> None:
+        # First, so that what is written from now on has another one.
+        self._checkpoints.pop(os.getpid(), None)
+        if not self._is_closed:
+            # Whatever stops it, the next one or a commit does its work.
+            with suppress(DBAPIError):
+                self._run_sqlite("PRAGMA wal_checkpoint(PASSIVE)", ())
+
     def _open_sqlite(self) -> sqlite3.Connection:
         pooled = self.engine.raw_connection()
         connection = cast(sqlite3.Connection, pooled.driver_connection)
@@ -173,6 +203,10 @@ class Database:
 
     def close(self) -> None:
         """Close every connection; one that a thread still uses is closed when it is given back."""
+        self._is_closed = True
+        timer = self._checkpoints.pop(os.getpid(), None)
+        if timer is not None:
+            timer.cancel()
         event.listen(self.engine, "checkin", _close_returned)
         for connection in self._idle.pop(os.getpid(), ()):
             connection.close()
@@ -204,6 +238,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA busy_timeout = 15000")
 

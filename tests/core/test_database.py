@@ -1,6 +1,8 @@
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 from sqlalchemy import Column, Integer, MetaData, String, Table, event, insert, select
 from sqlalchemy.exc import DatabaseError, IntegrityError, StatementError
 
+from mentorai.core import database as database_module
 from mentorai.core.database import Database, Instant
 from mentorai.core.errors import ConfigurationError
 
@@ -185,3 +188,29 @@ def test_connection_that_outlives_the_database_is_closed_when_given_back(postgre
         another = late.connection.driver_connection
 
     assert (driver.closed, another.closed) == (True, True)
+
+
+def test_what_was_written_reaches_the_database_itself_without_another_commit(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "CHECKPOINT_SECONDS", 0.01)
+
+    with database.write() as connection:
+        connection.execute(insert(notes).values(text="a"))
+
+    deadline = time.monotonic() + 30
+    while not (kept := _texts_without_log(tmp_path)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert kept == [("a",)]
+
+
+def _texts_without_log(folder: Path) -> list[tuple[str]]:
+    """What the database's own file holds, without the log that lies beside it."""
+    alone = folder / "alone.sqlite3"
+    alone.write_bytes((folder / "notes.sqlite3").read_bytes())
+    with closing(sqlite3.connect(alone)) as connection:
+        try:
+            return connection.execute("SELECT text FROM notes").fetchall()
+        except sqlite3.DatabaseError:
+            # Half of it is copied.
+            return []
