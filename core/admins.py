@@ -7,7 +7,7 @@ e-mail address that is known already sets a new password.
 import hashlib
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -143,7 +143,7 @@ class Admins:
             raise InputRejected({"password": ["The e-mail address or the password is not right."]})
         if _hasher().check_needs_rehash(kept):
             self._change(row.id, password_hash=_hasher().hash(password))
-        return _admin(row)
+        return read_admin(row)
 
     def get(self, admin_id: str) -> Admin:
         """The admin. Raises NotFound."""
@@ -151,7 +151,7 @@ class Admins:
             row = connection.execute(select(admins).where(admins.c.id == admin_id)).first()
         if row is None:
             raise NotFound("There is no such administrator.")
-        return _admin(row)
+        return read_admin(row)
 
     def sign_out(self, admin_id: str) -> None:
         """Sign this person out of every browser."""
@@ -217,5 +217,16 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _admin(row: Row[Any]) -> Admin:
+def insert_admin(connection: Connection, organization_id: str, email: str) -> Admin:
+    """A new administrator without a password: nobody knows the one that is kept."""
+    admin = Admin(new_id(), organization_id, email, secrets.token_hex(16))
+    password_hash = _hasher().hash(secrets.token_hex(32))
+    connection.execute(
+        insert(admins).values(**asdict(admin), password_hash=password_hash, created_at=now())
+    )
+    return admin
+
+
+def read_admin(row: Row[Any]) -> Admin:
+    """The administrator in a row of the table."""
     return Admin(row.id, row.organization_id, row.email, row.stamp)

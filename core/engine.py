@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 from sqlalchemy.exc import IntegrityError
 
 from mentorai.core import built_in, logs
+from mentorai.core.admin_identities import AdminIdentities
 from mentorai.core.admins import Admins
 from mentorai.core.analytics import Analytics
 from mentorai.core.arrivals import find_arrival
@@ -45,7 +46,8 @@ from mentorai.core.reviews import Review, Reviews
 from mentorai.core.rosters import Rosters
 from mentorai.core.sessions import Sessions
 from mentorai.core.settings import Settings
-from mentorai.core.values import Event, Launch, MentorRef, Session
+from mentorai.core.sign_ons import SignOff, SignOns
+from mentorai.core.values import EndReason, Event, Launch, MentorRef, Session
 from mentorai.core.webhooks import Webhooks
 
 Room = TypeVar("Room")
@@ -64,6 +66,8 @@ class Engine:
         self.course_copies = CourseCopies(self.database)
         self.sessions = Sessions(self.database)
         self.admins = Admins(self.database)
+        self.admin_identities = AdminIdentities(self.database)
+        self.sign_ons = SignOns(self.database, self.people)
         self.audit = Audit(self.database)
         self.keys = Keys(self.database, settings)
         self.key_reminders = KeyReminders(self)
@@ -267,6 +271,25 @@ class Engine:
         if row_id:
             self.outbox.wake(row_id)
         return self.grades.get(grade.organization_id, grade.mentor_id, grade.id)
+
+    def end_session(self, session: Session, reason: EndReason) -> None:
+        """End a session; plugins are told once, whoever ended it."""
+        self._tell_ended(self.sessions.end(session.id), reason)
+
+    def end_expired_sessions(self) -> None:
+        """Have plugins told of the sessions that ran out since this was last done."""
+        self._tell_ended(self.sessions.end_expired(), "expired")
+
+    def end_sign_on(self, word: SignOff) -> None:
+        """A campus provider says that somebody signed out: end what their sign-on had opened."""
+        ended = self.sign_ons.take(word)
+        self._tell_ended(self.sessions.end(*ended.session_ids), "logged_out")
+        for admin_id in ended.admin_ids:
+            self.admins.sign_out(admin_id)
+
+    def _tell_ended(self, sessions: Iterable[Session], reason: EndReason) -> None:
+        for session in sessions:
+            self.plugins.tell("session_ended", session=session, reason=reason)
 
     def check_key(
         self, text: str | None, *, scope: str | None, address: str, route: str = ""

@@ -16,7 +16,8 @@
                              SigningKeyUnknown SignatureInvalid TokenOutOfTime KeysetUnavailable
       + UnknownDeployment    DeploymentHeld DeploymentRefused
     + RegistrationRejected   InvitationInvalid
-    + SessionRejected        SessionExpired SessionEnded SessionDenied TurnDenied
+    + SessionRejected        SessionExpired SessionEnded SessionDenied TurnDenied TicketInvalid
+    + SignOnRejected
     + ScoreRejected          ScoreOutOfRange ScoreStale NoLineItem NotGradable
     + DocumentRejected       DocumentTooLarge DocumentUnreadable DocumentUnsupported
     + PlatformError          PlatformUnavailable PlatformThrottled PlatformRefused
@@ -282,6 +283,18 @@ class SessionRejected(MentorAIError):
     """The session is not valid; open the mentor again from the course."""
 
     code = "session_invalid"
+
+
+class TicketInvalid(SessionRejected):
+    """This way in was used already or is too old; open the mentor again from the portal."""
+
+    code = "ticket_invalid"
+
+
+class SignOnRejected(MentorAIError):
+    """The campus sign-on did not let you in."""
+
+    code = "sign_on_rejected"
 
 
 class SessionExpired(SessionRejected):

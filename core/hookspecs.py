@@ -19,16 +19,17 @@ from mentorai.core.launch_facts import GroupService
 from mentorai.core.values import (
     AdminTab,
     Denial,
+    EndReason,
     Event,
     GradePlace,
     Group,
+    Identity,
     Launch,
     LineItem,
     Link,
     Member,
     MentorRef,
     Passage,
-    Person,
     Platform,
     PlatformProfile,
     Receipt,
@@ -104,8 +105,10 @@ def choose_mentor(engine: "Engine", launch: Launch) -> MentorRef | None:
 
 
 @hookspec(firstresult=True)
-def validate_credential(credential: str) -> Person | None:
-    """Say whose credential this is. Asked by /sso/validate after our own sessions."""
+def validate_credential(engine: "Engine", organization_id: str, credential: str) -> Identity | None:
+    """Say whose credential this is. Asked by /sso/validate after our own sessions, and by
+    /sso/tickets. None: not yours, or not good any more.
+    """
 
 
 # --- grades and rosters -------------------------------------------------------------------
@@ -233,8 +236,8 @@ def key_expiring(key_id: str, days_left: int) -> None:
 
 
 @hookspec
-def session_ended(session: Session) -> None:
-    """A session was ended before it ran out."""
+def session_ended(session: Session, reason: EndReason) -> None:
+    """A session ended: the person left it, their campus signed them out, or it ran out."""
 
 
 # --- pages and commands -------------------------------------------------------------------
@@ -251,7 +254,7 @@ def frame_ancestors(engine: "Engine", session: Session) -> Sequence[str]:  # typ
 
 
 @hookspec
-def sign_in_links() -> Sequence[Link]:  # type: ignore[empty-body]
+def sign_in_links(engine: "Engine") -> Sequence[Link]:  # type: ignore[empty-body]
     """Give ways to sign in to the standalone admin."""
 
 

@@ -201,36 +201,47 @@ class People:
             row = connection.execute(query).one_or_none()
         return Person(row.id, row.name, row.email) if row else None
 
+    def put_known(
+        self,
+        connection: Connection,
+        organization_id: str,
+        authority: str,
+        subject: str,
+        name: str | None,
+        email: str | None,
+    ) -> Person:
+        """Whose identity this is, with what is said of them now; a new person if nobody's."""
+        person = self.find_identity(connection, organization_id, authority, subject)
+        if person is not None:
+            return _mend_person(connection, organization_id, person, name, email)
+        return _add_person(connection, organization_id, (authority, subject), name, email)
+
     def _put_person(self, connection: Connection, launch: Launch) -> Person:
         organization_id, subject = launch.organization_id, launch.subject
         if not subject:
-            return _add_person(connection, launch)
+            return _add_person(connection, organization_id, None, launch.name, launch.email)
         authority = f"lti:{launch.registration_id}"
-        row = self.find_identity(connection, organization_id, authority, subject)
-        if row is None and launch.former is not None:
-            row = self._take_over(connection, launch, launch.former, authority)
-        if row is None:
-            return _add_person(connection, launch)
-        # A platform that withholds a name today does not take back the one it gave before.
-        name, email = launch.name or row.name, launch.email or row.email
-        if (name, email) != (row.name, row.email):
-            connection.execute(
-                update(people).where(people.c.id == row.id).values(name=name, email=email)
-            )
-        return Person(row.id, name, email)
+        if launch.former is not None:
+            self._take_over(connection, launch, launch.former, authority)
+        return self.put_known(
+            connection, organization_id, authority, subject, launch.name, launch.email
+        )
 
     def _take_over(
         self, connection: Connection, launch: Launch, former: FormerIds, authority: str
-    ) -> Person | None:
-        """Who is known by what this person was called before; known by both names from now on."""
+    ) -> None:
+        """Have whom we know by what they were called before be known by both names, if nobody
+        is known by the new one.
+        """
         before, subject = former.subject, launch.subject
         if before is None or subject is None:
-            return None
+            return
         organization_id = launch.organization_id
+        if self.find_identity(connection, organization_id, authority, subject) is not None:
+            return
         person = self.find_identity(connection, organization_id, former.authority, before)
         if person is not None:
             self.put_identity(connection, organization_id, authority, subject, person.id)
-        return person
 
 
 def _finder(table: Table, *names: str) -> Select[Any]:
@@ -295,25 +306,51 @@ def read_group_service(row: Row[Any]) -> GroupService | None:
     return GroupService(row.groups_url, row.group_sets_url) if row.groups_url else None
 
 
-def _add_person(connection: Connection, launch: Launch) -> Person:
-    person = Person(new_id(), launch.name, launch.email)
+def _mend_person(
+    connection: Connection,
+    organization_id: str,
+    person: Person,
+    name: str | None,
+    email: str | None,
+) -> Person:
+    # Who withholds a name today does not take back the one that was given before.
+    mended = Person(person.id, name or person.name, email or person.email)
+    if mended != person:
+        connection.execute(
+            update(people)
+            .where(people.c.organization_id == organization_id, people.c.id == person.id)
+            .values(name=mended.name, email=mended.email)
+        )
+    return mended
+
+
+def _add_person(
+    connection: Connection,
+    organization_id: str,
+    identity: tuple[str, str] | None,
+    name: str | None,
+    email: str | None,
+) -> Person:
+    """A new person. identity: authority and subject; None for an anonymous one."""
+    person = Person(new_id(), name, email)
     connection.execute(
         insert(people).values(
             id=person.id,
-            organization_id=launch.organization_id,
-            name=person.name,
-            email=person.email,
+            organization_id=organization_id,
+            name=name,
+            email=email,
             created_at=now(),
         )
     )
-    if launch.subject:
+    if identity is not None:
+        authority, subject = identity
         connection.execute(
             insert(identities).values(
                 id=new_id(),
-                organization_id=launch.organization_id,
+                organization_id=organization_id,
                 person_id=person.id,
-                authority=f"lti:{launch.registration_id}",
-                subject=launch.subject,
+                authority=authority,
+                subject=subject,
             )
         )
     return person

@@ -20,6 +20,8 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "enrollments:write": "Enroll people and take them out",
         "analytics:read": "See how the mentor is used, in numbers",
         "webhooks:manage": "Have events sent to other systems, and see what was sent",
+        "sso:validate": "See whose session or campus sign-on it is, with name and e-mail address",
+        "sso:embed": "Let people of a portal into the mentor, as learners",
     }
 )
 """The scopes of a mentor key, each with what it allows in plain words."""
@@ -31,7 +33,7 @@ PROVISIONING_SCOPES: Mapping[str, str] = MappingProxyType(
             scope: SCOPES[scope]
             for scope in (
                 *("mentor:read", "mentor:write", "datasets:read", "datasets:write"),
-                *("enrollments:read", "enrollments:write", "analytics:read"),
+                *("enrollments:read", "enrollments:write", "analytics:read", "sso:validate"),
             )
         },
     }
@@ -46,6 +48,7 @@ TEMPLATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "Chat": ("mentor:read", "chat:write", "sessions:read", "sessions:write"),
         "Manage content": ("mentor:read", "mentor:write", "datasets:read", "datasets:write"),
         "Enrollment": ("enrollments:read", "enrollments:write"),
+        "Portal": ("mentor:read", "sso:validate", "sso:embed"),
         "Grade sync": ("quizzes:read", "grades:read", "grades:write"),
         "Read only": tuple(scope for scope in SCOPES if scope.endswith(":read")),
         "Everything": tuple(SCOPES),

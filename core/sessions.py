@@ -2,19 +2,22 @@
 
 A session's id is no secret. What opens it is the binding, a random text that the browser keeps;
 here only its hash is kept. When the browser could not keep it inside a frame, a handoff code
-carries the session over to a tab of its own, once.
+carries the session over to a tab of its own, once. A portal's ticket is such a code too.
 """
 
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
     ForeignKey,
+    Index,
     Row,
     String,
     Table,
@@ -34,6 +37,7 @@ from mentorai.core.prepared import Prepared
 from mentorai.core.values import Role, Session
 
 HANDOFF_SECONDS = 120
+TICKET_SECONDS = 60
 # The cookie in which a browser keeps its binding.
 BINDING_COOKIE = "__Host-mentorai-browser"
 
@@ -53,10 +57,18 @@ sessions = Table(
     Column("return_url", Text),
     Column("way", String(16), nullable=False),
     Column("start", Text),
+    Column("frame_origins", Text, nullable=False, server_default=""),
     Column("binding_hash", String(64), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
     Column("ended_at", Instant),
+)
+# What the sweep looks for, and nothing else: it stays as small as the sessions that are open.
+Index(
+    "ix_sessions_open",
+    sessions.c.expires_at,
+    sqlite_where=sessions.c.ended_at.is_(None),
+    postgresql_where=sessions.c.ended_at.is_(None),
 )
 
 handoffs = Table(
@@ -98,6 +110,7 @@ class Sessions:
         return_url: str | None = None,
         way: str = "cookie",
         start: str | None = None,
+        frame_origins: Sequence[str] = (),
         binding: str = "",
         session_id: str | None = None,
     ) -> Session:
@@ -122,10 +135,12 @@ class Sessions:
             return_url=return_url,
             way=way,
             start=start,
+            frame_origins=tuple(frame_origins),
         )
         row = {name: getattr(session, name) for name in Session.__dataclass_fields__}
         row |= {
             "role": role.value,
+            "frame_origins": " ".join(frame_origins),
             "binding_hash": _digest(binding) if binding else "",
             "created_at": now(),
         }
@@ -148,14 +163,29 @@ class Sessions:
             raise SessionRejected
         return _alive(row)
 
-    def end(self, session_id: str) -> None:
-        """End a session; ending it again changes nothing."""
+    def end(self, *session_ids: str) -> Sequence[Session]:
+        """End sessions: those that this call ended. Ending one again changes nothing.
+
+        Of several at once one ends a session. What nobody has entered yet ends too, unnamed.
+        """
+        return self._end(sessions.c.id.in_(session_ids), now())
+
+    def end_expired(self) -> Sequence[Session]:
+        """Note that sessions ran out: those that this call found first."""
+        return self._end(sessions.c.expires_at <= now(), sessions.c.expires_at)
+
+    def _end(
+        self, which: ColumnElement[bool], ended_at: datetime | Column[datetime]
+    ) -> Sequence[Session]:
+        ending = (
+            update(sessions)
+            .where(which, sessions.c.ended_at.is_(None))
+            .values(ended_at=ended_at)
+            .returning(*sessions.c)
+        )
         with self._database.write() as connection:
-            connection.execute(
-                update(sessions)
-                .where(sessions.c.id == session_id, sessions.c.ended_at.is_(None))
-                .values(ended_at=now())
-            )
+            rows = connection.execute(ending).all()
+        return [_session(row) for row in rows if row.binding_hash]
 
     def find(self, organization_id: str, session_id: str) -> Session | None:
         """The session, open or not, or None."""
@@ -176,8 +206,29 @@ class Sessions:
             raise SessionRejected
         return _alive(row)
 
-    def issue_handoff(self, session_id: str, proof_hash: str | None = None) -> str:
-        """A code that carries this session to another page: good once, for 120 seconds.
+    def get_entered(self, organization_id: str, session_id: str) -> Session:
+        """The open session with this id, once a browser has entered it. Raises as `get_open`."""
+        query = select(sessions).where(
+            sessions.c.organization_id == organization_id, sessions.c.id == session_id
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        if row is None or not row.binding_hash:
+            raise SessionRejected
+        return _alive(row)
+
+    def has_met(self, mentor_id: str, person_id: str) -> bool:
+        """Whether this person ever had a session with this mentor."""
+        query = select(sessions.c.id).where(
+            sessions.c.person_id == person_id, sessions.c.mentor_id == mentor_id
+        )
+        with self._database.read() as connection:
+            return connection.execute(query.limit(1)).first() is not None
+
+    def issue_handoff(
+        self, session_id: str, proof_hash: str | None = None, *, seconds: int = HANDOFF_SECONDS
+    ) -> str:
+        """A code that carries this session to another page: good once, for so many seconds.
 
         proof_hash: the SHA-256 of what must be shown beside the code, if anything.
         """
@@ -188,7 +239,7 @@ class Sessions:
                 insert(handoffs).values(
                     code_hash=_digest(code),
                     session_id=session_id,
-                    expires_at=moment + timedelta(seconds=HANDOFF_SECONDS),
+                    expires_at=moment + timedelta(seconds=seconds),
                     proof_hash=proof_hash,
                 )
             )
@@ -232,13 +283,15 @@ def _digest(text: str) -> str:
 
 
 def _alive(row: Row[Any]) -> Session:
-    if row.ended_at is not None:
-        raise SessionEnded
+    # The sweep writes the hour at which a session ran out.
     if row.expires_at <= now():
         raise SessionExpired
+    if row.ended_at is not None:
+        raise SessionEnded
     return _session(row)
 
 
 def _session(row: Row[Any]) -> Session:
     facts = {name: getattr(row, name) for name in Session.__dataclass_fields__}
-    return Session(**facts | {"role": Role(row.role)})
+    origins = tuple(row.frame_origins.split())
+    return Session(**facts | {"role": Role(row.role), "frame_origins": origins})

@@ -190,7 +190,7 @@ class Session:
     """One person admitted to one mentor until `expires_at`.
 
     start: where in the session's pages the person lands, a path after /s/<id>/; None: as the
-    role has it.
+    role has it. frame_origins: whose pages may frame it, besides those that plugins name.
     """
 
     id: str
@@ -207,6 +207,33 @@ class Session:
     return_url: str | None = None
     way: str = "cookie"
     start: str | None = None
+    frame_origins: tuple[str, ...] = ()
+
+
+EndReason = Literal["signed_out", "logged_out", "expired"]
+"""Why a session ended: the person said so, their campus signed them out, or its time was up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A person as a campus provider vouches for them, by a credential that it issued.
+
+    authority, subject: together they name one person, for ever; authority is the plugin's name
+    for the provider, such as `oidc:campus`. They are never matched by name or e-mail, unless
+    matches_email says that campus IT wants that, and then only by an address that the provider
+    has verified. expires_at: when the credential runs out. roles: what the provider says of the
+    person, in words of Role where it can. sign_on_id: what the provider calls the sign-on, to
+    name it when it ends.
+    """
+
+    authority: str
+    subject: str
+    expires_at: datetime
+    name: str | None = None
+    email: str | None = None
+    roles: tuple[str, ...] = ()
+    sign_on_id: str | None = None
+    matches_email: bool = False
 
 
 @dataclass(frozen=True, slots=True)

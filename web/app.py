@@ -14,6 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from mentorai.core.engine import Engine
 from mentorai.core.errors import MentorAIError
 from mentorai.core.settings import Settings
+from mentorai.web.admin.desk import keep_signed_in
 from mentorai.web.api import register_api
 from mentorai.web.api.resource import PREFIX
 from mentorai.web.errors import make_problem, register_errors
@@ -42,6 +43,8 @@ def create_app(engine: Engine) -> OpenAPI:
     _register_pages(app, engine)
     for blueprint in engine.plugins.ask_all("web_routes", engine=engine):
         app.register_blueprint(blueprint)
+        # Only these views can sign anybody in, so that no other answer pays for the look.
+        app.after_request_funcs.setdefault(blueprint.name, []).append(keep_signed_in)
     _wrap(app, engine.settings)
     return app
 
@@ -145,7 +148,9 @@ def _register_health(app: Flask, engine: Engine) -> None:
 def _register_pages(app: Flask, engine: Engine) -> None:
     from mentorai.web.admin import make_admin
     from mentorai.web.embed import make_embed
+    from mentorai.web.embed.tickets import make_ticket_pages
 
+    app.register_blueprint(make_ticket_pages(engine))
     app.register_blueprint(make_embed(engine), url_prefix="/s/<session_id>")
     admin: Blueprint = make_admin(engine)
     app.register_blueprint(admin, url_prefix="/s/<session_id>/admin", name="embedded_admin")

@@ -65,6 +65,8 @@ STATUSES: Mapping[type[e.MentorAIError], int] = {
     e.SessionEnded: 403,
     e.SessionDenied: 403,
     e.TurnDenied: 403,
+    e.TicketInvalid: 410,
+    e.SignOnRejected: 403,
     e.ScoreRejected: 422,
     e.ScoreOutOfRange: 422,
     e.ScoreStale: 409,

@@ -30,7 +30,7 @@ def enter(engine: Engine, session_id: str) -> Session:
     if is_carried():
         session = _check_carried(engine, session_id)
     else:
-        session = engine.sessions.check(session_id, _find_binding())
+        session = engine.sessions.check(session_id, find_binding())
     facts = RequestFacts(request.method, request.path, request.remote_addr or "")
     denial = engine.plugins.judge("judge_session", session=session, request_facts=facts)
     if denial:
@@ -61,9 +61,10 @@ def find_visitor() -> Session | None:
 
 
 def find_framers(engine: Engine, session: Session) -> Sequence[str]:
-    """The origins whose pages may frame this session's, as the plugins name them."""
+    """The origins whose pages may frame this session's, as the plugins and its portal name them."""
     if "framers" not in g:
         named = engine.plugins.ask_all("frame_ancestors", engine=engine, session=session)
+        named.append(session.frame_origins)
         g.framers = list(dict.fromkeys(origin for some in named for origin in some))
     framers: Sequence[str] = g.framers
     return framers
@@ -107,13 +108,14 @@ def _check_carried(engine: Engine, session_id: str) -> Session:
 
 def _has_cookie(engine: Engine, session_id: str) -> bool:
     try:
-        engine.sessions.check(session_id, _find_binding())
+        engine.sessions.check(session_id, find_binding())
     except SessionRejected:
         return False
     return True
 
 
-def _find_binding() -> str:
+def find_binding() -> str:
+    """What this browser shows to be known again: from its cookie, empty if it has none."""
     return request.cookies.get(BINDING_COOKIE, "")
 
 

@@ -1,6 +1,7 @@
 """What every answer tells the browser: what it may load, and who may frame it.
 
-Pages under /s/ and /lti/ live in a platform's frame; all others refuse to be framed.
+Pages under /s/, /lti/ and /embed/ live in a platform's or a portal's frame; all others refuse to
+be framed.
 A view may name the only targets of its forms in `g.form_targets`, and who may frame it in
 `g.framers` (origins). An answer that brings its own Content-Security-Policy keeps it.
 """
@@ -14,7 +15,7 @@ from mentorai.core.settings import Settings
 from mentorai.web.gate import find_framers, find_visitor
 from mentorai.web.requests import API
 
-FRAMED = ("/s/", "/lti/")
+FRAMED = ("/s/", "/lti/", "/embed/")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; base-uri 'none'; form-action {forms}{frames}"

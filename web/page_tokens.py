@@ -17,12 +17,18 @@ def issue_token(session_id: str) -> str:
     return _serializer().dumps(session_id)
 
 
+def read_session_id(token: str) -> str | None:
+    """The session that a token of ours is for, or None if it is none or too old."""
+    try:
+        found = _serializer().loads(token, max_age=TOKEN_SECONDS)
+    except BadData:
+        return None
+    return found if isinstance(found, str) else None
+
+
 def fits(token: str, session_id: str) -> bool:
     """Whether the token is one of ours for this session, and not too old."""
-    try:
-        return bool(_serializer().loads(token, max_age=TOKEN_SECONDS) == session_id)
-    except BadData:
-        return False
+    return read_session_id(token) == session_id
 
 
 def _serializer() -> URLSafeTimedSerializer:

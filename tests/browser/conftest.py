@@ -4,6 +4,7 @@ Skipped where there is no Chromium, unless REQUIRE_BROWSER says that there must 
 """
 
 import io
+import json
 import os
 import shutil
 import threading
@@ -27,6 +28,8 @@ from mentorai.core.values import Role, Session
 from mentorai.web.app import create_app
 from tests.fakes.visitor import BINDING, open_session, sign_cookie
 
+# What Chromium keeps for "sites that may not save data on this device".
+BLOCKED = {"cookies": {"[*.]localhost,*": {"setting": 2}}}
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 EMAIL, PASSWORD = "it@campus.edu", "correct horse battery"
 SHORE = """# The Rocky Shore
@@ -214,3 +217,29 @@ def page(open_context: OpenContext) -> Iterator[Page]:
     )
     yield tab
     assert faults == []
+
+
+@pytest.fixture
+def open_browser(chromium: Browser, tmp_path: Path) -> Iterator[Callable[..., BrowserContext]]:
+    """Open a browser of its own, new; blocked: it keeps nothing for the tool's site."""
+    contexts = []
+
+    def open_it(*, blocked: bool) -> BrowserContext:
+        folder = tmp_path / "profile" / "Default"
+        folder.mkdir(parents=True)
+        exceptions = BLOCKED if blocked else {}
+        preferences = {"profile": {"content_settings": {"exceptions": exceptions}}}
+        (folder / "Preferences").write_text(json.dumps(preferences))
+        context = chromium.browser_type.launch_persistent_context(
+            folder.parent,
+            executable_path=find_chromium(),
+            args=["--no-sandbox", "--disable-gpu"],
+            viewport={"width": 1000, "height": 900},
+        )
+        context.set_default_timeout(20_000)
+        contexts.append(context)
+        return context
+
+    yield open_it
+    for context in contexts:
+        context.close()

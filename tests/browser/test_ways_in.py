@@ -4,23 +4,19 @@ The tool is at localhost and the LMS at 127.0.0.1, so its frames are truly cross
 that keeps nothing is a real Chromium whose settings block the tool's site.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Frame, Page, Route, expect
+from playwright.sync_api import BrowserContext, Frame, Page, Route, expect
 from sqlalchemy import select
 
 from mentorai.core.sessions import sessions
 from mentorai.lti.tool import Tool
-from tests.browser.conftest import find_chromium
 from tests.fakes.campus import Campus, running_campus
 
 PERSON = "/as/{}/courses/tidal-pools/items/{}/"
-# What Chromium keeps for "sites that may not save data on this device".
-BLOCKED = {"cookies": {"[*.]localhost,*": {"setting": 2}}}
 
 
 @pytest.fixture
@@ -43,32 +39,6 @@ def find_logged_ways(campus: Campus) -> list[str]:
     launch_log.flush()
     _, entries = launch_log.list(campus.engine.organizations.get().id)
     return [entry.way for entry in entries]
-
-
-@pytest.fixture
-def open_browser(chromium: Browser, tmp_path: Path) -> Iterator[Callable[..., BrowserContext]]:
-    """Open a browser of its own, new; blocked: it keeps nothing for the tool's site."""
-    contexts = []
-
-    def open_it(*, blocked: bool) -> BrowserContext:
-        folder = tmp_path / "profile" / "Default"
-        folder.mkdir(parents=True)
-        exceptions = BLOCKED if blocked else {}
-        preferences = {"profile": {"content_settings": {"exceptions": exceptions}}}
-        (folder / "Preferences").write_text(json.dumps(preferences))
-        context = chromium.browser_type.launch_persistent_context(
-            folder.parent,
-            executable_path=find_chromium(),
-            args=["--no-sandbox", "--disable-gpu"],
-            viewport={"width": 1000, "height": 900},
-        )
-        context.set_default_timeout(20_000)
-        contexts.append(context)
-        return context
-
-    yield open_it
-    for context in contexts:
-        context.close()
 
 
 @pytest.fixture

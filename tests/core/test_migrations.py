@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 
@@ -13,14 +14,26 @@ from sqlalchemy import inspect
 import mentorai.core
 import mentorai.lti
 from mentorai.core import hookimpl
+from mentorai.core.clock import now
 from mentorai.core.database import Database, metadata
+from mentorai.core.embedding import issue_ticket
 from mentorai.core.engine import Engine
 from mentorai.core.errors import DeploymentHeld
 from mentorai.core.launch_facts import GroupService, LaunchDetails
 from mentorai.core.mentors import Mentor
 from mentorai.core.migrations import downgrade, find_revisions, versions
 from mentorai.core.settings import Settings
-from mentorai.core.values import Context, Group, Launch, Member, MentorRef, ResourceLink, Role
+from mentorai.core.sign_ons import SignOff
+from mentorai.core.values import (
+    Context,
+    Group,
+    Identity,
+    Launch,
+    Member,
+    MentorRef,
+    ResourceLink,
+    Role,
+)
 from mentorai.lti.data_privacy import PrivacyRequest
 from mentorai.lti.deep_linking import DeepLinkingSettings
 from mentorai.lti.launch_log import Sender, Visit
@@ -251,6 +264,7 @@ def fill(engine: Engine) -> None:
         organization.id, mentor.id, url="https://x.example", events=["grade.settled"], author="it"
     )
     engine.webhooks.test(hook.webhook)
+    fill_sign_ons(engine, mentor)
     engine.report_score(
         organization_id=organization.id,
         mentor_id=mentor.id,
@@ -259,6 +273,41 @@ def fill(engine: Engine) -> None:
         given=8,
         maximum=10,
     )
+
+
+def fill_sign_ons(engine: Engine, mentor: Mentor) -> None:
+    """Somebody who came in by a campus provider, and a session that ran out."""
+    who = Identity("oidc:campus", "ada", now() + timedelta(hours=1), sign_on_id="sid-1")
+    where = (mentor.organization_id, mentor.id)
+    ticket = issue_ticket(engine, *where, who, frame_origins=["https://portal.example.edu"])
+    engine.admin_identities.put(mentor.organization_id, who)
+    engine.end_sign_on(SignOff(mentor.organization_id, "oidc:campus", "word-1", "ben"))
+    engine.sessions.open(
+        None,
+        organization_id=mentor.organization_id,
+        mentor_id=mentor.id,
+        person_id=ticket.session.person_id,
+        role=Role.LEARNER,
+        expires_at=now() - timedelta(hours=1),
+        binding="b" * 64,
+    )
+
+
+def test_nobody_is_told_of_sessions_that_ran_out_before_anybody_was(
+    database: Database, tmp_path: Path
+) -> None:
+    url = database.url.render_as_string(hide_password=False)
+    settings = Settings(data_dir=tmp_path, database_url=url, allow_loopback_platforms=True)
+    engine = Engine.open(settings, plugins=[])
+    fill(engine)
+    engine.close()
+
+    downgrade(database, "0012")
+    database.upgrade()
+
+    engine = Engine.open(settings, plugins=[])
+    assert engine.sessions.end_expired() == []
+    engine.close()
 
 
 def fill_messages(engine: Engine, registration: Registration, mentor: Mentor) -> None:

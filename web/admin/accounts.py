@@ -2,15 +2,25 @@
 
 import time
 from collections import OrderedDict
+from dataclasses import replace
 from threading import Lock
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from mentorai.core.engine import Engine
 from mentorai.core.errors import InputRejected
-from mentorai.web.admin.desk import desk, find_admin, forget_admin, keep_admin, read_next
+from mentorai.core.values import Link
+from mentorai.web.admin.desk import (
+    desk,
+    find_admin,
+    find_way_out,
+    forget_admin,
+    keep_admin,
+    read_next,
+)
 
 TRIES, WINDOW_SECONDS = 10, 300.0
 ADDRESSES = 10_000
@@ -105,8 +115,9 @@ class AccountPages:
     def sign_out(self) -> Page:
         """Sign out, in every browser: a cookie alone could be shown again."""
         self._engine.admins.sign_out(desk().author.removeprefix("admin:"))
+        way_out = find_way_out()
         forget_admin()
-        return redirect(url_for("admin.sign_in"), 303)
+        return redirect(way_out, 303)
 
     def _setup_form(self, code: str, errors: Any, email: str = "") -> str:
         return render_template("admin/setup.html", code=code, errors=errors, email=email)
@@ -118,5 +129,12 @@ class AccountPages:
             email=request.form.get("email", ""),
             next=request.values.get("next", ""),
             is_new=not self._engine.admins.any(),
-            links=[link for some in self._engine.plugins.ask_all("sign_in_links") for link in some],
+            links=self._find_links(),
         )
+
+    def _find_links(self) -> list[Link]:
+        """Each knows where the person wants to be afterwards."""
+        found = self._engine.plugins.ask_all("sign_in_links", engine=self._engine)
+        wanted = request.values.get("next", "")
+        query = f"?{urlencode({'next': wanted})}" if wanted else ""
+        return [replace(link, url=link.url + query) for some in found for link in some]

@@ -99,15 +99,33 @@ def guard(engine: Engine, admin: Blueprint) -> None:
 
 def keep_admin(admin: Admin) -> None:
     """Remember in the browser who signed in."""
-    browser.pop("csrf_token", None)
+    for name in ("csrf_token", "way_out"):
+        browser.pop(name, None)
     browser["admin_id"] = admin.id
     browser["admin_stamp"] = admin.stamp
     browser["admin_at"] = int(now().timestamp())
 
 
+def keep_signed_in(answer: Response) -> Response:
+    """After a plugin's view: remember whom it signed in, by `g.signed_in` (an Admin), and where
+    they go when they sign out, if it says so by `g.way_out` (a path of ours).
+    """
+    admin: Admin | None = g.pop("signed_in", None)
+    if admin is not None:
+        keep_admin(admin)
+        browser["way_out"] = g.pop("way_out", None)
+    return answer
+
+
+def find_way_out() -> str:
+    """Where somebody goes who signs out: as the plugin said that signed them in."""
+    way_out = browser.get("way_out")
+    return way_out if isinstance(way_out, str) else url_for("admin.sign_in")
+
+
 def forget_admin() -> None:
     """Forget who signed in."""
-    for name in ("admin_id", "admin_stamp", "admin_at"):
+    for name in ("admin_id", "admin_stamp", "admin_at", "way_out"):
         browser.pop(name, None)
 
 

@@ -18,6 +18,7 @@ from mentorai.web.api import (
     reconciliation,
     search,
     sessions,
+    sso,
     webhooks,
 )
 
@@ -34,6 +35,7 @@ OF_A_MENTOR = (
     enrollments,
     analytics,
     webhooks,
+    sso,
 )
 RESOURCES = (key, *OF_A_MENTOR, mentors)
 

@@ -28,5 +28,6 @@ def command() -> None:
             engine.key_reminders.tell,
             lambda: remind_of_keys(engine),
             engine.room(WebhookSender).forget_old,
+            engine.end_expired_sessions,
         ],
     )

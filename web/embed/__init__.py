@@ -7,6 +7,7 @@ from flask import Blueprint, request
 from mentorai.core.engine import Engine
 from mentorai.web.embed.carried import CarriedPages
 from mentorai.web.embed.chat import ChatPages
+from mentorai.web.embed.leaving import LeavingPages
 from mentorai.web.embed.quiz import QuizPages
 from mentorai.web.embed.review import ReviewPages
 from mentorai.web.gate import carry, enter, visitor
@@ -30,4 +31,5 @@ def make_embed(engine: Engine) -> Blueprint:
     QuizPages(engine).route(embed)
     ReviewPages(engine).route(embed)
     CarriedPages(engine).route(embed)
+    LeavingPages(engine).route(embed)
     return embed

@@ -54,6 +54,7 @@ EXCEPTIONS: Mapping[str, str] = {
     "core.destinations._find_title": _GRADE,
     "core.webhook_events.note_settled_grade": _GRADE,
     "core.webhook_events.add_delivery": "By the id of a webhook that was read by its owner.",
+    "core.sessions.Sessions.issue_handoff": "Takes away codes, whosoever, that are too old to use.",
 }
 
 

@@ -124,7 +124,7 @@ def test_description_is_served_without_a_key_and_names_no_other_host(client):
     assert answer.status_code == 200
     assert set(re.findall(r"https?://[^\"/ ]+", answer.text)) <= {
         "http://localhost:8000",
-        # The example of a webhook leads to another system.
+        # The examples of a webhook and of a ticket lead to another system.
         "https://portal.example.edu",
     }
 
