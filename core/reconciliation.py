@@ -125,7 +125,7 @@ def _note_results(engine: "Engine", mentor_id: str, rows: Sequence[Comparison]) 
                 moment = take_moment(connection, mentor_id)
                 connection.execute(
                     update(grades)
-                    .where(grades.c.id == grade_id)
+                    .where(grades.c.mentor_id == mentor_id, grades.c.id == grade_id)
                     .values(sync_result=theirs, updated_at=moment)
                 )
 
