@@ -124,6 +124,7 @@ def test_instructor_pages_are_accessible(house, still):
             "/quizzes/new",
             "/grades",
             "/people",
+            "/webhooks",
             "/api/created",
         ),
         f"/quizzes/{house.quiz.id}",
@@ -131,6 +132,17 @@ def test_instructor_pages_are_accessible(house, still):
         *(f"{question}/new?kind={kind}" for kind in ("choices", "true_false", "number", "text")),
     ):
         found += see(page, path, f"{house.admin}{path}")
+    found += see(page, "new webhook", f"{house.admin}/webhooks/new")
+    page.get_by_label("Address").fill("https://portal.example.edu/a-rather-long-way-to-go/events")
+    page.get_by_label("A grade reached").check()
+    page.get_by_role("button", name="Make webhook").click()
+    page.locator("[data-secret]").wait_for()
+    found += check(page, "secret of a webhook")
+    page.get_by_role("link", name="Done").click()
+    page.get_by_role("button", name="Send a test").click()
+    page.get_by_text("Body of number 1").wait_for(state="attached")
+    found += check(page, "webhook")
+    found += see(page, "webhooks", f"{house.admin}/webhooks")
     page.goto(f"{house.admin}/datasets")
     page.get_by_role("link", name="shore.md").first.click()
     found += check(page, "passages")

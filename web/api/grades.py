@@ -176,7 +176,7 @@ def list_grades(query: GradeQuery) -> Response:
     shown = some[: query.page_size]
     is_end = len(some) <= query.page_size if after else query.page * query.page_size >= count
     cursor = None if is_end or not shown else _write_cursor(shown[-1])
-    results = [describe_grade(grade) for grade in shown]
+    results = [_read_facts(grade) for grade in shown]
     return reply_part(GradePage, results, count, {"after": cursor} if cursor else None)
 
 
@@ -299,35 +299,38 @@ def _etag(grade: Grade) -> str:
 
 def describe_grade(grade: Grade) -> GradeFacts:
     """A grade as the API gives it."""
-    return GradeFacts(
-        id=grade.id,
-        mentor=grade.mentor_id,
-        user=UserFacts(id=grade.person_id, lms_user_id=grade.lms_user_id, name=grade.person_name),
-        context_id=grade.context_id,
-        resource_link_id=grade.resource_link_id,
-        quiz=grade.quiz_id,
-        attempt=grade.attempt_id,
-        score_given=grade.given,
-        score_maximum=grade.maximum,
-        comment=grade.comment,
-        source=grade.source,
-        release=grade.release,
-        submitted_at=grade.submitted_at,
-        updated_at=grade.updated_at,
-        sync=_describe_sync(grade),
-    )
+    return GradeFacts.model_validate(_read_facts(grade))
 
 
-def _describe_sync(grade: Grade) -> SyncFacts:
+def _read_facts(grade: Grade) -> dict[str, Any]:
+    """The facts of a GradeFacts: a page of them is checked and written as a whole."""
     sync = grade.sync
-    error: Any = None
-    if sync.last_error_code:
-        error = SyncError(code=sync.last_error_code, message=sync.last_error_message)
-    return SyncFacts(
-        status=sync.status,
-        attempts=sync.attempts,
-        last_error=error,
-        sent_at=sync.sent_at,
-        next_try_at=sync.next_try_at,
-        platform_result=sync.result,
-    )
+    error = {"code": sync.last_error_code, "message": sync.last_error_message}
+    return {
+        "id": grade.id,
+        "mentor": grade.mentor_id,
+        "user": {
+            "id": grade.person_id,
+            "lms_user_id": grade.lms_user_id,
+            "name": grade.person_name,
+        },
+        "context_id": grade.context_id,
+        "resource_link_id": grade.resource_link_id,
+        "quiz": grade.quiz_id,
+        "attempt": grade.attempt_id,
+        "score_given": grade.given,
+        "score_maximum": grade.maximum,
+        "comment": grade.comment,
+        "source": grade.source,
+        "release": grade.release,
+        "submitted_at": grade.submitted_at,
+        "updated_at": grade.updated_at,
+        "sync": {
+            "status": sync.status,
+            "attempts": sync.attempts,
+            "last_error": error if sync.last_error_code else None,
+            "sent_at": sync.sent_at,
+            "next_try_at": sync.next_try_at,
+            "platform_result": sync.result,
+        },
+    }

@@ -79,10 +79,14 @@ def reply_page(
 
 
 def reply_part(
-    kind: type[Page], results: Sequence[BaseModel], count: int, following: Mapping[str, str] | None
+    kind: type[Page],
+    results: Sequence[Mapping[str, Any]],
+    count: int,
+    following: Mapping[str, str] | None,
 ) -> Response:
     """A page of a list that is read on from where it ended, for lists that change meanwhile.
 
+    results: the facts of what `kind` holds.
     following: what the address of the next page has besides this one's; None at the end.
     """
     asked = {name: value for name, value in request.args.items() if name != "page"}
