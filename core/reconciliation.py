@@ -93,7 +93,7 @@ def reconcile(
         rows += [_compare(grade, theirs) for grade in ours]
         known = {grade.lms_user_id for grade in ours}
         others += sum(r.given is not None for s, r in theirs.items() if s not in known)
-    _note_results(engine, mentor_id, rows)
+    _note_results(engine, organization_id, mentor_id, rows)
     rows.sort(key=lambda row: ORDER.index(row.verdict))
     return Reconciliation(rows, others)
 
@@ -112,7 +112,9 @@ def repair(engine: "Engine", found: Reconciliation) -> int:
     return len(sendable)
 
 
-def _note_results(engine: "Engine", mentor_id: str, rows: Sequence[Comparison]) -> None:
+def _note_results(
+    engine: "Engine", organization_id: str, mentor_id: str, rows: Sequence[Comparison]
+) -> None:
     """Keep on each grade what its gradebook was found to hold, where that is news."""
     news = [
         (row.grade.id, row.theirs)
@@ -125,7 +127,7 @@ def _note_results(engine: "Engine", mentor_id: str, rows: Sequence[Comparison]) 
                 moment = take_moment(connection, mentor_id)
                 connection.execute(
                     update(grades)
-                    .where(grades.c.mentor_id == mentor_id, grades.c.id == grade_id)
+                    .where(of_mentor(organization_id, mentor_id), grades.c.id == grade_id)
                     .values(sync_result=theirs, updated_at=moment)
                 )
 
