@@ -31,7 +31,7 @@ def choose_mentor(engine: "Engine", launch: Launch) -> MentorRef | None:
 
 @hookimpl
 def read_document(media_type: str, stream: BinaryIO) -> Sequence[Section] | None:
-    """Markdown, plain text and HTML."""
+    """Markdown, plain text, HTML and PDF."""
     from mentorai.core.ingest import read_document as read
 
     return read(media_type, stream)

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Connection,
     ForeignKey,
     Integer,
+    LargeBinary,
     Row,
     String,
     Table,
@@ -46,6 +47,7 @@ datasets = Table(
     Column("error", Text, nullable=False),
     Column("access", String(16), nullable=False),
     Column("author", Text, nullable=False),
+    Column("url", Text, nullable=False, server_default=""),
     Column("created_at", Instant, nullable=False),
     Column("trained_at", Instant),
     UniqueConstraint("mentor_id", "name"),
@@ -57,6 +59,25 @@ dataset_texts = Table(
     metadata,
     Column("dataset_id", ForeignKey("datasets.id", ondelete="CASCADE"), primary_key=True),
     Column("text", Text, nullable=False),
+)
+
+# What was sent, so that it can be read later, or again.
+dataset_sources = Table(
+    "dataset_sources",
+    metadata,
+    Column("dataset_id", ForeignKey("datasets.id", ondelete="CASCADE"), primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
+
+# A document that waits to be read. lease: who is reading it, until leased_until.
+trainings = Table(
+    "trainings",
+    metadata,
+    Column("dataset_id", ForeignKey("datasets.id", ondelete="CASCADE"), primary_key=True),
+    Column("due_at", Instant, nullable=False, index=True),
+    Column("lease", String(36)),
+    Column("leased_until", Instant),
+    Column("attempts", Integer, nullable=False),
 )
 
 # An id is never used twice: the search index and kept citations name passages by it.
@@ -81,7 +102,9 @@ class Dataset:
     """One document of a mentor.
 
     size: bytes; digest: SHA-256 of them, hexadecimal; passages: how many.
-    unchanged: only after Datasets.add: the mentor had this very document already.
+    url: where it was fetched from, or empty. While a document of the same name waits to be read,
+    or when it failed, passages are those of the one before.
+    unchanged: only after Datasets.add and Trainings.submit: the mentor had this very document.
     """
 
     id: str
@@ -94,6 +117,7 @@ class Dataset:
     error: str
     passages: int
     access: str
+    url: str
     created_at: datetime
     trained_at: datetime | None
     unchanged: bool = False
@@ -112,6 +136,7 @@ def as_dataset(row: Row[Any], *, unchanged: bool = False) -> Dataset:
         error=row.error,
         passages=row.passages,
         access=row.access,
+        url=row.url,
         created_at=row.created_at,
         trained_at=row.trained_at,
         unchanged=unchanged,

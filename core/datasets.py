@@ -1,19 +1,20 @@
 """Documents of a mentor, cut into passages. A dataset is one document."""
 
-import hashlib
-import io
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-import structlog
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
-from mentorai.core.clock import now
 from mentorai.core.database import Database
+from mentorai.core.dataset_contents import (
+    Arrival,
+    check_mentor,
+    check_name,
+    find_same,
+    keep_read,
+)
 from mentorai.core.dataset_rows import (
-    NAME_LENGTH,
     Dataset,
     as_dataset,
     as_passage,
@@ -25,43 +26,18 @@ from mentorai.core.dataset_rows import (
     read_passage_ids,
     select_passages,
 )
-from mentorai.core.errors import (
-    Conflict,
-    DocumentTooLarge,
-    DocumentUnreadable,
-    DocumentUnsupported,
-    InputRejected,
-    NotFound,
-)
-from mentorai.core.identifiers import new_id
-from mentorai.core.index import Entry, replace_entries
+from mentorai.core.errors import Conflict, DocumentTooLarge
+from mentorai.core.index import replace_entries
 from mentorai.core.ingest import settle_media_type
-from mentorai.core.ingest.passages import Piece, cut_passages, join_text
-from mentorai.core.mentors import mentors
+from mentorai.core.ingest.apart import read_apart
+from mentorai.core.ingest.reading import TEXTS, ReadDocument, read_whole
 from mentorai.core.plugin_manager import Plugins
 from mentorai.core.settings import Settings
-from mentorai.core.values import Passage, Section
-from mentorai.core.webhook_events import DATASET_TRAINED, note_event
-from mentorai.core.words import detect_language, read_words
+from mentorai.core.values import Passage
 
 __all__ = ["Dataset", "Datasets"]
 
 _CHUNK = 1 << 16
-log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A document read and cut, ready to be kept."""
-
-    name: str
-    media_type: str
-    size: int
-    digest: str
-    language: str
-    text: str
-    pieces: Sequence[Piece]
-    words: Sequence[tuple[Sequence[str], Sequence[str]]]
 
 
 class Datasets:
@@ -90,19 +66,34 @@ class Datasets:
         Raises NotFound, InputRejected, DocumentTooLarge, DocumentUnreadable,
         DocumentUnsupported; what a plugin that reads documents raises.
         """
-        name = _check_name(name)
-        media_type = settle_media_type(name, media_type)
         with self._database.read() as connection:
-            _check_mentor(connection, organization_id, mentor_id)
-        data = self._receive(stream)
-        digest = hashlib.sha256(data).hexdigest()
+            check_mentor(connection, organization_id, mentor_id)
+        name, media_type = check_name(name), settle_media_type(name, media_type)
+        data = self.receive(stream)
+        return self.take(Arrival(organization_id, mentor_id, name, media_type, data, author))
+
+    def take(self, arrival: Arrival) -> Dataset:
+        """Take in a document that has come whole. Raises as `add` does."""
         with self._database.read() as connection:
-            known = _find(connection, mentor_id, name)
-        if known and (known.digest, known.media_type) == (digest, media_type):
-            return as_dataset(known, unchanged=True)
-        read = self._read(name, media_type, data, digest)
+            same = find_same(connection, arrival)
+        if same is not None and same.training_status == "trained":
+            return same
+        read = self._read(arrival.media_type, arrival.data)
         with self._database.write() as connection:
-            return _keep(connection, organization_id, mentor_id, read, author)
+            return keep_read(connection, arrival, read)
+
+    def receive(self, stream: BinaryIO) -> bytes:
+        """All the bytes, counted while they come: a stated length is never believed.
+
+        Raises DocumentTooLarge.
+        """
+        received = bytearray()
+        while chunk := stream.read(_CHUNK):
+            received += chunk
+            if len(received) > self._settings.upload_bytes:
+                limit = f"{self._settings.upload_bytes / 1_000_000:g} MB"
+                raise DocumentTooLarge(f"The document is larger than {limit}.")
+        return bytes(received)
 
     def list(self, organization_id: str, mentor_id: str) -> Sequence[Dataset]:
         """All documents of a mentor, by name."""
@@ -129,7 +120,7 @@ class Datasets:
 
     def rename(self, organization_id: str, mentor_id: str, dataset_id: str, name: str) -> Dataset:
         """Give a document another name. Raises NotFound, InputRejected, Conflict."""
-        name = _check_name(name)
+        name = check_name(name)
         try:
             with self._database.write() as connection:
                 get_dataset_row(connection, organization_id, mentor_id, dataset_id)
@@ -147,7 +138,7 @@ class Datasets:
     def delete(self, organization_id: str, mentor_id: str, dataset_id: str) -> None:
         """Remove a document and its passages. Raises NotFound."""
         with self._database.write() as connection:
-            _check_mentor(connection, organization_id, mentor_id, lock=True)
+            check_mentor(connection, organization_id, mentor_id, lock=True)
             get_dataset_row(connection, organization_id, mentor_id, dataset_id)
             replace_entries(
                 connection, mentor_id, dataset_id, read_passage_ids(connection, dataset_id), ()
@@ -198,159 +189,8 @@ class Datasets:
             found = {near.ordinal: as_passage(near) for near in connection.execute(query)}
         return found.get(row.ordinal - 1), found.get(row.ordinal + 1)
 
-    def _receive(self, stream: BinaryIO) -> bytes:
-        """All the bytes, counted while they come: a stated length is never believed."""
-        received = bytearray()
-        while chunk := stream.read(_CHUNK):
-            received += chunk
-            if len(received) > self._settings.upload_bytes:
-                limit = f"{self._settings.upload_bytes / 1_000_000:g} MB"
-                raise DocumentTooLarge(f"The document is larger than {limit}.")
-        return bytes(received)
-
-    def _read(self, name: str, media_type: str, data: bytes, digest: str) -> _Read:
-        self._check_characters(len(data.decode("utf-8", "ignore")) if _is_text(media_type) else 0)
-        sections: Sequence[Section] | None = self._plugins.ask_first(
-            "read_document", media_type=media_type, stream=io.BytesIO(data)
-        )
-        if sections is None:
-            raise DocumentUnsupported(
-                "Documents of this kind cannot be read here; Markdown, plain text and HTML can."
-            )
-        text = join_text(sections)
-        self._check_characters(len(text))
-        pieces = list(cut_passages(sections))
-        if not pieces:
-            raise DocumentUnreadable("The document holds no text.")
-        language = detect_language(text)
-        words = [
-            (read_words(piece.heading, language), read_words(piece.text, language))
-            for piece in pieces
-        ]
-        return _Read(name, media_type, len(data), digest, language, text, pieces, words)
-
-    def _check_characters(self, count: int) -> None:
-        limit = self._settings.text_characters
-        if count > limit:
-            raise DocumentTooLarge(f"The document's text is longer than {limit:,} characters.")
-
-
-def _keep(
-    connection: Connection, organization_id: str, mentor_id: str, read: _Read, author: str
-) -> Dataset:
-    # Documents of one mentor come and go one after another: of two adding the same one at once
-    # the second finds the first's, and nobody waits for a word count that waits for them.
-    _check_mentor(connection, organization_id, mentor_id, lock=True)
-    known = _find(connection, mentor_id, read.name)
-    if known and (known.digest, known.media_type) == (read.digest, read.media_type):
-        return as_dataset(known, unchanged=True)
-    dataset_id = known.id if known else new_id()
-    _put_dataset(connection, organization_id, mentor_id, dataset_id, read, author, bool(known))
-    old_ids = read_passage_ids(connection, dataset_id)
-    if old_ids:
-        replace_entries(connection, mentor_id, dataset_id, old_ids, ())
-        connection.execute(delete(passages).where(passages.c.dataset_id == dataset_id))
-    connection.execute(
-        insert(passages),
-        [
-            {
-                "dataset_id": dataset_id,
-                "ordinal": ordinal,
-                "heading": piece.heading,
-                "start": piece.start,
-                "end": piece.end,
-                "page": piece.page,
-                "text": piece.text,
-            }
-            for ordinal, piece in enumerate(read.pieces)
-        ],
-    )
-    entries = [
-        Entry(passage_id, title, body)
-        for passage_id, (title, body) in zip(
-            read_passage_ids(connection, dataset_id), read.words, strict=True
-        )
-    ]
-    replace_entries(connection, mentor_id, dataset_id, (), entries)
-    log.info("dataset_trained", dataset_id=dataset_id, passages=len(entries))
-    trained = as_dataset(get_dataset_row(connection, organization_id, mentor_id, dataset_id))
-    told = {"dataset": dataset_id, "name": read.name, "training_status": trained.training_status}
-    told["passages"] = len(entries)
-    note_event(
-        connection, DATASET_TRAINED, told, organization_id=organization_id, mentor_id=mentor_id
-    )
-    return trained
-
-
-def _check_mentor(
-    connection: Connection, organization_id: str, mentor_id: str, *, lock: bool = False
-) -> None:
-    query = select(mentors.c.id).where(
-        mentors.c.organization_id == organization_id, mentors.c.id == mentor_id
-    )
-    if lock:
-        query = query.with_for_update(key_share=True)
-    if connection.execute(query).one_or_none() is None:
-        raise NotFound("There is no such mentor.")
-
-
-def _find(connection: Connection, mentor_id: str, name: str) -> Row[Any] | None:
-    query = select(datasets).where(datasets.c.mentor_id == mentor_id, datasets.c.name == name)
-    return connection.execute(query).one_or_none()
-
-
-def _put_dataset(
-    connection: Connection,
-    organization_id: str,
-    mentor_id: str,
-    dataset_id: str,
-    read: _Read,
-    author: str,
-    is_known: bool,
-) -> None:
-    moment = now()
-    facts = {
-        "media_type": read.media_type,
-        "size": read.size,
-        "digest": read.digest,
-        "language": read.language,
-        "passages": len(read.pieces),
-        "words": sum(len(title) + len(body) for title, body in read.words),
-        "training_status": "trained",
-        "error": "",
-        "author": author,
-        "trained_at": moment,
-    }
-    if is_known:
-        connection.execute(
-            update(datasets)
-            .where(datasets.c.mentor_id == mentor_id, datasets.c.id == dataset_id)
-            .values(facts)
-        )
-        connection.execute(
-            update(dataset_texts)
-            .where(dataset_texts.c.dataset_id == dataset_id)
-            .values(text=read.text)
-        )
-        return
-    made = {
-        "id": dataset_id,
-        "organization_id": organization_id,
-        "mentor_id": mentor_id,
-        "name": read.name,
-        "access": "private",
-        "created_at": moment,
-    }
-    connection.execute(insert(datasets).values(made | facts))
-    connection.execute(insert(dataset_texts).values(dataset_id=dataset_id, text=read.text))
-
-
-def _check_name(name: str) -> str:
-    name = name.strip()
-    if not 0 < len(name) <= NAME_LENGTH or not name.isprintable():
-        raise InputRejected({"name": [f"1 to {NAME_LENGTH} printable characters, please."]})
-    return name
-
-
-def _is_text(media_type: str) -> bool:
-    return media_type in ("text/markdown", "text/plain")
+    def _read(self, media_type: str, data: bytes) -> ReadDocument:
+        # Whoever waits here for a text sent it himself; other kinds have readers with a past.
+        if media_type in TEXTS:
+            return read_whole(self._plugins, media_type, data, self._settings.text_characters)
+        return read_apart(self._plugins, self._settings, media_type, data)

@@ -38,7 +38,7 @@ from mentorai.core.mentors import Mentors
 from mentorai.core.organizations import Organizations
 from mentorai.core.outbox import Outbox
 from mentorai.core.people import People
-from mentorai.core.plugin_manager import Plugins
+from mentorai.core.plugin_manager import CORE, Plugins
 from mentorai.core.quizzes import Quizzes
 from mentorai.core.rate_limits import RateLimits
 from mentorai.core.retrieval import Retrieval
@@ -47,6 +47,7 @@ from mentorai.core.rosters import Rosters
 from mentorai.core.sessions import Sessions
 from mentorai.core.settings import Settings
 from mentorai.core.sign_ons import SignOff, SignOns
+from mentorai.core.trainings import Trainings
 from mentorai.core.values import EndReason, Event, Launch, MentorRef, Session
 from mentorai.core.webhooks import Webhooks
 
@@ -73,6 +74,7 @@ class Engine:
         self.key_reminders = KeyReminders(self)
         self.rate_limits = RateLimits(settings)
         self.datasets = Datasets(self.database, settings, plugins)
+        self.trainings = Trainings(self)
         self.retrieval = Retrieval(self.database)
         self.conversations = Conversations(self.database)
         self.chat = Chat(self)
@@ -98,7 +100,7 @@ class Engine:
         """
         logs.configure(settings.log_level)
         manager = Plugins()
-        manager.add(built_in, "core")
+        manager.add(built_in, CORE)
         if plugins is None:
             manager.discover()
         else:

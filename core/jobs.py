@@ -1,11 +1,11 @@
-"""The worker: huey hands out rows of the outbox, rosters and webhooks, a sweep finds those it lost.
+"""The worker: huey hands out rows of the outbox, rosters, events and documents.
 
 The queue (jobs.sqlite3 in the data directory, or Redis) carries ids of rows and nothing else;
-the truth is in the outbox, and in the tables of rosters and of webhooks. huey forgets a task that
-was taken when its process was killed, and its periodic tasks run once a minute at most, so the
-worker itself looks for due and lapsed rows every second: two indexed reads. Any number of workers
-may run, on one machine or, with PostgreSQL, on several: each machine has its own queue, or all
-share one in Redis, and all have the same outbox.
+the truth is in the outbox, and in the tables of rosters, webhooks and trainings. huey forgets a
+task that was taken when its process was killed, and its periodic tasks run once a minute at most,
+so the worker itself looks for due and lapsed rows every second: one indexed read of each. Any
+number of workers may run, on one machine or, with PostgreSQL, on several: each machine has its own
+queue, or all share one in Redis, and all have the same outbox.
 """
 
 import os
@@ -47,6 +47,7 @@ class Jobs:
         self._deliver: Any = None
         self._read_roster: Any = None
         self._send_events: Any = None
+        self._train: Any = None
 
     def hand(self, row_ids: Iterable[str]) -> None:
         """Put rows of the outbox into the queue. Never raises: the sweep finds them otherwise."""
@@ -59,6 +60,10 @@ class Jobs:
     def hand_webhooks(self, webhook_ids: Iterable[str]) -> None:
         """Put webhooks that have something due into the queue. Never raises, as `hand` does not."""
         self._hand(lambda: self._send_events, webhook_ids)
+
+    def hand_trainings(self, dataset_ids: Iterable[str]) -> None:
+        """Put documents that wait to be read into the queue. Never raises, as `hand` does not."""
+        self._hand(lambda: self._train, dataset_ids)
 
     def _hand(self, find_task: Callable[[], Any], ids: Iterable[str]) -> None:
         try:
@@ -82,6 +87,7 @@ class Jobs:
                 self._read_roster = queue.task(name="read_roster")(self._engine.rosters.sync_due)
                 sender = self._engine.room(WebhookSender)
                 self._send_events = queue.task(name="send_events")(sender.send_due)
+                self._train = queue.task(name="train")(self._engine.trainings.train)
                 self._queue = queue
         return self._queue
 
@@ -116,7 +122,9 @@ def run_worker(
     stop: threading.Event | None = None,
     chores: Sequence[Callable[[], object]] = (),
 ) -> None:
-    """Deliver scores until SIGTERM, SIGINT or SIGHUP; then finish the rows in hand and return.
+    """Deliver scores, read rosters and documents, until SIGTERM, SIGINT or SIGHUP.
+
+    What is in hand is finished then.
 
     parent_pid: return too when the process that started this one is gone.
     stop: another way to end it, for a caller outside the main thread, where no signal arrives.
@@ -154,6 +162,7 @@ def _watch(
         try:
             engine.outbox.hand_out()
             engine.room(WebhookSender).hand_out()
+            engine.trainings.hand_out()
             if time.monotonic() >= roster_due:
                 roster_due = time.monotonic() + ROSTER_SECONDS
                 engine.rosters.hand_out()

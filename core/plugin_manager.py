@@ -7,7 +7,7 @@ judge       the first Denial; a plugin that raises refuses
 tell        each plugin alone; a plugin that raises is logged
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, cast
 
 import pluggy
@@ -18,6 +18,8 @@ from mentorai.core.errors import ConfigurationError, MentorAIError, PluginConfli
 from mentorai.core.values import Denial, PlatformProfile
 
 ENTRY_POINTS = "mentorai.plugins"
+# The name under which the core's own answers to hooks are registered.
+CORE = "core"
 log = structlog.get_logger(__name__)
 
 
@@ -27,6 +29,7 @@ class Plugins:
     def __init__(self) -> None:
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
+        self._installed: set[str] = set()
 
     def add(self, plugin: object, name: str) -> None:
         """Register one plugin.
@@ -46,8 +49,10 @@ class Plugins:
                         f"The plugin {name} wraps {caller.name}; hooks cannot be wrapped here."
                     )
 
-    def discover(self) -> None:
+    def discover(self, names: Collection[str] | None = None) -> None:
         """Register every installed plugin, lti_launch first so that it is asked last.
+
+        names: register these only.
 
         One that cannot be imported is logged and left out: a broken extra must not stop a class.
         """
@@ -57,12 +62,15 @@ class Plugins:
             entry_points(group=ENTRY_POINTS), key=lambda e: (e.name != "lti_launch", e.name)
         )
         for entry in found:
+            if names is not None and entry.name not in names:
+                continue
             try:
                 plugin = entry.load()
             except Exception as error:
                 log.error("plugin_absent", plugin=entry.name, reason=type(error).__name__)
                 continue
             self.add(plugin, entry.name)
+            self._installed.add(entry.name)
 
     def check(self) -> None:
         """Refuse misspelt hooks and double claims; called once, at start.
@@ -95,6 +103,14 @@ class Plugins:
     def has(self, hook: str) -> bool:
         """Whether any plugin implements a hook: for what is only worth preparing if one does."""
         return any(True for _ in self._asked(hook))
+
+    def find_installed(self, hook: str) -> list[str] | None:
+        """The plugins beside the core that implement a hook, by the names they are installed as.
+
+        None if one of them is not installed, and so cannot be found from another process.
+        """
+        asked = {implementation.plugin_name for implementation in self._asked(hook)} - {CORE}
+        return sorted(asked) if asked <= self._installed else None
 
     def ask_first(self, hook: str, /, **facts: Any) -> Any:
         """The first plugin's answer that is not None, or None."""
@@ -143,7 +159,7 @@ class Plugins:
     def _call(self, implementation: pluggy.HookImpl, hook: str, facts: dict[str, Any]) -> Any:
         try:
             return implementation.function(*(facts[name] for name in implementation.argnames))
-        except MentorAIError:
+        except (MentorAIError, MemoryError):
             raise
         except Exception as error:
             log.exception("plugin_failed", plugin=implementation.plugin_name, hook=hook)

@@ -106,6 +106,20 @@ class Settings(BaseSettings):
     upload_bytes: int = Field(
         default=50_000_000, ge=1_000, description="Largest document that is taken."
     )
+    immediate_bytes: int = Field(
+        default=100_000,
+        ge=0,
+        description="Largest text that is read while its sender waits; larger ones, and other "
+        "kinds, are left to the worker.",
+    )
+    reading_seconds: int = Field(
+        default=60, ge=1, le=3600, description="Computing time that reading one document may take."
+    )
+    reading_bytes: int = Field(
+        default=1_000_000_000,
+        ge=200_000_000,
+        description="Memory that reading one document may take.",
+    )
     text_characters: int = Field(
         default=10_000_000, ge=1_000, description="Longest text that one document may hold."
     )

@@ -11,6 +11,7 @@ from typing import BinaryIO
 from mentorai.core.errors import DocumentUnreadable, DocumentUnsupported
 from mentorai.core.values import Section
 
+PDF = "application/pdf"
 _ENDINGS = {
     "md": "text/markdown",
     "markdown": "text/markdown",
@@ -20,7 +21,7 @@ _ENDINGS = {
     "htm": "text/html",
     "html": "text/html",
     "xhtml": "text/html",
-    "pdf": "application/pdf",
+    "pdf": PDF,
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
     "vtt": "text/vtt",
@@ -67,11 +68,15 @@ def settle_media_type(name: str, media_type: str) -> str:
 
 
 def read_document(media_type: str, stream: BinaryIO) -> Sequence[Section] | None:
-    """The sections of a Markdown, plain text or HTML document; None for any other kind.
+    """The sections of a Markdown, plain text, HTML or PDF document; None for any other kind.
 
-    Raises DocumentUnreadable if it is not UTF-8 text; DocumentUnsupported if it is something
-    else under a text's name.
+    Raises DocumentUnreadable if it is not UTF-8 text, or a PDF that cannot be read;
+    DocumentUnsupported if it is something else under a text's name; DocumentTooLarge.
     """
+    if media_type == PDF:
+        from mentorai.core.ingest.pdf import read_pdf
+
+        return read_pdf(stream.read())
     if media_type == "text/markdown":
         from mentorai.core.ingest.markdown import read_markdown as read
     elif media_type == "text/plain":

@@ -144,7 +144,7 @@ def test_document_that_is_no_utf_8_text_is_unreadable(engine: Engine, add, conte
 @pytest.mark.parametrize(
     ("name", "media_type", "content"),
     [
-        ("slides.pdf", "application/pdf", b"%PDF-1.7"),
+        ("slides.docx", "", b"PK\x03\x04"),
         ("slides.md", "text/markdown", b"%PDF-1.7"),
         ("slides.md", "", b"PK\x03\x04"),
         ("slides", "", b"Waves."),

@@ -172,7 +172,7 @@ def test_another_kind_under_a_texts_name_is_unsupported(media_type: str, data: b
 
 
 def test_unknown_kind_is_not_ours():
-    assert read_document("application/pdf", io.BytesIO(b"%PDF-1.7")) is None
+    assert read_document("text/vtt", io.BytesIO(b"WEBVTT")) is None
 
 
 @pytest.mark.parametrize("text", ["", " \n\t ", "# Only a heading", "<!-- nothing -->"])
@@ -279,3 +279,49 @@ def test_sentences_end_neither_at_abbreviations_nor_at_initials():
         "It grew, i.e. it doubled.",
         "Then it stopped.",
     ]
+
+
+def make_pdf(*pages: str) -> bytes:
+    """A small PDF by hand: one line of text a page."""
+    count = len(pages)
+    kids = " ".join(f"{4 + 2 * n} 0 R" for n in range(count))
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        f"<< /Type /Pages /Count {count} /Kids [{kids}] >>",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    for n, line in enumerate(pages):
+        content = f"BT /F1 12 Tf 72 700 Td ({line}) Tj ET"
+        objects += [
+            "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] "
+            f"/Resources << /Font << /F1 3 0 R >> >> /Contents {5 + 2 * n} 0 R >>",
+            f"<< /Length {len(content)} >>\nstream\n{content}\nendstream",
+        ]
+    body = "%PDF-1.4\n"
+    places = []
+    for number, text in enumerate(objects, start=1):
+        places.append(len(body))
+        body += f"{number} 0 obj\n{text}\nendobj\n"
+    table = f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n"
+    table += "".join(f"{place:010} 00000 n \n" for place in places)
+    trailer = f"trailer << /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{len(body)}\n%%EOF"
+    return (body + table + trailer).encode("latin-1")
+
+
+def test_pages_of_a_pdf_are_counted():
+    sections = read("application/pdf", make_pdf("Limpets hold on.", "", "Kelp grows."))
+
+    assert sections == [Section("", "Limpets hold on.", 1), Section("", "Kelp grows.", 3)]
+
+
+def test_pdf_without_text_says_so():
+    with pytest.raises(DocumentUnreadable, match="pictures"):
+        read("application/pdf", make_pdf("", ""))
+
+
+@given(st.integers(0, 900), st.binary(min_size=1, max_size=20))
+def test_broken_pdf_is_unreadable_or_read_and_nothing_else(place: int, junk: bytes):
+    whole = make_pdf("Limpets hold on.")
+
+    with suppress(DocumentUnreadable):
+        read("application/pdf", whole[:place] + junk + whole[place + len(junk) :])

@@ -13,7 +13,7 @@ from mentorai.core.errors import DocumentRejected, InputRejected
 from mentorai.web.admin.desk import desk, mentor
 
 PAGE_SIZE = 25
-SUFFIXES = ".md,.markdown,.txt,.html,.htm,.xhtml"
+SUFFIXES = ".md,.markdown,.txt,.html,.htm,.xhtml,.pdf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class DatasetPages:
         admin.add_url_rule(base, "datasets", self.datasets)
         admin.add_url_rule(base, "upload", self.upload, methods=["POST"])
         admin.add_url_rule(f"{base}/<dataset_id>", "dataset", self.dataset)
+        admin.add_url_rule(f"{base}/<dataset_id>/train", "train", self.train, methods=["POST"])
         admin.add_url_rule(f"{base}/<dataset_id>/delete", "doubt_dataset", self.doubt_dataset)
         admin.add_url_rule(
             f"{base}/<dataset_id>/delete", "delete_dataset", self.delete_dataset, methods=["POST"]
@@ -69,6 +70,11 @@ class DatasetPages:
             pages=pages,
         )
 
+    def train(self, dataset_id: str) -> Response:
+        """Have a document read again, which failed."""
+        self._engine.trainings.repeat(mentor().organization_id, mentor().id, dataset_id)
+        return redirect(url_for(".datasets"), 303)
+
     def doubt_dataset(self, dataset_id: str) -> str:
         """Ask whether the document shall really go."""
         found = self._engine.datasets.get(mentor().organization_id, mentor().id, dataset_id)
@@ -88,7 +94,7 @@ class DatasetPages:
     def _take(self, file: FileStorage) -> Upload:
         name = PurePosixPath((file.filename or "").replace("\\", "/")).name
         try:
-            made = self._engine.datasets.add(
+            made = self._engine.trainings.submit(
                 mentor().organization_id,
                 mentor().id,
                 name,
@@ -104,12 +110,16 @@ class DatasetPages:
             )
         if made.unchanged:
             return Upload(name, True, "was here already, unchanged")
+        if made.training_status != "trained":
+            return Upload(name, True, "is being read; the list says when it is done")
         return Upload(name, True, f"added, {made.passages:,} passages")
 
     def _list(self, uploads: tuple[Upload, ...]) -> str:
+        found = self._engine.datasets.list(mentor().organization_id, mentor().id)
         return render_template(
             "admin/datasets.html",
-            datasets=self._engine.datasets.list(mentor().organization_id, mentor().id),
+            datasets=found,
+            waiting=sum(one.training_status in ("pending", "training") for one in found),
             uploads=uploads,
             largest=self._engine.settings.upload_bytes,
             suffixes=SUFFIXES,

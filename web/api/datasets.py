@@ -1,17 +1,14 @@
 """/datasets: the course material."""
 
-import io
 import re
 from datetime import datetime
-from typing import Any, BinaryIO
 
-from flask import Response, request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from werkzeug.exceptions import UnsupportedMediaType
+from flask import Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from mentorai.core.datasets import Dataset
-from mentorai.core.errors import InputRejected, NotFound
-from mentorai.web.api.bodies import MARGIN_BYTES, read_object, reject
+from mentorai.core.errors import NotFound
+from mentorai.web.api.dataset_bodies import BODY, Sent, fetch, read_sent
 from mentorai.web.api.replies import cut_page, no_content, reply, reply_page
 from mentorai.web.api.resource import Resource
 from mentorai.web.api.shapes import LATEST, ExactId, Id, Page, PageQuery, Shape
@@ -22,12 +19,6 @@ api = Resource("datasets", "The course material that the mentor answers from.")
 
 FIRST = "first"
 PASSAGE_ID = re.compile("[0-9]{1,15}")
-MULTIPART = "multipart/form-data"
-EXAMPLE: dict[str, Any] = {
-    "name": "Tides.md",
-    "text": "# Tides\n\nAt spring tide the water falls lowest, and most of the shore lies bare.\n",
-    "media_type": "text/markdown",
-}
 
 
 class DatasetFacts(BaseModel):
@@ -41,21 +32,10 @@ class DatasetFacts(BaseModel):
     error: str = Field(description="Why it failed, if it did.")
     passages: int = Field(description="How many pieces it was cut into.")
     access: str
+    url: str = Field(description="Where it was fetched from; empty if it was sent.")
     created_at: datetime
     trained_at: datetime | None
     unchanged: bool = Field(description="Whether just this document was there already.")
-
-
-class NewText(Shape):
-    """A document to add, sent as text."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
-
-    name: str = Field(min_length=1, max_length=300)
-    text: str = Field(min_length=1)
-    media_type: str = Field(
-        default="text/markdown", max_length=100, description="text/markdown, text/plain, text/html"
-    )
 
 
 class DatasetChanges(Shape):
@@ -96,24 +76,6 @@ class PassagePage(Page):
     results: list[PassageFacts]
 
 
-BODY: dict[str, Any] = {
-    "required": True,
-    "content": {
-        "application/json": {"schema": NewText.model_json_schema(), "example": EXAMPLE},
-        MULTIPART: {
-            "schema": {
-                "type": "object",
-                "required": ["file"],
-                "properties": {
-                    "file": {"type": "string", "format": "binary"},
-                    "name": {"type": "string", "description": "Instead of the file's own name."},
-                },
-            }
-        },
-    },
-}
-
-
 @api.operation(
     "get", "/datasets", scope="datasets:read", summary="See the datasets", returns=DatasetPage
 )
@@ -136,18 +98,13 @@ def list_datasets(query: PageQuery) -> Response:
     also={200: DatasetFacts},
 )
 def add_dataset() -> Response:
-    """Takes a file (multipart) or text (JSON).
+    """Takes a file (multipart), text, or the address of a document (JSON).
 
-    A document of the same name is replaced; the same document again changes nothing (200).
+    A short text is trained when this answers. Anything else is `pending` and trained soon; ask
+    for the dataset until its `training_status` is `trained` or `failed`. A document of the same
+    name is replaced when the new one is trained; the same document again changes nothing (200).
     """
-    if request.mimetype == MULTIPART:
-        name, media_type, stream = _read_file()
-    elif request.is_json:
-        name, media_type, stream = _read_text()
-    else:
-        raise UnsupportedMediaType
-    datasets = get_engine().datasets
-    taken = datasets.add(*bound_mentor(), name, media_type, stream, author=author())
+    taken = _submit(read_sent())
     return reply(_describe(taken), 200 if taken.unchanged else 201)
 
 
@@ -191,6 +148,29 @@ def delete_dataset(path: DeletedDataset) -> Response:
 
 
 @api.operation(
+    "post",
+    "/datasets/<dataset_id>/train",
+    scope="datasets:write",
+    summary="Train a dataset again",
+    returns=DatasetFacts,
+    status=202,
+    reads_json=False,
+)
+def train_dataset(path: DatasetPath) -> Response:
+    """Reads a document again: one that failed, or one at an address, which is fetched anew.
+
+    Until it is trained, what was read before stays in use.
+    """
+    found = _get(path.dataset_id)
+    if found.url:
+        sent = fetch(found.url, found.name)
+        fetched = _submit(sent)
+        if not fetched.unchanged:
+            return reply(_describe(fetched), 202)
+    return reply(_describe(get_engine().trainings.repeat(*bound_mentor(), found.id)), 202)
+
+
+@api.operation(
     "get",
     "/datasets/<dataset_id>/passages",
     scope="datasets:read",
@@ -229,30 +209,10 @@ def get_passage(path: PassagePath) -> Response:
     return reply(describe_passage(passage))
 
 
-def _read_file() -> tuple[str, str, BinaryIO]:
-    file = request.files.get("file")
-    if file is None or not (request.form.get("name") or file.filename):
-        raise InputRejected({"file": ["A file with a name, please."]})
-    name = request.form.get("name") or file.filename or ""
-    return name, _media_type(name, file.mimetype), file.stream  # type: ignore[return-value]
-
-
-def _read_text() -> tuple[str, str, BinaryIO]:
-    settings = get_engine().settings
-    try:
-        body = NewText.model_validate(read_object(settings.upload_bytes + MARGIN_BYTES))
-    except ValidationError as error:
-        reject(error)
-    return body.name, body.media_type, io.BytesIO(body.text.encode())
-
-
-def _media_type(name: str, given: str) -> str:
-    # Few senders know Markdown; what they say of it is "some bytes".
-    if given not in ("", "application/octet-stream"):
-        return given
-    endings = {"md": "text/markdown", "markdown": "text/markdown", "txt": "text/plain"}
-    endings |= {"html": "text/html", "htm": "text/html"}
-    return endings.get(name.rpartition(".")[2].lower(), given)
+def _submit(sent: Sent) -> Dataset:
+    return get_engine().trainings.submit(
+        *bound_mentor(), sent.name, sent.media_type, sent.stream, author=author(), url=sent.url
+    )
 
 
 def _get(dataset_id: str) -> Dataset:
@@ -275,6 +235,7 @@ def _describe(dataset: Dataset) -> DatasetFacts:
         error=dataset.error,
         passages=dataset.passages,
         access=dataset.access,
+        url=dataset.url,
         created_at=dataset.created_at,
         trained_at=dataset.trained_at,
         unchanged=dataset.unchanged,

@@ -6,12 +6,14 @@ from flask import Response
 from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import PreconditionFailed
 
-from mentorai.core.errors import Conflict
+from mentorai.core.differences import find_difference
+from mentorai.core.errors import Conflict, NotFound
 from mentorai.core.mentors import Mentor, PromptVersion
 from mentorai.web.api.replies import (
     check_if_match,
     cut_page,
     make_etag,
+    reply,
     reply_page,
     reply_tagged,
 )
@@ -70,6 +72,22 @@ class PromptPage(Page):
     results: list[PromptFacts]
 
 
+class PromptDifference(BaseModel):
+    """What a version of the system prompt changed."""
+
+    version: int
+    against: int | None = Field(description="The version it is compared with; None: with nothing.")
+    difference: str = Field(description="Lines of a unified diff; empty if they are the same.")
+
+
+class AgainstQuery(Shape):
+    """What to compare a version with."""
+
+    against: int | None = Field(
+        default=None, ge=1, le=1_000_000, description="A version; without it, the one before."
+    )
+
+
 class VersionPath(Shape):
     """Which version."""
 
@@ -111,6 +129,32 @@ def list_prompts(query: PageQuery) -> Response:
     kept = get_engine().mentors.list_prompts(*bound_mentor())
     page = [_describe(version) for version in cut_page(kept, query.page, query.page_size)]
     return reply_page(PromptPage, page, len(kept), query.page, query.page_size)
+
+
+@api.operation(
+    "get",
+    "/mentor/prompts/<int:version>/diff",
+    scope="mentor:read",
+    summary="Compare system prompts",
+    returns=PromptDifference,
+)
+def compare_prompts(path: VersionPath, query: AgainstQuery) -> Response:
+    """What a version changed of the one before it, or of another."""
+    kept = {each.version: each for each in get_engine().mentors.list_prompts(*bound_mentor())}
+    against = query.against
+    if against is None:
+        against = max((number for number in kept if number < path.version), default=None)
+    elif against not in kept:
+        raise NotFound("There is no such version of the prompt.")
+    if path.version not in kept:
+        raise NotFound("There is no such version of the prompt.")
+    older = "" if against is None else kept[against].system_prompt
+    newer = kept[path.version].system_prompt
+    return reply(
+        PromptDifference(
+            version=path.version, against=against, difference=find_difference(older, newer)
+        )
+    )
 
 
 @api.operation(

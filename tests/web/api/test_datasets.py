@@ -1,6 +1,7 @@
 import io
 
 import pytest
+import responses
 
 from mentorai.core.engine import Engine
 from mentorai.core.settings import Settings
@@ -133,7 +134,7 @@ def test_wrong_text_is_refused_and_nothing_is_kept(api, body, status):
     ("content", "name", "media_type", "status"),
     [
         (b"", "Kelp.md", "", 422),
-        (b"%PDF-1.4", "Kelp.pdf", "application/pdf", 415),
+        (b"Kelp.", "Kelp.pdf", "application/pdf", 415),
         (b"\x89PNG\r\n\x1a\n", "Kelp.png", "image/png", 415),
         (b"\x00\x01\x02", "Kelp", "", 415),
         (b"kelp", "", "", 422),
@@ -214,3 +215,64 @@ def test_hostile_markup_is_kept_as_text_only(api):
 
     assert answer.mimetype == "application/json"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+LONG = b"# Whelk\n\n" + b"A whelk rests on the sand at low tide. " * 2_700
+
+
+def test_long_document_waits_and_is_trained_by_the_worker(api, engine):
+    made = upload(api, LONG)
+    engine.trainings.train_due()
+
+    done = api.get(f"/api/v1/datasets/{made.json['id']}").json
+
+    assert (made.status_code, made.json["training_status"]) == (201, "pending")
+    assert (done["training_status"], done["error"]) == ("trained", "")
+    assert api.get("/api/v1/search?q=whelk").json["results"]
+
+
+def test_failed_document_says_why_and_can_be_trained_again(api, engine):
+    made = upload(api, b"%PDF-1.7 broken", "a.pdf").json
+    engine.trainings.train_due()
+
+    failed = api.get(f"/api/v1/datasets/{made['id']}").json
+    again = api.post(f"/api/v1/datasets/{made['id']}/train")
+
+    assert failed["training_status"] == "failed"
+    assert failed["error"] == "The PDF is broken and could not be read."
+    assert (again.status_code, again.json["training_status"]) == (202, "pending")
+
+
+@pytest.mark.parametrize("content", [b"caf\xe9 " * 30_000, b"PK\x03\x04" + b"a" * 200_000])
+def test_long_document_that_is_no_text_is_refused_at_once(api, content):
+    answer = upload(api, content)
+
+    assert answer.json["code"] in ("document_unreadable", "document_unsupported")
+    assert api.get("/api/v1/datasets").json["count"] == 0
+
+
+ADDRESS = "http://127.0.0.1:9/course/Tides.md"
+
+
+@responses.activate
+def test_document_is_fetched_from_an_address_and_again_when_trained(api, engine):
+    responses.get(ADDRESS, b"# Tides\n\nThe water falls.", content_type="text/markdown")
+    made = api.post("/api/v1/datasets", json={"url": ADDRESS})
+    responses.replace("GET", ADDRESS, b"# Tides\n\nThe water rises.")
+
+    again = api.post(f"/api/v1/datasets/{made.json['id']}/train")
+    (passage,) = api.get("/api/v1/datasets/latest/passages").json["results"]
+
+    assert (made.status_code, made.json["name"], made.json["url"]) == (201, "Tides.md", ADDRESS)
+    assert (again.status_code, again.json["id"]) == (202, made.json["id"])
+    assert passage["text"] == "The water rises."
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"url": "https://"}, {"url": ""}, {"url": 1}, {"url": ADDRESS, "text": "x"}, {"url": None}],
+)
+def test_address_that_is_none_is_refused(api, body):
+    answer = api.post("/api/v1/datasets", json=body)
+
+    assert (answer.status_code, answer.json["code"]) == (422, "validation_failed")

@@ -145,3 +145,24 @@ def test_list_names_its_neighbours(api):
     assert [one["version"] for one in answer.json["results"]] == [3, 2]
     assert (answer.json["next"], answer.json["previous"]) == (base + "3", base + "1")
     assert answer.headers["Link"] == f'<{base}3>; rel="next", <{base}1>; rel="prev"'
+
+
+def test_difference_shows_what_a_version_changed(api):
+    before = api.get("/api/v1/mentor").json
+    api.patch("/api/v1/mentor", json={"system_prompt": "Be kind.\nBe short."})
+    api.patch("/api/v1/mentor", json={"system_prompt": "Be kind.\nBe long."})
+
+    last = api.get("/api/v1/mentor/prompts/3/diff").json
+    first = api.get("/api/v1/mentor/prompts/1/diff").json
+    chosen = api.get("/api/v1/mentor/prompts/1/diff?against=3").json
+
+    assert (last["version"], last["against"]) == (3, 2)
+    assert last["difference"].splitlines()[1:] == [" Be kind.", "-Be short.", "+Be long."]
+    assert first["against"] is None
+    assert "+" + before["system_prompt"].splitlines()[0] in first["difference"]
+    assert "-Be long." in chosen["difference"]
+
+
+@pytest.mark.parametrize("address", ["9/diff", "1/diff?against=9"])
+def test_difference_of_no_version_is_not_found(api, address):
+    assert api.get(f"/api/v1/mentor/prompts/{address}").status_code == 404
