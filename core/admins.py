@@ -153,6 +153,13 @@ class Admins:
             raise NotFound("There is no such administrator.")
         return read_admin(row)
 
+    def find(self, email: str) -> Admin | None:
+        """The admin of this e-mail address."""
+        query = select(admins).where(admins.c.email == email.strip().casefold())
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        return read_admin(row) if row else None
+
     def sign_out(self, admin_id: str) -> None:
         """Sign this person out of every browser."""
         self._change(admin_id, stamp=secrets.token_hex(16))

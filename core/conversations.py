@@ -5,6 +5,7 @@ mid-answer shows what there is.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -28,6 +29,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.exc import IntegrityError
 
 from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
@@ -116,6 +118,23 @@ class Conversations:
                 connection, organization_id, mentor_id, person_id, context_id, key_id, title
             )
             return _get(connection, organization_id, mentor_id, made, None)
+
+    def begin(
+        self, organization_id: str, mentor_id: str, conversation_id: str, *, key_id: str
+    ) -> Conversation:
+        """The conversation of this id, begun if there is none yet.
+
+        Raises NotFound, also if the id is that of another mentor's.
+        """
+        where = (organization_id, mentor_id)
+        with suppress(NotFound):
+            return self.get(*where, conversation_id)
+        try:
+            with self._database.write() as connection:
+                _open(connection, *where, None, None, key_id, "", conversation_id)
+        except IntegrityError:
+            pass  # Another message began it at this moment, or it is not this mentor's.
+        return self.get(*where, conversation_id)
 
     def latest(
         self, organization_id: str, mentor_id: str, person_id: str, context_id: str | None
@@ -326,13 +345,14 @@ def _open(
     context_id: str | None,
     key_id: str | None,
     title: str,
+    conversation_id: str | None = None,
 ) -> str:
     mentor = select(mentors.c.id).where(
         mentors.c.organization_id == organization_id, mentors.c.id == mentor_id
     )
     if connection.execute(mentor).one_or_none() is None:
         raise NotFound("There is no such mentor.")
-    made, moment = new_id(), now()
+    made, moment = conversation_id or new_id(), now()
     connection.execute(
         insert(conversations).values(
             id=made,

@@ -88,9 +88,7 @@ def keep_read(connection: Connection, arrival: Arrival, read: ReadDocument) -> D
     if same is not None and same.training_status == "trained":
         return same
     dataset_id = _put_arrival(connection, arrival)
-    return keep_contents(
-        connection, arrival.organization_id, arrival.mentor_id, dataset_id, read
-    )
+    return keep_contents(connection, arrival.organization_id, arrival.mentor_id, dataset_id, read)
 
 
 def keep_waiting(connection: Connection, arrival: Arrival) -> Dataset:
@@ -174,8 +172,12 @@ def keep_contents(
     )
     log.info("dataset_trained", dataset_id=dataset_id, passages=len(entries))
     trained = as_dataset(get_dataset_row(connection, organization_id, mentor_id, dataset_id))
-    told = {"dataset": dataset_id, "name": trained.name, "training_status": trained.training_status}
-    told["passages"] = len(entries)
+    told = {
+        "dataset": dataset_id,
+        "name": trained.name,
+        "training_status": trained.training_status,
+        "passages": trained.passages,
+    }
     note_event(
         connection, DATASET_TRAINED, told, organization_id=organization_id, mentor_id=mentor_id
     )

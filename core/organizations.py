@@ -48,6 +48,15 @@ class Organizations:
                 return made
         return Organization(row.id, row.slug, row.name)
 
+    def get_slug(self, organization_id: str) -> str:
+        """The short name of an organization. Raises NotFound."""
+        query = select(organizations.c.slug).where(organizations.c.id == organization_id)
+        with self._database.read() as connection:
+            slug: str | None = connection.execute(query).scalar_one_or_none()
+        if slug is None:
+            raise NotFound("There is no such organization.")
+        return slug
+
     def get(self, slug: str = "default") -> Organization:
         """The organization `slug`. Raises NotFound."""
         with self._database.read() as connection:

@@ -1,10 +1,15 @@
 """A campus, and an instructor who places things in a course of it."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from werkzeug.serving import make_server
 
+from mentorai.core.engine import Engine
+from mentorai.core.jobs import run_worker
+from mentorai.web.app import create_app
 from tests.fakes.browserless import Browser
 from tests.fakes.campus import Campus, running_campus
 from tests.fakes.teacher import Teacher
@@ -40,3 +45,22 @@ def mentor_choice(campus: Campus) -> str:
 def quiz_choice(campus: Campus) -> str:
     """How the picker's form names the first quiz."""
     return f"{campus.mentor.id}/{campus.quiz_id('Quiz 1')}"
+
+
+@pytest.fixture
+def served(engine: Engine) -> Iterator[str]:
+    """The toolkit over HTTP, its worker beside it."""
+    server = make_server("127.0.0.1", 0, create_app(engine), threaded=True)
+    stop = threading.Event()
+    threads = [
+        threading.Thread(target=server.serve_forever),
+        threading.Thread(target=run_worker, args=(engine,), kwargs={"stop": stop}),
+    ]
+    for thread in threads:
+        thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    stop.set()
+    for thread in threads:
+        thread.join()
+    server.server_close()

@@ -6,6 +6,8 @@ from mentorai.core.engine import Engine
 from mentorai.web.api import (
     analytics,
     chat,
+    compatibility,
+    compatibility_tokens,
     datasets,
     docs,
     enrollments,
@@ -49,3 +51,5 @@ def register_api(app: OpenAPI, engine: Engine) -> None:
         module.api.mount_in_mentors(app)
     app.register_api(keys.api)
     docs.register_docs(app, engine)
+    app.register_blueprint(compatibility.api)
+    app.register_blueprint(compatibility_tokens.api)

@@ -78,6 +78,23 @@ def issue(
     _print_once(issued)
 
 
+@command.command("admin-token")
+@click.argument("email")
+def admin_token(email: str) -> None:
+    """Print a token with which a program acts as the administrator EMAIL for an hour.
+
+    For programs that list, make and delete keys; no API key can. Signing out ends it.
+    """
+    from mentorai.web.admin_tokens import make_admin_token
+    from mentorai.web.commands.opening import opened
+
+    with opened() as engine:
+        admin = engine.admins.find(email)
+        if admin is None:
+            raise click.ClickException("There is no administrator of this address.")
+        click.echo(make_admin_token(engine.settings.web_secret, admin))
+
+
 @command.command("list")
 @click.option("--mentor", help="The mentor's slug or id; provisioning keys if not given.")
 def list_(mentor: str | None) -> None:

@@ -5,8 +5,8 @@ from alembic import op
 
 from mentorai.core.database import Instant
 
-revision = "0017"
-down_revision = "0012"
+revision = "0019"
+down_revision = "0014"
 
 
 def upgrade() -> None:
