@@ -5,7 +5,7 @@ from alembic import op
 
 from mentorai.core.database import Instant
 
-revision = "0016"
+revision = "0014"
 down_revision = "0013"
 
 

@@ -5,8 +5,8 @@ from alembic import op
 
 from mentorai.core.database import Instant
 
-revision = "0014"
-down_revision = "0018"
+revision = "0017"
+down_revision = "0016"
 
 OPEN = sa.text("ended_at IS NULL")
 
