@@ -57,6 +57,7 @@ BURST_VERIFIED, BURST_UNVERIFIED = 2_000, 50
 # How many rows of one kind a process writes before it looks for old ones to delete.
 PRUNE_EVERY = 100
 AGE_SECONDS = 3_600.0
+BATCH = 25
 REASON_LENGTH = 300
 ADMITTED = "admitted"
 log = structlog.get_logger(__name__)
@@ -325,15 +326,23 @@ class LaunchLog:
         return self._unverified >= BURST_UNVERIFIED
 
     def _write(self, notes: Sequence[_Note]) -> None:
-        with self._database.write() as connection:
-            rows = [_make_row(note) for note in notes]
+        rows = [_make_row(note) for note in notes]
+        with self._database.read() as connection:
             _find_owners(connection, rows)
-            self._database.put_rows(connection, _ADD, rows)
-            for kind in self._find_due(rows):
+        # A few at a time: launches wait while the database is written.
+        for first in range(0, len(rows), BATCH):
+            self._write_some(notes[first : first + BATCH], rows[first : first + BATCH])
+        for kind in self._find_due(rows):
+            with self._database.write() as connection:
                 _prune(connection, kind)
-            if time.monotonic() - self._aged > AGE_SECONDS:
+        if time.monotonic() - self._aged > AGE_SECONDS:
+            with self._database.write() as connection:
                 connection.execute(delete(launch_log).where(launch_log.c.at < now() - DAYS))
-                self._aged = time.monotonic()
+            self._aged = time.monotonic()
+
+    def _write_some(self, notes: Sequence[_Note], rows: Sequence[dict[str, Any]]) -> None:
+        with self._database.write() as connection:
+            self._database.put_rows(connection, _ADD, rows)
             for note, row in zip(notes, rows, strict=True):
                 if row["outcome"] != ADMITTED:
                     note_refused_launch(connection, row, _find_link_id(note.claims))
