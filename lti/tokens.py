@@ -1,20 +1,31 @@
 """Access tokens: what lets us call a platform's services, asked for seldom and in small.
 
 One per registration and set of scopes, kept sealed in the database for all processes and open
-in the memory of this one, and renewed MARGIN before it expires. A platform that leaves out a scope
-without a word (Moodle does) is found out here, by the `scope` of its answer, and not by a call that
-fails for no visible reason.
+in the memory of this one, and renewed MARGIN before it expires; of all processes one at a time asks
+for it. A platform that leaves out a scope without a word (Moodle does) is found out here, by the
+`scope` of its answer, and not by a call that fails for no visible reason.
 Source: LTI Security Framework 1.0, section 4 (client credentials with a signed assertion).
 """
 
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy import Column, ForeignKey, String, Table, Text, delete, insert, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    ForeignKey,
+    String,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+)
 from sqlalchemy.exc import IntegrityError
 
 from mentorai.core.clock import now
@@ -40,6 +51,8 @@ BACKDATE_SECONDS = 5
 DEFAULT_LIFE_SECONDS = 300.0
 LONGEST_LIFE_SECONDS = 86_400.0
 TOKEN_LENGTH = 10_000
+LEASE = timedelta(seconds=30)
+WAIT_SECONDS, POLL_SECONDS = 15.0, 0.02
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 access_tokens = Table(
@@ -49,6 +62,15 @@ access_tokens = Table(
     Column("scopes", String(1000), primary_key=True),
     Column("sealed_token", Text, nullable=False),
     Column("expires_at", Instant, nullable=False),
+)
+
+token_requests = Table(
+    "token_requests",
+    metadata,
+    Column("registration_id", ForeignKey("registrations.id", ondelete="CASCADE"), primary_key=True),
+    Column("scopes", String(1000), primary_key=True),
+    # A process that died while it asked holds the others up no longer than LEASE.
+    Column("began_at", Instant, nullable=False),
 )
 
 
@@ -87,8 +109,7 @@ class Tokens:
         with self._locks.setdefault(name, threading.Lock()):
             kept = self._kept.get(name)
             if not (kept and kept.is_good(now()) and kept.token != refused):
-                kept = self._find_shared(name, refused) or self._fetch(registration, name)
-                self._kept[name] = kept
+                kept = self._kept[name] = self._renew(registration, name, refused)
             return kept.token
 
     def request(
@@ -111,10 +132,40 @@ class Tokens:
         }
         return self._http.post(registration.token_url, headers=headers, body=urlencode(form))
 
+    def _renew(self, registration: Registration, name: tuple[str, str], refused: str) -> _Kept:
+        """What another process was given, or else a token of our own."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not (is_ours := self._begin(name)) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+            kept = self._find_shared(name, refused)
+            if kept is not None:
+                return kept
+        try:
+            # A second token is better than none when the other process waited all this time.
+            return self._find_shared(name, refused) or self._fetch(registration, name)
+        finally:
+            if is_ours:
+                self._end(name)
+
+    def _begin(self, name: tuple[str, str]) -> bool:
+        """Whether this process is the one that may ask now."""
+        moment = now()
+        left = (*_named(token_requests, name), token_requests.c.began_at < moment - LEASE)
+        row = {"registration_id": name[0], "scopes": name[1], "began_at": moment}
+        try:
+            with self._database.write() as connection:
+                connection.execute(delete(token_requests).where(*left))
+                connection.execute(insert(token_requests).values(row))
+        except IntegrityError:
+            return False
+        return True
+
+    def _end(self, name: tuple[str, str]) -> None:
+        with self._database.write() as connection:
+            connection.execute(delete(token_requests).where(*_named(token_requests, name)))
+
     def _find_shared(self, name: tuple[str, str], refused: str) -> _Kept | None:
-        query = select(access_tokens).where(
-            access_tokens.c.registration_id == name[0], access_tokens.c.scopes == name[1]
-        )
+        query = select(access_tokens).where(*_named(access_tokens, name))
         with self._database.read() as connection:
             row = connection.execute(query).first()
         if row is None:
@@ -139,10 +190,9 @@ class Tokens:
             "sealed_token": self._seal.close(kept.token),
             "expires_at": kept.expires_at,
         }
-        where = (access_tokens.c.registration_id == name[0], access_tokens.c.scopes == name[1])
         try:
             with self._database.write() as connection:
-                connection.execute(delete(access_tokens).where(*where))
+                connection.execute(delete(access_tokens).where(*_named(access_tokens, name)))
                 connection.execute(insert(access_tokens).values(row))
         except IntegrityError:
             pass  # Another process shared its own at this moment; both tokens are good.
@@ -159,6 +209,10 @@ class Tokens:
                 "jti": new_id(),
             }
         )
+
+
+def _named(table: Table, name: tuple[str, str]) -> Sequence[ColumnElement[bool]]:
+    return table.c.registration_id == name[0], table.c.scopes == name[1]
 
 
 def _read_token(reply: Reply, scopes: Sequence[str], moment: datetime) -> _Kept:

@@ -9,7 +9,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from sqlalchemy import inspect
+from sqlalchemy import insert, inspect
 
 import mentorai.core
 import mentorai.lti
@@ -42,6 +42,7 @@ from mentorai.lti.notice_services import Offer
 from mentorai.lti.notices import HELLO
 from mentorai.lti.registration_clients import RegistrationClient
 from mentorai.lti.registrations import Registration
+from mentorai.lti.tokens import token_requests
 from mentorai.lti.tool import Tool
 from mentorai.lti.tool_description import Supported
 from mentorai.lti.tool_keys import ToolKeys
@@ -315,6 +316,8 @@ def fill_messages(engine: Engine, registration: Registration, mentor: Mentor) ->
     tool, organization_id = engine.room(Tool), registration.organization_id
     key = tool.consumer_keys.add(organization_id, "old-key", "old secret")
     with engine.database.write() as connection:
+        asking = {"registration_id": registration.id, "scopes": "s", "began_at": now()}
+        connection.execute(insert(token_requests).values(asking))
         engine.course_copies.note(connection, organization_id, registration.id, "c2", ["course-1"])
         engine.course_copies.put_former_place(
             connection, organization_id, key.authority, "old-1", MentorRef(mentor.id)

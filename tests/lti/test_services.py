@@ -2,6 +2,7 @@
 
 import base64
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import requests
 from joserfc import jwt
 from joserfc.jwk import KeySet
+from sqlalchemy import insert
 
 from mentorai.core.clock import now
 from mentorai.core.engine import Engine
@@ -34,7 +36,7 @@ from mentorai.core.values import (
 )
 from mentorai.lti.ags import SCORE_TYPE, find_line_item, push_score
 from mentorai.lti.nrps import list_members
-from mentorai.lti.tokens import Tokens
+from mentorai.lti.tokens import LEASE, Tokens, token_requests
 
 AGS = "https://purl.imsglobal.org/spec/lti-ags/scope/"
 AT = datetime(2026, 11, 23, 10, 42, tzinfo=UTC)
@@ -134,6 +136,43 @@ def test_token_is_asked_for_once_by_all_processes(
 
     assert tokens == {"t0ken"}
     assert len(platform.token_requests()) == 1
+
+
+def test_token_is_asked_for_once_by_processes_that_need_it_at_once(
+    tool: Any, registration: Any, platform: Any, engine: Engine
+) -> None:
+    platform.grant()
+    processes = [
+        Tokens(engine.database, engine.settings, tool.http, tool.tool_keys) for _ in range(8)
+    ]
+
+    with ThreadPoolExecutor(len(processes)) as pool:
+        tokens = set(pool.map(lambda each: each.get(registration, ["s"]), processes))
+
+    assert tokens == {"t0ken"}
+    assert len(platform.token_requests()) == 1
+
+
+def test_token_is_asked_for_when_the_process_that_asked_is_gone(
+    tool: Any, registration: Any, platform: Any, engine: Engine
+) -> None:
+    platform.grant()
+    row = {"registration_id": registration.id, "scopes": "s", "began_at": now() - LEASE * 2}
+    with engine.database.write() as connection:
+        connection.execute(insert(token_requests).values(row))
+
+    assert tool.tokens.get(registration, ["s"]) == "t0ken"
+
+
+def test_token_that_was_refused_to_one_process_is_asked_for_by_the_next(
+    tool: Any, registration: Any, platform: Any, engine: Engine
+) -> None:
+    platform.wire.add("POST", platform.token_url, status=503)
+    with pytest.raises(PlatformUnavailable):
+        tool.tokens.get(registration, ["s"])
+    platform.grant()
+
+    assert tool.tokens.get(registration, ["s"]) == "t0ken"
 
 
 def test_token_is_not_readable_in_the_database(
