@@ -21,6 +21,8 @@ def raised(kind: type[errors.MentorAIError]) -> errors.MentorAIError:
         return kind({"name": ["1 to 100 characters, please."]})
     if kind is errors.KeyScopeTooSmall:
         return kind("grades:read")
+    if kind is errors.RateLimited:
+        return kind("This API key may make 600 calls a minute.", retry_after_seconds=7)
     if kind is errors.PluginFailed:
         return kind("canvas", "push_score")
     return kind()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.group("enrollments")
 def command() -> None:
-    """Who is to work with which mentor, by the campus's own lists."""
+    """Who is to work with which mentor, from a CSV file."""
 
 
 @command.command("apply")
