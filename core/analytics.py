@@ -15,8 +15,9 @@ from mentorai.core.database import Database
 from mentorai.core.enrolment_rows import campus_enrolments
 from mentorai.core.errors import InputRejected, NotFound
 from mentorai.core.mentors import mentors
-from mentorai.core.people import contexts, people
+from mentorai.core.people import people
 from mentorai.core.periods import Part, Period
+from mentorai.core.places import contexts
 from mentorai.core.settings import Settings
 from mentorai.core.small_groups import Number, find_hidden
 

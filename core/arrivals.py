@@ -6,16 +6,8 @@ from sqlalchemy import Label, Table, and_, bindparam, select
 
 from mentorai.core.database import Database
 from mentorai.core.mentors import placements
-from mentorai.core.people import (
-    Arrival,
-    context_facts,
-    contexts,
-    enrolments,
-    identities,
-    link_facts,
-    people,
-    resource_links,
-)
+from mentorai.core.people import Arrival, enrolments, identities, people
+from mentorai.core.places import context_facts, contexts, link_facts, resource_links
 from mentorai.core.prepared import Prepared
 from mentorai.core.values import Launch, MentorRef, Person
 

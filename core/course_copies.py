@@ -32,7 +32,7 @@ from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.identifiers import new_id
 from mentorai.core.mentors import placements
-from mentorai.core.people import contexts, resource_links
+from mentorai.core.places import contexts, resource_links
 from mentorai.core.values import FormerIds, Launch, MentorRef, ResourceLink
 
 # A course that was copied every term for a decade has as many; a loop ends here too.

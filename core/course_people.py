@@ -11,13 +11,8 @@ from mentorai.core.clock import now
 from mentorai.core.database import Database
 from mentorai.core.launch_facts import GroupService
 from mentorai.core.mentors import placements
-from mentorai.core.people import (
-    contexts,
-    enrolments,
-    people,
-    read_group_service,
-    resource_links,
-)
+from mentorai.core.people import enrolments, people
+from mentorai.core.places import contexts, read_group_service, resource_links
 from mentorai.core.roster_rows import (
     LEFT,
     roster_group_members,

@@ -8,7 +8,8 @@ from sqlalchemy import Connection, Row, select
 from mentorai.core.errors import NoLineItem, NotGradable
 from mentorai.core.line_items import line_items
 from mentorai.core.mentors import placements
-from mentorai.core.people import enrolments, identities, read_platform, resource_links
+from mentorai.core.people import enrolments, identities
+from mentorai.core.places import read_platform, resource_links
 from mentorai.core.quizzes import quizzes
 from mentorai.core.values import GradePlace, GradeService, Role
 

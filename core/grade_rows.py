@@ -23,7 +23,8 @@ from sqlalchemy import (
 )
 
 from mentorai.core.database import Instant, metadata
-from mentorai.core.people import contexts, identities, people, resource_links
+from mentorai.core.people import identities, people
+from mentorai.core.places import contexts, resource_links
 
 Source = Literal["quiz", "api", "instructor"]
 Release = Literal["held", "released"]

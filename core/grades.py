@@ -26,7 +26,8 @@ from mentorai.core.grade_rows import (
 )
 from mentorai.core.identifiers import new_id
 from mentorai.core.mentors import placements
-from mentorai.core.people import enrolments, people, resource_links
+from mentorai.core.people import enrolments, people
+from mentorai.core.places import resource_links
 
 __all__ = ["Grade", "Grades", "Release", "Source", "Sync", "SyncStatus", "grades"]
 

@@ -13,13 +13,14 @@ from sqlalchemy import Connection, Select, Table, delete, func, select
 
 from mentorai.core.attempts import attempts
 from mentorai.core.audit import Audit
-from mentorai.core.conversations import conversations, turns
+from mentorai.core.conversation_rows import conversations, turns
 from mentorai.core.database import Database
 from mentorai.core.enrolment_rows import campus_enrolments
 from mentorai.core.errors import NotFound
 from mentorai.core.grade_rows import grades
 from mentorai.core.mentors import mentors
-from mentorai.core.people import contexts, enrolments, identities, people
+from mentorai.core.people import enrolments, identities, people
+from mentorai.core.places import contexts
 
 VERSION = 1
 

@@ -31,7 +31,7 @@ from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import Conflict, InputRejected, NotFound
 from mentorai.core.identifiers import new_id, to_slug
-from mentorai.core.people import resource_links
+from mentorai.core.places import resource_links
 from mentorai.core.prepared import Prepared
 from mentorai.core.values import Launch, MentorRef
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Row, select
 
 from mentorai.core.database import Database
-from mentorai.core.people import contexts, resource_links
+from mentorai.core.places import contexts, resource_links
 from mentorai.core.values import GradeService
 
 

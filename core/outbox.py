@@ -22,7 +22,7 @@ from mentorai.core.grade_clocks import take_moment
 from mentorai.core.grade_rows import grades, read_grade, select_grades
 from mentorai.core.identifiers import new_id
 from mentorai.core.outbox_rows import is_due, outbox, postpone_rows, settle_row, take_row
-from mentorai.core.people import resource_links
+from mentorai.core.places import resource_links
 from mentorai.core.retries import Decision, asked_seconds
 from mentorai.core.webhook_events import note_settled_grade
 

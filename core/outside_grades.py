@@ -9,7 +9,8 @@ from sqlalchemy import Select, and_, or_, select
 from mentorai.core.errors import InputRejected, NotFound
 from mentorai.core.grades import Grade, Release
 from mentorai.core.mentors import placements
-from mentorai.core.people import contexts, enrolments, identities, resource_links
+from mentorai.core.people import enrolments, identities
+from mentorai.core.places import contexts, resource_links
 from mentorai.core.values import Role
 
 if TYPE_CHECKING:

@@ -11,8 +11,6 @@ from sqlalchemy import (
     Column,
     Connection,
     ForeignKey,
-    Row,
-    Select,
     String,
     Table,
     Text,
@@ -28,8 +26,8 @@ from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import NotFound
 from mentorai.core.identifiers import is_id, new_id
-from mentorai.core.launch_facts import GroupService
-from mentorai.core.values import Context, FormerIds, Launch, Person, Platform, ResourceLink
+from mentorai.core.places import make_finder, put_context, put_resource_link
+from mentorai.core.values import FormerIds, Launch, Person
 
 people = Table(
     "people",
@@ -50,48 +48,6 @@ identities = Table(
     Column("authority", String(200), nullable=False),
     Column("subject", String(255), nullable=False),
     UniqueConstraint("organization_id", "authority", "subject"),
-)
-
-contexts = Table(
-    "contexts",
-    metadata,
-    Column("id", String(36), primary_key=True),
-    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
-    Column("registration_id", String(36), nullable=False),
-    Column("lms_context_id", String(255), nullable=False),
-    Column("label", Text, nullable=False),
-    Column("title", Text, nullable=False),
-    Column("memberships_url", Text),
-    Column("groups_url", Text),
-    Column("group_sets_url", Text),
-    Column("created_at", Instant, nullable=False),
-    UniqueConstraint("registration_id", "lms_context_id"),
-)
-
-resource_links = Table(
-    "resource_links",
-    metadata,
-    Column("id", String(36), primary_key=True),
-    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
-    Column("registration_id", String(36), nullable=False),
-    Column("deployment_id", String(255), nullable=False),
-    Column("lms_resource_link_id", String(255), nullable=False),
-    Column("context_id", ForeignKey("contexts.id")),
-    Column("family", String(64), nullable=False),
-    Column("issuer", Text, nullable=False),
-    Column("client_id", String(255), nullable=False),
-    Column("title", Text, nullable=False),
-    Column("line_item_url", Text),
-    Column("line_items_url", Text),
-    Column("grade_scopes", Text, nullable=False),
-    Column("created_at", Instant, nullable=False),
-    UniqueConstraint(
-        "registration_id",
-        "deployment_id",
-        "lms_resource_link_id",
-        # PostgreSQL's names are no longer than 63 characters.
-        name="uq_resource_links_place",
-    ),
 )
 
 enrolments = Table(
@@ -136,8 +92,8 @@ class People:
         the facts did. An anonymous launch gets a person of its own.
         """
         person = self._put_person(connection, launch)
-        context_id = _put_context(connection, launch)
-        link_id = _put_resource_link(connection, launch, context_id)
+        context_id = put_context(connection, launch)
+        link_id = put_resource_link(connection, launch, context_id)
         if context_id:
             _put_enrolment(connection, launch, context_id, person.id)
         return Arrival(person, context_id, link_id)
@@ -244,66 +200,13 @@ class People:
             self.put_identity(connection, organization_id, authority, subject, person.id)
 
 
-def _finder(table: Table, *names: str) -> Select[Any]:
-    """The query for one row by these columns, made once: making it costs more than running it."""
-    return select(table).where(*(table.c[name] == bindparam(name) for name in names))
-
-
 _FIND_PERSON = (
     select(people)
     .join(identities, identities.c.person_id == people.c.id)
     .where(*(identities.c[n] == bindparam(n) for n in ("organization_id", "authority", "subject")))
 )
-_FIND_CONTEXT = _finder(contexts, "registration_id", "lms_context_id")
-_FIND_RESOURCE_LINK = _finder(
-    resource_links, "registration_id", "deployment_id", "lms_resource_link_id"
-)
-_FIND_ENROLMENT = _finder(enrolments, "context_id", "person_id")
 
-
-def context_facts(launch: Launch, context: Context) -> dict[str, str | None]:
-    """What a launch says of its context, by our columns."""
-    groups = launch.details.group_service
-    return {
-        "organization_id": launch.organization_id,
-        "label": context.label,
-        "title": context.title,
-        "memberships_url": launch.memberships_url,
-        "groups_url": groups.groups_url if groups else None,
-        "group_sets_url": groups.group_sets_url if groups else None,
-    }
-
-
-def link_facts(launch: Launch, link: ResourceLink, context_id: str | None) -> dict[str, str | None]:
-    """What a launch says of its resource link, by our columns."""
-    service = launch.grade_service
-    return {
-        "organization_id": launch.organization_id,
-        "context_id": context_id,
-        "family": launch.family_code,
-        "issuer": launch.issuer,
-        "client_id": launch.client_id,
-        "title": link.title,
-        "line_item_url": service.line_item_url if service else None,
-        "line_items_url": service.line_items_url if service else None,
-        "grade_scopes": " ".join(sorted(service.scopes)) if service else "",
-    }
-
-
-def read_platform(row: Row[Any]) -> Platform:
-    """The platform in a row that has the columns of a resource link."""
-    return Platform(
-        registration_id=row.registration_id,
-        organization_id=row.organization_id,
-        family=row.family,
-        issuer=row.issuer,
-        client_id=row.client_id,
-    )
-
-
-def read_group_service(row: Row[Any]) -> GroupService | None:
-    """Where the groups of a context are read, in a row that has its columns."""
-    return GroupService(row.groups_url, row.group_sets_url) if row.groups_url else None
+_FIND_ENROLMENT = make_finder(enrolments, "context_id", "person_id")
 
 
 def _mend_person(
@@ -356,39 +259,6 @@ def _add_person(
     return person
 
 
-def _put_context(connection: Connection, launch: Launch) -> str | None:
-    if launch.context is None:
-        return None
-    return _put_row(
-        connection,
-        contexts,
-        _FIND_CONTEXT,
-        {
-            "registration_id": launch.registration_id,
-            "lms_context_id": launch.context.lms_id,
-        },
-        context_facts(launch, launch.context),
-    )
-
-
-def _put_resource_link(
-    connection: Connection, launch: Launch, context_id: str | None
-) -> str | None:
-    if launch.resource_link is None:
-        return None
-    return _put_row(
-        connection,
-        resource_links,
-        _FIND_RESOURCE_LINK,
-        {
-            "registration_id": launch.registration_id,
-            "deployment_id": launch.deployment_id,
-            "lms_resource_link_id": launch.resource_link.lms_id,
-        },
-        link_facts(launch, launch.resource_link, context_id),
-    )
-
-
 def _put_enrolment(connection: Connection, launch: Launch, context_id: str, person_id: str) -> None:
     key = {"context_id": context_id, "person_id": person_id}
     row = connection.execute(_FIND_ENROLMENT, key).one_or_none()
@@ -403,22 +273,3 @@ def _put_enrolment(connection: Connection, launch: Launch, context_id: str, pers
             .where(enrolments.c.id == row.id)
             .values(role=launch.role.value, updated_at=now())
         )
-
-
-def _put_row(
-    connection: Connection,
-    table: Table,
-    find: Select[Any],
-    key: dict[str, str],
-    facts: dict[str, str | None],
-) -> str:
-    """The id of the row with this key, made or mended."""
-    row = connection.execute(find, key).one_or_none()
-    if row is None:
-        made = new_id()
-        connection.execute(insert(table).values(id=made, created_at=now(), **key, **facts))
-        return made
-    if any(row._mapping[name] != value for name, value in facts.items()):
-        connection.execute(update(table).where(table.c.id == row.id).values(**facts))
-    found: str = row.id
-    return found

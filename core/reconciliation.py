@@ -14,7 +14,7 @@ from mentorai.core.grade_clocks import take_moment
 from mentorai.core.grade_rows import Grade, of_mentor, read_grade, select_grades
 from mentorai.core.grades import grades
 from mentorai.core.line_items import LineItems
-from mentorai.core.people import contexts, read_platform, resource_links
+from mentorai.core.places import contexts, read_platform, resource_links
 from mentorai.core.values import LineItem, Platform, Result
 
 if TYPE_CHECKING:

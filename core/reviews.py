@@ -15,7 +15,8 @@ from mentorai.core.database import Database
 from mentorai.core.errors import LaunchDenied, NotFound
 from mentorai.core.line_items import line_items
 from mentorai.core.mentors import placements
-from mentorai.core.people import contexts, enrolments, identities, resource_links
+from mentorai.core.people import enrolments, identities
+from mentorai.core.places import contexts, resource_links
 from mentorai.core.quizzes import quizzes
 from mentorai.core.values import Launch, MentorRef
 

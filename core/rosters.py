@@ -29,7 +29,7 @@ from mentorai.core.errors import (
     PlatformReplyInvalid,
 )
 from mentorai.core.identifiers import new_id
-from mentorai.core.people import contexts, read_group_service, read_platform, resource_links
+from mentorai.core.places import contexts, read_group_service, read_platform, resource_links
 from mentorai.core.retries import asked_seconds
 from mentorai.core.roster_rows import (
     Reading,

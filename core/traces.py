@@ -12,7 +12,8 @@ from mentorai.core.attempts import attempts
 from mentorai.core.course_copies import context_copies
 from mentorai.core.database import Database
 from mentorai.core.grades import grades
-from mentorai.core.people import contexts, enrolments, identities, people, resource_links
+from mentorai.core.people import enrolments, identities, people
+from mentorai.core.places import contexts, resource_links
 from mentorai.core.sessions import sessions
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 
 from mentorai.core.attempts import attempts
-from mentorai.core.conversations import conversations, turns
-from mentorai.core.people import resource_links
+from mentorai.core.conversation_rows import conversations, turns
 from mentorai.core.periods import Period
+from mentorai.core.places import resource_links
 from mentorai.core.sessions import sessions
 
 READ_AT_ONCE = 1_000

@@ -14,7 +14,7 @@ from mentorai.core.clock import now
 from mentorai.core.grade_rows import Grade, grades, read_grade, select_grades
 from mentorai.core.identifiers import new_id
 from mentorai.core.mentors import placements
-from mentorai.core.people import resource_links
+from mentorai.core.places import resource_links
 from mentorai.core.webhook_rows import hears, webhook_deliveries, webhooks
 
 GRADE_SETTLED = "grade.settled"

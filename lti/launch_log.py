@@ -13,42 +13,31 @@ import math
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Boolean,
-    Column,
-    ColumnElement,
-    Connection,
-    ForeignKey,
-    Index,
-    Integer,
-    String,
-    Table,
-    Text,
-    delete,
-    func,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Column, ColumnElement, Connection, delete, func, select, update
 
 from mentorai.core.clock import now
-from mentorai.core.database import Database, Instant, metadata
-from mentorai.core.organizations import organizations
-from mentorai.core.prepared import Prepared
+from mentorai.core.database import Database
 from mentorai.core.sessions import sessions
 from mentorai.core.values import Launch
 from mentorai.core.webhook_events import note_refused_launch
-from mentorai.lti.browsers import name_browser
-from mentorai.lti.claims import CLAIM
-from mentorai.lti.redaction import read_harmless, redact_claims
-from mentorai.lti.registrations import registrations
+from mentorai.lti.launch_log_rows import (
+    ADD,
+    ADMITTED,
+    SHOWN,
+    LaunchEntry,
+    Note,
+    Sender,
+    Visit,
+    find_link_id,
+    find_owners,
+    launch_log,
+    make_row,
+)
+from mentorai.lti.redaction import read_harmless
 
 FLUSH_SECONDS = 1.0
 KEPT_VERIFIED, KEPT_UNVERIFIED = 1_000, 300
@@ -59,106 +48,7 @@ PRUNE_EVERY = 100
 AGE_SECONDS = 3_600.0
 BATCH = 25
 REASON_LENGTH = 300
-ADMITTED = "admitted"
 log = structlog.get_logger(__name__)
-
-launch_log = Table(
-    "launch_log",
-    metadata,
-    # Counts up, so that entries of one instant keep their order.
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
-    # NULL: fits no registration. No foreign key: an entry outlives the registration.
-    Column("registration_id", String(36)),
-    # Whether the platform's signature fits.
-    Column("is_verified", Boolean, nullable=False),
-    Column("at", Instant, nullable=False),
-    # "admitted", or the code of the error.
-    Column("outcome", String(64), nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("clause", Text, nullable=False),
-    Column("message_type", String(64), nullable=False),
-    Column("deployment_id", String(255), nullable=False),
-    # cookie, storage, new_tab; empty when the launch did not come so far. A session that it
-    # opened knows better, once the browser has come in.
-    Column("way", String(16), nullable=False),
-    Column("session_id", String(36)),
-    Column("browser", String(64), nullable=False),
-    Column("reference", String(64), nullable=False),
-    # As they came, where no registration says them.
-    Column("issuer", String(255), nullable=False),
-    Column("client_id", String(255), nullable=False),
-    Column("claims", JSON, nullable=False),
-    # The only one: each costs every launch something, and the table is small.
-    Index("ix_launch_log_kind", "registration_id", "is_verified", "id"),
-)
-
-_ADD = Prepared(
-    insert(launch_log), [column.name for column in launch_log.columns if column.name != "id"]
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """The request: its reference number, and the User-Agent header that it came with."""
-
-    reference: str
-    user_agent: str
-
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """Who sent a message, as far as that is known.
-
-    is_verified: the signature fits and the registration is active. issuer, client_id: what the
-    message says of itself. claims: of the message, if it could be read.
-    """
-
-    registration_id: str | None = None
-    is_verified: bool = False
-    issuer: str = ""
-    client_id: str = ""
-    claims: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class LaunchEntry:
-    """One launch or attempt. outcome: `admitted`, or the code of the error that ended it.
-
-    registration_id: None if it fits none; then issuer and client_id are what was sent.
-    claims: `names` and `values` (lti/redaction.py).
-    """
-
-    id: int
-    organization_id: str
-    registration_id: str | None
-    is_verified: bool
-    at: datetime
-    outcome: str
-    reason: str
-    clause: str
-    message_type: str
-    deployment_id: str
-    way: str
-    browser: str
-    reference: str
-    issuer: str
-    client_id: str
-    claims: Mapping[str, Any]
-
-    @property
-    def is_admitted(self) -> bool:
-        """Whether the person was let in."""
-        return self.outcome == ADMITTED
-
-
-@dataclass(frozen=True, slots=True)
-class _Note:
-    """A row to be; claims: of the id_token, redacted when the row is written."""
-
-    facts: Mapping[str, Any]
-    visit: Visit
-    claims: Mapping[str, Any]
 
 
 class LaunchLog:
@@ -168,7 +58,7 @@ class LaunchLog:
         self._database = database
         self._lock = threading.Lock()
         self._writing = threading.Lock()
-        self._waiting: list[_Note] = []
+        self._waiting: list[Note] = []
         self._unverified = self._left_out = 0
         self._timer: threading.Timer | None = None
         self._written: dict[tuple[str | None, bool], int] = {}
@@ -198,7 +88,7 @@ class LaunchLog:
             "way": way,
             "session_id": session_id,
         }
-        self._note(_Note(facts, visit, claims))
+        self._note(Note(facts, visit, claims))
 
     def note_refused(
         self, sender: Sender, *, code: str, reason: str, clause: str, visit: Visit
@@ -216,7 +106,7 @@ class LaunchLog:
             "issuer": "" if known else read_harmless(sender.issuer),
             "client_id": "" if known else read_harmless(sender.client_id),
         }
-        self._note(_Note(facts, visit, sender.claims))
+        self._note(Note(facts, visit, sender.claims))
 
     def note_way(self, opened_id: str, way: str) -> None:
         """What a launch opened that is no session, and so keeps no way of its own, was entered."""
@@ -273,7 +163,7 @@ class LaunchLog:
         if reference.strip():
             wanted.append(func.lower(launch_log.c.reference) == reference.strip().lower())
         rows = (
-            select(*_SHOWN)
+            select(*SHOWN)
             .select_from(launch_log.outerjoin(sessions, sessions.c.id == launch_log.c.session_id))
             .where(*wanted)
             .order_by(launch_log.c.id.desc())
@@ -308,7 +198,7 @@ class LaunchLog:
             rows = connection.execute(grouped).all()
         return {row[0]: row[1] for row in rows}
 
-    def _note(self, note: _Note) -> None:
+    def _note(self, note: Note) -> None:
         with self._lock:
             if self._is_full(note):
                 self._left_out += 1
@@ -320,15 +210,15 @@ class LaunchLog:
                 self._timer.daemon = True
                 self._timer.start()
 
-    def _is_full(self, note: _Note) -> bool:
+    def _is_full(self, note: Note) -> bool:
         if note.facts["is_verified"]:
             return len(self._waiting) - self._unverified >= BURST_VERIFIED
         return self._unverified >= BURST_UNVERIFIED
 
-    def _write(self, notes: Sequence[_Note]) -> None:
-        rows = [_make_row(note) for note in notes]
+    def _write(self, notes: Sequence[Note]) -> None:
+        rows = [make_row(note) for note in notes]
         with self._database.read() as connection:
-            _find_owners(connection, rows)
+            find_owners(connection, rows)
         # A few at a time: launches wait while the database is written.
         for first in range(0, len(rows), BATCH):
             self._write_some(notes[first : first + BATCH], rows[first : first + BATCH])
@@ -340,12 +230,12 @@ class LaunchLog:
                 connection.execute(delete(launch_log).where(launch_log.c.at < now() - DAYS))
             self._aged = time.monotonic()
 
-    def _write_some(self, notes: Sequence[_Note], rows: Sequence[dict[str, Any]]) -> None:
+    def _write_some(self, notes: Sequence[Note], rows: Sequence[dict[str, Any]]) -> None:
         with self._database.write() as connection:
-            self._database.put_rows(connection, _ADD, rows)
+            self._database.put_rows(connection, ADD, rows)
             for note, row in zip(notes, rows, strict=True):
                 if row["outcome"] != ADMITTED:
-                    note_refused_launch(connection, row, _find_link_id(note.claims))
+                    note_refused_launch(connection, row, find_link_id(note.claims))
 
     def _find_due(
         self, rows: Iterable[Mapping[str, Any]]
@@ -361,65 +251,6 @@ class LaunchLog:
                 count = 0
             self._written[kind] = count
         return list(due)
-
-
-_SHOWN = [
-    func.coalesce(sessions.c.way, launch_log.c.way).label("way") if name == "way" else column
-    for name, column in launch_log.c.items()
-    if name != "session_id"
-]
-
-
-def _make_row(note: _Note) -> dict[str, Any]:
-    claims = redact_claims(note.claims)
-    values = claims["values"]
-    row = {
-        "reason": "",
-        "clause": "",
-        "message_type": str(values.get("message_type", ""))[:64],
-        "deployment_id": read_harmless(values.get("deployment_id", "")),
-        "way": "",
-        "session_id": None,
-        "issuer": "",
-        "client_id": "",
-        "browser": name_browser(note.visit.user_agent)[:64],
-        "reference": note.visit.reference[:64],
-        "claims": claims,
-    }
-    return row | dict(note.facts)
-
-
-def _find_link_id(claims: Mapping[str, Any]) -> str | None:
-    link = claims.get(f"{CLAIM}resource_link")
-    link_id = link.get("id") if isinstance(link, dict) else None
-    return link_id if isinstance(link_id, str) else None
-
-
-def _find_owners(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Give each row that has no organization its own."""
-    owners: dict[tuple[str | None, str], str] = {}
-    for row in rows:
-        if row["organization_id"] is None:
-            sender = (row["registration_id"], row["issuer"])
-            if sender not in owners:
-                owners[sender] = _find_owner(connection, *sender)
-            row["organization_id"] = owners[sender]
-
-
-def _find_owner(connection: Connection, registration_id: str | None, issuer: str) -> str:
-    """The organization of the registration, or that alone knows the issuer, or else the first.
-
-    The first start of an installation made that one; its campus IT runs the installation.
-    """
-    of_registration = registrations.c.id == registration_id
-    query = select(registrations.c.organization_id).where(
-        of_registration if registration_id else registrations.c.issuer == issuer
-    )
-    found = connection.execute(query.distinct().limit(2)).scalars().all()
-    if len(found) == 1:
-        return str(found[0])
-    first = select(organizations.c.id).order_by(organizations.c.created_at, organizations.c.id)
-    return str(connection.execute(first.limit(1)).scalar_one())
 
 
 def _prune(connection: Connection, kind: tuple[str, str | None, bool]) -> None:

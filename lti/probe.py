@@ -12,7 +12,7 @@ from mentorai.core.clock import now
 from mentorai.core.errors import PlatformError
 from mentorai.core.offers import Offers
 from mentorai.lti.keysets import KEYSET_BYTES, read_keyset
-from mentorai.lti.launch_log import ADMITTED
+from mentorai.lti.launch_log_rows import ADMITTED
 from mentorai.lti.observations import Observation, ask, watch_clock
 from mentorai.lti.platform_http import Reply
 from mentorai.lti.probe_redirect import probe_redirect

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from mentorai.core.errors import LaunchRejected, UnknownRegistration
 from mentorai.lti.claims import CLAIM, read_audience, read_issuer, read_object
-from mentorai.lti.launch_log import Sender
+from mentorai.lti.launch_log_rows import Sender
 from mentorai.lti.origins import find_origin
 from mentorai.lti.registrations import ID_LENGTH, Registration
 from mentorai.lti.signed_tokens import SignedToken, check_signature, read_token

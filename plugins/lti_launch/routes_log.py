@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 from mentorai.core.errors import MentorAIError
 from mentorai.core.explanations import find_explanation
 from mentorai.lti.launch import FinishedLaunch
-from mentorai.lti.launch_log import Sender, Visit
+from mentorai.lti.launch_log_rows import Sender, Visit
 from mentorai.lti.refusals import build_way_back, read_refusal
 from mentorai.lti.tool import Tool
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert
 
 from mentorai.core.analytics import Analytics
-from mentorai.core.conversations import conversations, turns
+from mentorai.core.conversation_rows import conversations, turns
 from mentorai.core.errors import InputRejected, NotFound
 from mentorai.core.identifiers import new_id
 from mentorai.core.people import people

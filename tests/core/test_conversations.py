@@ -4,7 +4,7 @@ import pytest
 import time_machine
 
 from mentorai.core.clock import now
-from mentorai.core.conversations import LOST_AFTER, TITLE_LENGTH
+from mentorai.core.conversation_rows import LOST_AFTER, TITLE_LENGTH
 from mentorai.core.engine import Engine
 from mentorai.core.errors import InputRejected, NotFound
 from mentorai.core.mentors import Mentor

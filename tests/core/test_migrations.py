@@ -36,7 +36,7 @@ from mentorai.core.values import (
 )
 from mentorai.lti.data_privacy import PrivacyRequest
 from mentorai.lti.deep_linking import DeepLinkingSettings
-from mentorai.lti.launch_log import Sender, Visit
+from mentorai.lti.launch_log_rows import Sender, Visit
 from mentorai.lti.migration_claim import MigrationClaim
 from mentorai.lti.notice_services import Offer
 from mentorai.lti.notices import HELLO

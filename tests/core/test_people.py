@@ -5,7 +5,8 @@ from sqlalchemy import Table, func, select
 
 from mentorai.core.engine import Engine
 from mentorai.core.organizations import Organization
-from mentorai.core.people import Arrival, contexts, enrolments, people, resource_links
+from mentorai.core.people import Arrival, enrolments, people
+from mentorai.core.places import contexts, resource_links
 from mentorai.core.values import Context, GradeService, Launch, Person, ResourceLink, Role
 
 LAUNCH = Launch(

@@ -189,7 +189,7 @@ def _students(tool: Engine, course: Course) -> list[str]:
 def _links_of(tool: Engine, title: str) -> list[str]:
     from sqlalchemy import select
 
-    from mentorai.core.people import resource_links
+    from mentorai.core.places import resource_links
 
     with tool.database.read() as connection:
         query = select(resource_links.c.id).where(resource_links.c.title == title)

@@ -21,7 +21,7 @@ from mentorai.core.jobs import run_worker
 from mentorai.core.webhook_events import note_event
 from mentorai.core.webhook_reminders import remind_of_keys
 from mentorai.core.webhook_sender import WebhookSender
-from mentorai.lti.launch_log import Sender, Visit
+from mentorai.lti.launch_log_rows import Sender, Visit
 from mentorai.lti.tool import Tool
 from mentorai.plugins import webhooks as plugin
 from tests.fakes.receiver import running_receiver

@@ -20,7 +20,8 @@ from mentorai.core.settings import Settings
 from mentorai.core.values import Launch, Role
 from mentorai.lti import launch_log
 from mentorai.lti.browsers import name_browser
-from mentorai.lti.launch_log import LaunchLog, Sender, Visit
+from mentorai.lti.launch_log import LaunchLog
+from mentorai.lti.launch_log_rows import Sender, Visit
 from mentorai.lti.redaction import redact_claims
 from mentorai.lti.tool import Tool
 from tests.fakes.signing_platform import CLAIM, SigningPlatform

@@ -18,7 +18,7 @@ from mentorai.core.engine import Engine
 from mentorai.core.explanations import EXPLANATIONS
 from mentorai.core.settings import Settings
 from mentorai.core.values import Denial
-from mentorai.lti.launch_log import LaunchEntry
+from mentorai.lti.launch_log_rows import LaunchEntry
 from mentorai.lti.registrations import Registration
 from mentorai.lti.tool import Tool
 from mentorai.plugins import lti_launch

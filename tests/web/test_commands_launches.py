@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from mentorai.core.engine import Engine
 from mentorai.core.settings import Settings
 from mentorai.core.values import Launch, Role
-from mentorai.lti.launch_log import Sender, Visit
+from mentorai.lti.launch_log_rows import Sender, Visit
 from mentorai.lti.tool import Tool
 from mentorai.web.commands import main
 

@@ -12,7 +12,7 @@ from mentorai.web.errors import STATUSES, status_of
 def every_error(parent: type = errors.MentorAIError):
     yield parent
     for child in parent.__subclasses__():
-        if child.__module__ == errors.__name__:
+        if child.__module__.startswith(f"{errors.__name__}."):
             yield from every_error(child)
 
 
@@ -25,6 +25,8 @@ def raised(kind: type[errors.MentorAIError]) -> errors.MentorAIError:
         return kind("This API key may make 600 calls a minute.", retry_after_seconds=7)
     if kind is errors.PluginFailed:
         return kind("canvas", "push_score")
+    if kind is errors.RateLimited:
+        return kind("120 calls a minute are allowed.", retry_after_seconds=3)
     return kind()
 
 

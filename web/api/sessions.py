@@ -5,7 +5,7 @@ from datetime import datetime
 from flask import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from mentorai.core.conversations import Conversation
+from mentorai.core.conversation_rows import Conversation
 from mentorai.core.errors import NotFound
 from mentorai.core.values import Turn
 from mentorai.web.api.replies import cut_page, no_content, reply, reply_page

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from mentorai.lti.launch_log import LaunchEntry
+    from mentorai.lti.launch_log_rows import LaunchEntry
 
 LIMIT = 50
 

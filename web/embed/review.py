@@ -10,7 +10,7 @@ from flask import Blueprint, render_template, request, url_for
 from markupsafe import Markup
 
 from mentorai.core.attempts import Attempt, MarkedAttempt, MarkedQuestion
-from mentorai.core.conversations import Conversation
+from mentorai.core.conversation_rows import Conversation
 from mentorai.core.engine import Engine
 from mentorai.core.errors import NotFound
 from mentorai.core.values import Citation, Person, Session, Turn

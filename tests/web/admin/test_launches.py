@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from mentorai.lti.launch_log import Sender, Visit
+from mentorai.lti.launch_log_rows import Sender, Visit
 from mentorai.lti.tool import Tool
 
 FACTS = {

@@ -74,7 +74,7 @@ def engine(settings: Settings, lms: Lms) -> Iterator[Engine]:
 @pytest.fixture
 def listed(engine: Engine, session) -> str:
     """The course of the instructor's session, whose LMS lists its people."""
-    from mentorai.core.people import contexts
+    from mentorai.core.places import contexts
 
     urls = {"memberships_url": "https://lms.example/m", "groups_url": "https://lms.example/g"}
     with engine.database.write() as connection:

@@ -6,7 +6,7 @@ import pytest
 from flask import g
 from sqlalchemy import delete, exists, func, insert, select, text, update
 
-from mentorai.core.conversations import conversations, turns
+from mentorai.core.conversation_rows import conversations, turns
 from mentorai.core.dataset_rows import datasets, passages
 from mentorai.core.grade_rows import grades
 from mentorai.core.key_rows import CheckedKey

@@ -1,0 +1,219 @@
+"""The tables of conversations and their turns, and what their rows are read as."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    Row,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from mentorai.core.clock import now
+from mentorai.core.database import Instant, metadata
+from mentorai.core.errors import InputRejected, NotFound
+from mentorai.core.identifiers import is_id, new_id
+from mentorai.core.mentors import mentors
+from mentorai.core.values import Citation, Turn
+
+TITLE_LENGTH = 100
+# A turn that has not grown for so long belongs to a process that is gone.
+LOST_AFTER = timedelta(minutes=5)
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("mentor_id", ForeignKey("mentors.id", ondelete="CASCADE"), nullable=False),
+    Column("person_id", ForeignKey("people.id", ondelete="CASCADE"), index=True),
+    Column("context_id", String(36)),
+    Column("key_id", String(36)),
+    Column("title", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Index("ix_conversations_mentor_id_updated_at", "mentor_id", "updated_at"),
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("conversation_id", ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("reply", Text, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("citations", JSON, nullable=False),
+    Column("weak_match", Boolean, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    UniqueConstraint("conversation_id", "ordinal"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A row of turns. person_id: whose it is; key_id: the API key that opened it."""
+
+    id: str
+    organization_id: str
+    mentor_id: str
+    person_id: str | None
+    context_id: str | None
+    key_id: str | None
+    title: str
+    created_at: datetime
+    updated_at: datetime
+
+
+def select_conversations(organization_id: str, mentor_id: str, person_id: str | None) -> Any:
+    """The query for the conversations with a mentor; with a person_id, that person's alone."""
+    query = select(conversations).where(
+        conversations.c.organization_id == organization_id,
+        conversations.c.mentor_id == mentor_id,
+    )
+    return query if person_id is None else query.where(conversations.c.person_id == person_id)
+
+
+def get_conversation(
+    connection: Connection,
+    organization_id: str,
+    mentor_id: str,
+    conversation_id: str,
+    person_id: str | None,
+    *,
+    lock: bool = False,
+) -> Conversation:
+    """One conversation. lock: nobody else changes it before this transaction ends.
+
+    Raises NotFound.
+    """
+    query = select_conversations(organization_id, mentor_id, person_id).where(
+        conversations.c.id == conversation_id
+    )
+    if lock:
+        query = query.with_for_update()
+    row = connection.execute(query).one_or_none() if is_id(conversation_id) else None
+    if row is None:
+        raise NotFound("There is no such conversation.")
+    return read_conversation(row)
+
+
+def open_conversation(
+    connection: Connection,
+    organization_id: str,
+    mentor_id: str,
+    person_id: str | None,
+    context_id: str | None,
+    key_id: str | None,
+    title: str,
+    conversation_id: str | None = None,
+) -> str:
+    """The id of a new conversation; conversation_id, if one is given. Raises NotFound for a
+    mentor that is not there.
+    """
+    mentor = select(mentors.c.id).where(
+        mentors.c.organization_id == organization_id, mentors.c.id == mentor_id
+    )
+    if connection.execute(mentor).one_or_none() is None:
+        raise NotFound("There is no such mentor.")
+    made, moment = conversation_id or new_id(), now()
+    connection.execute(
+        insert(conversations).values(
+            id=made,
+            organization_id=organization_id,
+            mentor_id=mentor_id,
+            person_id=person_id,
+            context_id=context_id,
+            key_id=key_id,
+            title=title,
+            created_at=moment,
+            updated_at=moment,
+        )
+    )
+    return made
+
+
+def note_use(connection: Connection, conversation: Conversation, message: str) -> None:
+    """A message came in; it names a conversation that has no title."""
+    facts: dict[str, Any] = {"updated_at": now()}
+    if not conversation.title:
+        facts["title"] = _as_title(message)
+    connection.execute(
+        update(conversations)
+        .where(
+            conversations.c.mentor_id == conversation.mentor_id,
+            conversations.c.id == conversation.id,
+        )
+        .values(facts)
+    )
+
+
+def add_turn(connection: Connection, conversation_id: str, message: str) -> Turn:
+    """Keep a message as the last turn of a conversation, with its reply still to be written."""
+    last = select(func.max(turns.c.ordinal)).where(turns.c.conversation_id == conversation_id)
+    moment = now()
+    turn = Turn(new_id(), conversation_id, message, "", "writing", (), False, moment)
+    connection.execute(
+        insert(turns).values(
+            id=turn.id,
+            conversation_id=conversation_id,
+            ordinal=(connection.execute(last).scalar_one() or 0) + 1,
+            message=message,
+            reply="",
+            status=turn.status,
+            citations=[],
+            weak_match=False,
+            created_at=moment,
+            updated_at=moment,
+        )
+    )
+    return turn
+
+
+def read_conversation(row: Row[Any]) -> Conversation:
+    """The conversation in its row."""
+    return Conversation(**row._mapping)
+
+
+def read_turn(row: Row[Any]) -> Turn:
+    """The turn in its row; one that nobody writes any more has stopped."""
+    is_lost = row.status == "writing" and row.updated_at < now() - LOST_AFTER
+    return Turn(
+        id=row.id,
+        conversation_id=row.conversation_id,
+        message=row.message,
+        reply=row.reply,
+        status="stopped" if is_lost else row.status,
+        citations=tuple(Citation(**citation) for citation in row.citations),
+        weak_match=row.weak_match,
+        created_at=row.created_at,
+    )
+
+
+def check_title(title: str) -> str:
+    """The title without spaces around it. Raises InputRejected."""
+    title = title.strip()
+    if len(title) > TITLE_LENGTH or not title.isprintable():
+        raise InputRejected({"title": [f"1 to {TITLE_LENGTH} printable characters, please."]})
+    return title
+
+
+def _as_title(message: str) -> str:
+    line = " ".join("".join(c if c.isprintable() else " " for c in message).split())
+    return line if len(line) <= TITLE_LENGTH else line[: TITLE_LENGTH - 1].rstrip() + "…"

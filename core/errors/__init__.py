@@ -1,0 +1,177 @@
+"""Every error that mentorAI raises on purpose, drawn once.
+
+    MentorAIError
+    + ConfigurationError
+    + NotFound               also for another mentor's or organization's thing: no existence leak
+                             MentorNotChosen
+    + Conflict
+    + InputRejected
+    + TooManyStreams
+    + KeyRejected            KeyMissing KeyUnknown KeyExpired KeyInactive KeyScopeTooSmall
+                             KeyAddressRefused AdminNeeded
+    + RateLimited
+    + LaunchRejected         UnknownRegistration UnknownDeployment StateMismatch NonceReused
+                             TokenInvalid TokenExpired ClaimMissing MessageUnsupported
+                             LaunchDenied PlatformDeclined
+                             SigningKeyUnknown SignatureInvalid TokenOutOfTime KeysetUnavailable
+      + UnknownDeployment    DeploymentHeld DeploymentRefused
+    + RegistrationRejected   InvitationInvalid
+    + SessionRejected        SessionExpired SessionEnded SessionDenied TurnDenied TicketInvalid
+    + SignOnRejected
+    + ScoreRejected          ScoreOutOfRange ScoreStale NoLineItem NotGradable
+    + DocumentRejected       DocumentTooLarge DocumentUnreadable DocumentUnsupported
+    + PlatformError          PlatformUnavailable PlatformThrottled PlatformRefused
+                             PlatformReplyInvalid ScopeNotGranted (a PlatformRefused)
+    + ModelError             ModelUnavailable ModelReplyInvalid
+    + PluginError            PluginFailed PluginConflict
+
+A class's docstring is the sentence a person may read; `code` is what a program matches;
+`retryable` says whether the same call may succeed later. Causes are kept with `raise ... from`.
+Statuses are web/errors.py's business.
+"""
+
+from mentorai.core.errors.documents import (
+    DocumentRejected,
+    DocumentTooLarge,
+    DocumentUnreadable,
+    DocumentUnsupported,
+)
+from mentorai.core.errors.grades import (
+    NoLineItem,
+    NotGradable,
+    ScoreOutOfRange,
+    ScoreRejected,
+    ScoreStale,
+)
+from mentorai.core.errors.keys import (
+    AdminNeeded,
+    KeyAddressRefused,
+    KeyExpired,
+    KeyInactive,
+    KeyMissing,
+    KeyRejected,
+    KeyScopeTooSmall,
+    KeyUnknown,
+    RateLimited,
+)
+from mentorai.core.errors.launches import (
+    ClaimMissing,
+    DeploymentHeld,
+    DeploymentRefused,
+    InvitationInvalid,
+    KeysetUnavailable,
+    LaunchDenied,
+    LaunchRejected,
+    MessageUnsupported,
+    NonceReused,
+    PlatformDeclined,
+    RegistrationRejected,
+    SignatureInvalid,
+    SigningKeyUnknown,
+    StateMismatch,
+    TokenExpired,
+    TokenInvalid,
+    TokenOutOfTime,
+    UnknownDeployment,
+    UnknownRegistration,
+)
+from mentorai.core.errors.platforms import (
+    PlatformError,
+    PlatformRefused,
+    PlatformReplyInvalid,
+    PlatformThrottled,
+    PlatformUnavailable,
+    ScopeNotGranted,
+)
+from mentorai.core.errors.plugins import (
+    ModelError,
+    ModelReplyInvalid,
+    ModelUnavailable,
+    PluginConflict,
+    PluginError,
+    PluginFailed,
+)
+from mentorai.core.errors.root import (
+    ConfigurationError,
+    Conflict,
+    InputRejected,
+    MentorAIError,
+    MentorNotChosen,
+    NotFound,
+    TooManyStreams,
+)
+from mentorai.core.errors.sessions import (
+    SessionDenied,
+    SessionEnded,
+    SessionExpired,
+    SessionRejected,
+    SignOnRejected,
+    TicketInvalid,
+    TurnDenied,
+)
+
+__all__ = [
+    "AdminNeeded",
+    "ClaimMissing",
+    "ConfigurationError",
+    "Conflict",
+    "DeploymentHeld",
+    "DeploymentRefused",
+    "DocumentRejected",
+    "DocumentTooLarge",
+    "DocumentUnreadable",
+    "DocumentUnsupported",
+    "InputRejected",
+    "InvitationInvalid",
+    "KeyAddressRefused",
+    "KeyExpired",
+    "KeyInactive",
+    "KeyMissing",
+    "KeyRejected",
+    "KeyScopeTooSmall",
+    "KeyUnknown",
+    "KeysetUnavailable",
+    "LaunchDenied",
+    "LaunchRejected",
+    "MentorAIError",
+    "MentorNotChosen",
+    "MessageUnsupported",
+    "ModelError",
+    "ModelReplyInvalid",
+    "ModelUnavailable",
+    "NoLineItem",
+    "NonceReused",
+    "NotFound",
+    "NotGradable",
+    "PlatformDeclined",
+    "PlatformError",
+    "PlatformRefused",
+    "PlatformReplyInvalid",
+    "PlatformThrottled",
+    "PlatformUnavailable",
+    "PluginConflict",
+    "PluginError",
+    "PluginFailed",
+    "RateLimited",
+    "RegistrationRejected",
+    "ScopeNotGranted",
+    "ScoreOutOfRange",
+    "ScoreRejected",
+    "ScoreStale",
+    "SessionDenied",
+    "SessionEnded",
+    "SessionExpired",
+    "SessionRejected",
+    "SignOnRejected",
+    "SignatureInvalid",
+    "SigningKeyUnknown",
+    "StateMismatch",
+    "TicketInvalid",
+    "TokenExpired",
+    "TokenInvalid",
+    "TokenOutOfTime",
+    "TooManyStreams",
+    "TurnDenied",
+    "UnknownDeployment",
+    "UnknownRegistration",
+]

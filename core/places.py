@@ -1,0 +1,178 @@
+"""The contexts and resource links that launches came from."""
+
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    ForeignKey,
+    Row,
+    Select,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    bindparam,
+    insert,
+    select,
+    update,
+)
+
+from mentorai.core.clock import now
+from mentorai.core.database import Instant, metadata
+from mentorai.core.identifiers import new_id
+from mentorai.core.launch_facts import GroupService
+from mentorai.core.values import Context, Launch, Platform, ResourceLink
+
+contexts = Table(
+    "contexts",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("registration_id", String(36), nullable=False),
+    Column("lms_context_id", String(255), nullable=False),
+    Column("label", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("memberships_url", Text),
+    Column("groups_url", Text),
+    Column("group_sets_url", Text),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("registration_id", "lms_context_id"),
+)
+
+resource_links = Table(
+    "resource_links",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("registration_id", String(36), nullable=False),
+    Column("deployment_id", String(255), nullable=False),
+    Column("lms_resource_link_id", String(255), nullable=False),
+    Column("context_id", ForeignKey("contexts.id")),
+    Column("family", String(64), nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("client_id", String(255), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("line_item_url", Text),
+    Column("line_items_url", Text),
+    Column("grade_scopes", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint(
+        "registration_id",
+        "deployment_id",
+        "lms_resource_link_id",
+        # PostgreSQL's names are no longer than 63 characters.
+        name="uq_resource_links_place",
+    ),
+)
+
+
+def make_finder(table: Table, *names: str) -> Select[Any]:
+    """The query for one row by these columns, made once: making it costs more than running it."""
+    return select(table).where(*(table.c[name] == bindparam(name) for name in names))
+
+
+_FIND_CONTEXT = make_finder(contexts, "registration_id", "lms_context_id")
+_FIND_RESOURCE_LINK = make_finder(
+    resource_links, "registration_id", "deployment_id", "lms_resource_link_id"
+)
+
+
+def context_facts(launch: Launch, context: Context) -> dict[str, str | None]:
+    """What a launch says of its context, by our columns."""
+    groups = launch.details.group_service
+    return {
+        "organization_id": launch.organization_id,
+        "label": context.label,
+        "title": context.title,
+        "memberships_url": launch.memberships_url,
+        "groups_url": groups.groups_url if groups else None,
+        "group_sets_url": groups.group_sets_url if groups else None,
+    }
+
+
+def link_facts(launch: Launch, link: ResourceLink, context_id: str | None) -> dict[str, str | None]:
+    """What a launch says of its resource link, by our columns."""
+    service = launch.grade_service
+    return {
+        "organization_id": launch.organization_id,
+        "context_id": context_id,
+        "family": launch.family_code,
+        "issuer": launch.issuer,
+        "client_id": launch.client_id,
+        "title": link.title,
+        "line_item_url": service.line_item_url if service else None,
+        "line_items_url": service.line_items_url if service else None,
+        "grade_scopes": " ".join(sorted(service.scopes)) if service else "",
+    }
+
+
+def read_platform(row: Row[Any]) -> Platform:
+    """The platform in a row that has the columns of a resource link."""
+    return Platform(
+        registration_id=row.registration_id,
+        organization_id=row.organization_id,
+        family=row.family,
+        issuer=row.issuer,
+        client_id=row.client_id,
+    )
+
+
+def read_group_service(row: Row[Any]) -> GroupService | None:
+    """Where the groups of a context are read, in a row that has its columns."""
+    return GroupService(row.groups_url, row.group_sets_url) if row.groups_url else None
+
+
+def put_context(connection: Connection, launch: Launch) -> str | None:
+    """The id of our row for the context of a launch, made or mended; None if it has none."""
+    if launch.context is None:
+        return None
+    return _put_row(
+        connection,
+        contexts,
+        _FIND_CONTEXT,
+        {
+            "registration_id": launch.registration_id,
+            "lms_context_id": launch.context.lms_id,
+        },
+        context_facts(launch, launch.context),
+    )
+
+
+def put_resource_link(connection: Connection, launch: Launch, context_id: str | None) -> str | None:
+    """The id of our row for the resource link of a launch, made or mended; None if it has none.
+
+    context_id: of our row for its context.
+    """
+    if launch.resource_link is None:
+        return None
+    return _put_row(
+        connection,
+        resource_links,
+        _FIND_RESOURCE_LINK,
+        {
+            "registration_id": launch.registration_id,
+            "deployment_id": launch.deployment_id,
+            "lms_resource_link_id": launch.resource_link.lms_id,
+        },
+        link_facts(launch, launch.resource_link, context_id),
+    )
+
+
+def _put_row(
+    connection: Connection,
+    table: Table,
+    find: Select[Any],
+    key: dict[str, str],
+    facts: dict[str, str | None],
+) -> str:
+    """The id of the row with this key, made or mended."""
+    row = connection.execute(find, key).one_or_none()
+    if row is None:
+        made = new_id()
+        connection.execute(insert(table).values(id=made, created_at=now(), **key, **facts))
+        return made
+    if any(row._mapping[name] != value for name, value in facts.items()):
+        connection.execute(update(table).where(table.c.id == row.id).values(**facts))
+    found: str = row.id
+    return found

@@ -1,0 +1,109 @@
+"""Gradebook columns, and the scores that are sent to them and read back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from mentorai.core.values.launches import GradeService
+from mentorai.core.values.platforms import Platform
+
+
+@dataclass(frozen=True, slots=True)
+class LineItem:
+    """A gradebook column (LTI AGS 2.0, section 3.2)."""
+
+    url: str
+    label: str = ""
+    score_maximum: float | None = None
+    resource_id: str | None = None
+    tag: str | None = None
+    resource_link_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GradePlace:
+    """Where the scores of one activity go: a resource link of one platform.
+
+    resource_link_id, title: ours; lms_resource_link_id: the platform's name of the same link.
+    activity_id: the quiz, or None when the score belongs to the link as a whole.
+    """
+
+    platform: Platform
+    resource_link_id: str
+    lms_resource_link_id: str
+    title: str
+    service: GradeService
+    activity_id: str | None = None
+    score_maximum: float = 100.0
+
+
+class ActivityProgress(StrEnum):
+    """How far a person is with an activity (LTI AGS 2.0, section 3.4.7)."""
+
+    INITIALIZED = "Initialized"
+    STARTED = "Started"
+    IN_PROGRESS = "InProgress"
+    SUBMITTED = "Submitted"
+    COMPLETED = "Completed"
+
+
+class GradingProgress(StrEnum):
+    """How far the marking is (LTI AGS 2.0, section 3.4.8); only the first sets a grade."""
+
+    FULLY_GRADED = "FullyGraded"
+    PENDING = "Pending"
+    PENDING_MANUAL = "PendingManual"
+    FAILED = "Failed"
+    NOT_READY = "NotReady"
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What we send (LTI AGS 2.0, section 3.4): given of maximum, both in points.
+
+    subject: the platform's id of the person. at: aware UTC, whole seconds, and strictly later
+    than any score sent before for the same line item and person.
+    given: None for news without a score. The defaults make a final score; anything less lets
+    some platforms wipe the grade they hold, and lti_launch does not send it over a grade.
+    started_at, submitted_at: when the person began and handed in, aware UTC.
+    scoring_subject: the platform's id of whoever marked by hand.
+    extensions: more fields by their full names (URLs); they never replace one of the above.
+    """
+
+    subject: str
+    given: float | None
+    maximum: float
+    at: datetime
+    comment: str = ""
+    activity_progress: ActivityProgress = ActivityProgress.COMPLETED
+    grading_progress: GradingProgress = GradingProgress.FULLY_GRADED
+    started_at: datetime | None = None
+    submitted_at: datetime | None = None
+    scoring_subject: str = ""
+    extensions: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it sets a grade on every platform."""
+        return self.given is not None and self.grading_progress is GradingProgress.FULLY_GRADED
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A platform took a score at `received_at` (our clock)."""
+
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the platform's gradebook holds for one person (LTI AGS 2.0, section 3.3).
+
+    given: None when the row is there without a grade.
+    """
+
+    subject: str
+    given: float | None
+    maximum: float | None
+    comment: str = ""
