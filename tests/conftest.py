@@ -14,6 +14,7 @@ from mentorai.core.database import Database
 from mentorai.core.engine import Engine
 from mentorai.core.mentors import Mentor
 from mentorai.core.organizations import Organization
+from mentorai.core.scopes import PROVISIONING_SCOPES
 from mentorai.core.settings import Settings
 
 
@@ -127,3 +128,17 @@ def organization(engine: Engine) -> Organization:
 @pytest.fixture
 def mentor(engine: Engine, organization: Organization) -> Mentor:
     return engine.mentors.add(organization.id, "Tidal Pools")
+
+
+@pytest.fixture
+def provisioning_key(engine: Engine, mentor: Mentor) -> str:
+    """The text of a provisioning key with every scope that there is for one."""
+    return engine.keys.issue(
+        mentor.organization_id,
+        None,
+        kind="provisioning",
+        name="Semester start",
+        scopes=list(PROVISIONING_SCOPES),
+        expires_at=None,
+        author="it",
+    ).text

@@ -1,28 +1,22 @@
 """The journey of the product's page: paste the key, Authorize, Close, Execute, read the JSON."""
 
-import threading
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser
-from werkzeug.serving import make_server
 
 from mentorai.core.engine import Engine
 from mentorai.core.mentors import Mentor
 from mentorai.core.scopes import SCOPES
 from mentorai.web.app import create_app
+from tests.fakes.platforms import running_app
 
 
 @pytest.fixture
 def address(engine: Engine) -> Iterator[str]:
     """Where the application is served."""
-    server = make_server("127.0.0.1", 0, create_app(engine), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with running_app(create_app(engine)) as address:
+        yield address
 
 
 @pytest.fixture

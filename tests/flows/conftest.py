@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from werkzeug.serving import make_server
 
 from mentorai.core.engine import Engine
 from mentorai.core.jobs import run_worker
 from mentorai.web.app import create_app
 from tests.fakes.browserless import Browser
 from tests.fakes.campus import Campus, running_campus
+from tests.fakes.platforms import running_app
 from tests.fakes.teacher import Teacher
 
 
@@ -50,17 +50,10 @@ def quiz_choice(campus: Campus) -> str:
 @pytest.fixture
 def served(engine: Engine) -> Iterator[str]:
     """The toolkit over HTTP, its worker beside it."""
-    server = make_server("127.0.0.1", 0, create_app(engine), threaded=True)
     stop = threading.Event()
-    threads = [
-        threading.Thread(target=server.serve_forever),
-        threading.Thread(target=run_worker, args=(engine,), kwargs={"stop": stop}),
-    ]
-    for thread in threads:
-        thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    worker = threading.Thread(target=run_worker, args=(engine,), kwargs={"stop": stop})
+    worker.start()
+    with running_app(create_app(engine)) as address:
+        yield address
     stop.set()
-    for thread in threads:
-        thread.join()
-    server.server_close()
+    worker.join()

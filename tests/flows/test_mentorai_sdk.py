@@ -14,7 +14,6 @@ import pytest
 
 from mentorai.core.engine import Engine
 from mentorai.core.mentors import Mentor
-from mentorai.core.scopes import PROVISIONING_SCOPES
 from mentorai.web.admin_tokens import make_admin_token
 
 TENANT, USER = "default", "lee"
@@ -85,19 +84,6 @@ def read_keys(answer: Any) -> list[tuple[str, str]]:
 
     keys = [PlatformApiKey.from_dict(each) for each in json.loads(answer.data)]
     return [(key.name, key.key) for key in keys]
-
-
-@pytest.fixture
-def provisioning_key(engine: Engine, mentor: Mentor) -> str:
-    return engine.keys.issue(
-        mentor.organization_id,
-        None,
-        name="Semester start",
-        scopes=tuple(PROVISIONING_SCOPES),
-        expires_at=None,
-        kind="provisioning",
-        author="test",
-    ).text
 
 
 @pytest.fixture

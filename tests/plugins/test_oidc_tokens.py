@@ -109,30 +109,24 @@ def sign(key: RSAKey, claims: dict[str, Any], **header: Any) -> str:
 
 
 def id_claims(**changes: Any) -> dict[str, Any]:
-    moment = int(time.time())
-    claims = {
-        "iss": ISSUER,
-        "aud": "mentorai",
-        "sub": "ada",
-        "iat": moment,
-        "exp": moment + 300,
-        "email": "ada@campus.example",
-        "realm_access": {"roles": ["it", "staff"]},
-    } | changes
-    return {name: value for name, value in claims.items() if value is not None}
+    said = {"email": "ada@campus.example", "realm_access": {"roles": ["it", "staff"]}}
+    return make_claims(300, said | changes)
 
 
 def logout_claims(**changes: Any) -> dict[str, Any]:
+    return make_claims(120, {"jti": "word-1", "events": {LOGOUT_EVENT: {}}} | changes)
+
+
+def make_claims(valid_seconds: int, said: dict[str, Any]) -> dict[str, Any]:
+    """What every token of the campus says, and what is said besides; a None leaves a claim out."""
     moment = int(time.time())
     claims = {
         "iss": ISSUER,
         "aud": "mentorai",
         "sub": "ada",
         "iat": moment,
-        "exp": moment + 120,
-        "jti": "word-1",
-        "events": {LOGOUT_EVENT: {}},
-    } | changes
+        "exp": moment + valid_seconds,
+    } | said
     return {name: value for name, value in claims.items() if value is not None}
 
 

@@ -13,7 +13,7 @@ from mentorai.core.enrolment_rows import Enrolment
 from mentorai.core.grades import Grade
 from mentorai.core.mentors import Mentor
 from mentorai.core.quizzes import Quiz
-from mentorai.core.scopes import PROVISIONING_SCOPES, SCOPES
+from mentorai.core.scopes import SCOPES
 from mentorai.core.values import Context, Launch, ResourceLink, Role, Session
 from mentorai.web.app import create_app
 
@@ -89,20 +89,6 @@ QUIZ = {
         {"kind": "true_false", "prompt": "A limpet is a plant.", "answer": False, "points": 2}
     ],
 }
-
-
-@pytest.fixture
-def provisioning_key(engine: Engine, mentor: Mentor) -> str:
-    """The text of a provisioning key with every scope that there is for one."""
-    return engine.keys.issue(
-        mentor.organization_id,
-        None,
-        kind="provisioning",
-        name="Semester start",
-        scopes=list(PROVISIONING_SCOPES),
-        expires_at=None,
-        author="it",
-    ).text
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import time_machine
 
 from mentorai.core.clock import now
 from mentorai.core.identifiers import new_id
-from mentorai.core.scopes import PROVISIONING_SCOPES
 from mentorai.web.admin_tokens import make_admin_token
 
 MENTORS = "/api/ai-mentor/orgs/acme/users/lee/mentor-with-settings/"
@@ -29,19 +28,10 @@ def upload(client, mentor: str, text: bytes = b"# Dunes\n\nMarram holds the sand
 
 
 @pytest.fixture
-def campus(app, engine, mentor):
+def campus(app, provisioning_key):
     """A client with a provisioning key."""
-    issued = engine.keys.issue(
-        mentor.organization_id,
-        None,
-        name="Semester start",
-        scopes=tuple(PROVISIONING_SCOPES),
-        expires_at=None,
-        kind="provisioning",
-        author="test",
-    )
     client = app.test_client()
-    client.environ_base["HTTP_AUTHORIZATION"] = f"Api-Token {issued.text}"
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Api-Token {provisioning_key}"
     return client
 
 

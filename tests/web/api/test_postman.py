@@ -9,14 +9,13 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 
 import pytest
-from werkzeug.serving import make_server
 
 from mentorai.web.api.examples import Example, read_examples
 from mentorai.web.api.resource import PREFIX
+from tests.fakes.platforms import free_port, running_app
 
 LANGUAGES = ["curl", "Python", "JavaScript", "PHP"]
 
@@ -33,13 +32,10 @@ def find_program(name: str) -> str:
 def served(app, engine, session, dataset, quiz, grade, enrolment) -> Iterator[str]:
     """Where the application is served, with something of every kind in it."""
     list(engine.ask(session, "Where is the scar?"))
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    port = free_port()
+    with running_app(app, port=port):
+        # By its number: what localhost is differs between the programs that run the calls.
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture
