@@ -209,7 +209,8 @@ def test_process_that_ends_leaves_no_thread_behind(settings: Settings) -> None:
     program = (
         "import sys; from pathlib import Path\n"
         "from mentorai.core.engine import Engine; from mentorai.core.settings import Settings\n"
-        "from mentorai.lti.launch_log import Sender, Visit; from mentorai.lti.tool import Tool\n"
+        "from mentorai.lti.launch_log_rows import Sender, Visit\n"
+        "from mentorai.lti.tool import Tool\n"
         "engine = Engine.open(Settings(data_dir=Path(sys.argv[1])), plugins=[])\n"
         "log = engine.room(Tool).launch_log\n"
         "log.note_refused(Sender(), code='x', reason='', clause='', visit=Visit('', ''))"
