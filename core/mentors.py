@@ -202,13 +202,24 @@ class Mentors:
         ]
 
     def restore_prompt(
-        self, organization_id: str, mentor_id: str, version: int, *, author: str
+        self,
+        organization_id: str,
+        mentor_id: str,
+        version: int,
+        *,
+        author: str,
+        seen_at: datetime | None = None,
     ) -> Mentor:
-        """Put an old system prompt back in force, as a new version. Raises NotFound."""
+        """Put an old system prompt back in force, as a new version.
+
+        seen_at: as for `change`. Raises NotFound, Conflict.
+        """
         for kept in self.list_prompts(organization_id, mentor_id):
             if kept.version == version:
                 changes = {"system_prompt": kept.system_prompt}
-                return self.change(organization_id, mentor_id, changes, author=author)
+                return self.change(
+                    organization_id, mentor_id, changes, author=author, seen_at=seen_at
+                )
         raise NotFound("There is no such version of the prompt.")
 
     def place(

@@ -24,8 +24,8 @@ class OutsideGrade:
     """A grade as another system words it.
 
     user, context, resource_link: our id, or the platform's. user "latest": the learner who
-    came into a course of this mentor last. quiz: our id. context and resource_link may be left out
-    where there is but one. release: None leaves it as it is.
+    came into a course of this mentor last, in the place that came last. quiz: our id. context and
+    resource_link may be left out where there is but one. release: None leaves it as it is.
     """
 
     user: str
@@ -102,21 +102,21 @@ def _find_place(
         raise InputRejected({"user": ["Several people are called this; use our id of one."]})
     (person_id,) = people
     links = [(seat.link_id, seat.quiz_id) for seat in seats if seat.person_id == person_id]
-    return person_id, _choose_link(links, asked.quiz)
+    return person_id, _choose_link(links, asked)
 
 
-def _choose_link(links: Sequence[tuple[str, str | None]], quiz_id: str | None) -> str:
+def _choose_link(links: Sequence[tuple[str, str | None]], asked: OutsideGrade) -> str:
     """The one place of several, or that where this quiz was placed."""
-    placed = [link for link in links if quiz_id is not None and link[1] == quiz_id]
+    placed = [link for link in links if asked.quiz is not None and link[1] == asked.quiz]
     chosen = placed or links
-    if len(chosen) > 1:
+    if len(chosen) > 1 and asked.user != LATEST:
         sentence = "This person is in several places of this mentor; name one."
         raise InputRejected({"resource_link_id": [sentence]})
     return chosen[0][0]
 
 
 def _select_seats(organization_id: str, mentor_id: str, asked: OutsideGrade) -> Select[Any]:
-    """Each person who is meant in each place that is meant, who came last first."""
+    """Each person who is meant in each place that is meant, who and what came last first."""
     query = (
         select(
             enrolments.c.person_id,
@@ -129,7 +129,12 @@ def _select_seats(organization_id: str, mentor_id: str, asked: OutsideGrade) -> 
         .join(enrolments, enrolments.c.context_id == contexts.c.id)
         .where(placements.c.mentor_id == mentor_id)
         .where(resource_links.c.organization_id == organization_id)
-        .order_by(enrolments.c.updated_at.desc(), enrolments.c.person_id, resource_links.c.id)
+        .order_by(
+            enrolments.c.updated_at.desc(),
+            enrolments.c.person_id,
+            placements.c.created_at.desc(),
+            resource_links.c.id,
+        )
         .limit(100)
     )
     if asked.resource_link is not None:

@@ -101,6 +101,19 @@ def test_key_is_understood_with_its_prefix_too(page, key, prefix):
     assert status_of(execute(page, "read_key")) == "200"
 
 
+@pytest.mark.parametrize("prefix", ["", "Api-Token "])
+def test_key_in_a_header_of_its_own_opens_as_well(page, key, prefix):
+    page.get_by_role("button", name="Authorize").click()
+    page.locator(".modal-ux input").nth(1).fill(prefix + key)
+    page.locator(".modal-ux").get_by_role("button", name="Apply credentials").nth(1).click()
+    page.locator(".modal-ux").get_by_role("button", name="Close").first.click()
+
+    answer = execute(page, "read_key")
+
+    assert status_of(answer) == "200"
+    assert f"X-API-Key: {key}" in answer.page.locator(".curl").first.inner_text()
+
+
 def test_example_is_filled_in_and_succeeds(page, engine, key, mentor, tmp_path):
     text = tmp_path / "Tides.md"
     text.write_text("# Keystones\n\nA keystone species holds its whole community together.\n")

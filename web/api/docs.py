@@ -13,6 +13,7 @@ from werkzeug.exceptions import NotFound
 from mentorai.core.engine import Engine
 from mentorai.web.api.bodies import StrictJson, reject
 from mentorai.web.api.examples import read_examples
+from mentorai.web.api.headers import name_headers
 from mentorai.web.api.postman import make_collection
 from mentorai.web.api.resource import PREFIX
 from mentorai.web.api.shapes import Problem
@@ -33,6 +34,8 @@ Make a key in the mentor's **API** tab, choose **Authorize** here, paste the key
 **Authorize** again and close the dialog. Your own programs send it as
 `Authorization: Api-Token <key>`; `Bearer <key>` and `X-API-Key: <key>` serve too.
 
+A call may have an `X-Request-Id` of your own (8 to 64 letters, digits, `.`, `_` and `-`).
+
 Where an address takes an id, the word `latest` stands for the newest thing of its kind, except
 where something is deleted.
 """
@@ -46,7 +49,8 @@ def describe_api(app: OpenAPI, engine: Engine) -> None:
         "KeyAuth": {
             "type": "http",
             "scheme": "bearer",
-            "description": "Paste the key as it is.",
+            "description": "Paste the key as it is, or with `Api-Token` before it. This page sends "
+            "it as `Authorization: Api-Token <key>`.",
         },
         "KeyHeader": {
             "type": "apiKey",
@@ -107,6 +111,7 @@ def _fill_in(description: dict[str, Any], url: str) -> dict[str, Any]:
     for operation in _operations(description):
         example = examples_by_id[operation["operationId"]]
         operation["x-codeSamples"] = write_snippets(example, url)
+    name_headers(description)
     return description
 
 

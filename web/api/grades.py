@@ -128,7 +128,7 @@ class NewGrade(Shape):
     user: str = Field(
         min_length=1,
         max_length=255,
-        description="Our id or the platform's; `latest` for the learner who came last.",
+        description="Our id or the platform's; `latest`: the learner who came last, newest place.",
     )
     score_given: float = Field(ge=0, le=1e9, allow_inf_nan=False)
     score_maximum: float = Field(gt=0, le=1e9, allow_inf_nan=False)

@@ -166,9 +166,20 @@ def compare_prompts(path: VersionPath, query: AgainstQuery) -> Response:
     reads_json=False,
 )
 def restore_prompt(path: VersionPath) -> Response:
-    """Puts an old system prompt back in force, as a new version."""
+    """Puts an old system prompt back in force, as a new version.
+
+    With If-Match, only if nobody changed the mentor since.
+    """
     mentors = get_engine().mentors
-    return _reply(mentors.restore_prompt(*bound_mentor(), path.version, author=author()))
+    seen = mentors.get(*bound_mentor())
+    seen_at = seen.updated_at if check_if_match(_etag(seen)) else None
+    try:
+        restored = mentors.restore_prompt(
+            *bound_mentor(), path.version, author=author(), seen_at=seen_at
+        )
+    except Conflict as error:
+        raise PreconditionFailed from error
+    return _reply(restored)
 
 
 def describe_mentor(mentor: Mentor) -> MentorFacts:

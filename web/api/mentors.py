@@ -25,12 +25,14 @@ api = Resource("mentors", "The mentors of an organization, for provisioning keys
 
 SCOPE = "mentors:provision"
 EXAMPLE: dict[str, Any] = {"slug": "bio-101-03", "display_name": "Biology 101, section 3"}
+# Of one that is not there yet: what the other examples name is.
+NEW_EXAMPLE: dict[str, Any] = {"slug": "bio-101-04", "display_name": "Biology 101, section 4"}
 
 
 class NewMentor(MentorChanges):
     """A mentor to make."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+    model_config = ConfigDict(json_schema_extra={"examples": [NEW_EXAMPLE]})
 
     display_name: str = Field(min_length=1, max_length=100)
     slug: str = Field(

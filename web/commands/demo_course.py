@@ -1,7 +1,6 @@
 """What the demo puts into the toolkit, as the sandbox LMS describes itself, and the screen."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -9,16 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mentorai.core.errors import ConfigurationError, KeyRejected, NotFound
+from mentorai.core.errors import ConfigurationError, NotFound
+from mentorai.web.commands.demo_examples import AUTHOR, QUESTION, keep_keys, seed_examples
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
     from mentorai.core.mentors import Mentor
 
 Json = Mapping[str, Any]
-AUTHOR = "demo"
-KEY_NAME = "Demo key"
-QUESTION = "Why do barnacles close up at low tide?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +53,7 @@ class Demo:
             docs=f"{self.tool_url}/api/v1/docs",
             chat=f"{self.tool_url}/api/v1/chat",
             key=self.folder / "api-key",
+            provisioning_key=self.folder / "provisioning-key",
             question=QUESTION,
             control=self.description["control_url"],
             folder=self.folder,
@@ -80,7 +78,8 @@ mentorAI runs beside a sandbox LMS whose course is "{course}".
           -H "Authorization: Api-Token $(cat {key})" \\
           -H "Accept: text/event-stream" -H "Content-Type: application/json" \\
           -d '{{"prompt": "{question}"}}'
-      every endpoint: {docs}
+      every endpoint, with examples that work here: {docs}
+      (what campus IT does there: the key in {provisioning_key})
     - make the LMS misbehave: {control}
 
   Data and log are in {folder}. Ctrl-C stops everything.
@@ -94,10 +93,11 @@ def prepare(folder: Path, port: int, sandbox_port: int) -> Demo:
     tool_url = f"http://localhost:{port}"
     description = _describe(tool_url, sandbox_port)
     with opened() as engine:
-        register(engine, description["platform"])
+        registration_id = register(engine, description["platform"])
         for each in description["mentors"]:
             seed(engine, each)
-        _keep_key(engine, description["mentors"][0]["slug"], folder / "api-key")
+        seed_examples(engine, description, registration_id)
+        keep_keys(engine, description["courses"][0]["mentor"], folder)
         setup_url = None
         if not engine.admins.any():
             setup_url = f"{tool_url}/admin/setup?code={engine.admins.issue_setup_code()}"
@@ -119,13 +119,16 @@ def _describe(tool_url: str, sandbox_port: int) -> dict[str, Any]:
     return found
 
 
-def register(engine: "Engine", platform: Json) -> None:
-    """Make the one registration of the sandbox that fits its present port."""
+def register(engine: "Engine", platform: Json) -> str:
+    """Make the one registration of the sandbox that fits its present port; its id."""
     from mentorai.lti.tool import Tool
 
     registrations = engine.room(Tool).registrations
-    if registrations.find(platform["issuer"], platform["client_id"]) is None:
-        registrations.add(engine.organizations.get().id, **platform, author=AUTHOR)
+    registration = registrations.find(platform["issuer"], platform["client_id"])
+    if registration is None:
+        organization_id = engine.organizations.get().id
+        registration = registrations.add(organization_id, **platform, author=AUTHOR)
+    return registration.id
 
 
 def seed(engine: "Engine", wanted: Json) -> None:
@@ -153,26 +156,3 @@ def _get_mentor(engine: "Engine", wanted: Json) -> "Mentor":
         facts = {k: v for k, v in wanted.items() if k not in ("documents", "quizzes")}
         name = facts.pop("display_name")
         return engine.mentors.add(organization_id, name, author=AUTHOR, **facts)
-
-
-def _keep_key(engine: "Engine", mentor: str, path: Path) -> None:
-    """A key for the curl line, in a file for its owner alone; a new one when the old is dead."""
-    place = engine.organizations.get().id
-    mentor_id = engine.mentors.get(place, mentor).id
-    try:
-        engine.keys.check(path.read_text("ascii"), scope="chat:write", address="127.0.0.1")
-    except (OSError, ValueError, KeyRejected):
-        for key in engine.keys.list(place, mentor_id):
-            if key.name == KEY_NAME:
-                engine.keys.delete(place, mentor_id, key.id, AUTHOR)
-        issued = engine.keys.issue(
-            place,
-            mentor_id,
-            name=KEY_NAME,
-            scopes=("mentor:read", "chat:write", "datasets:read", "grades:read"),
-            expires_at=None,
-            author=AUTHOR,
-        )
-        path.unlink(missing_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(issued.text)

@@ -104,9 +104,12 @@ window.ui = SwaggerUIBundle({
   requestSnippetsEnabled: true,
   // Shown and sent in the form that people know, also when they pasted it with its prefix.
   requestInterceptor: (request) => {
-    const sent = request.headers.Authorization;
+    const { Authorization: sent, "X-API-Key": alone } = request.headers;
     if (sent) {
       request.headers.Authorization = `Api-Token ${bare(sent)}`;
+    }
+    if (alone) {
+      request.headers["X-API-Key"] = bare(alone);
     }
     return request;
   },

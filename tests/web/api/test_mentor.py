@@ -52,6 +52,16 @@ def test_change_is_refused_when_someone_else_was_faster(api):
     assert api.get("/api/v1/mentor").json["description"] == "theirs"
 
 
+def test_restoring_is_refused_when_someone_else_was_faster(api):
+    seen = api.get("/api/v1/mentor").headers["ETag"]
+    api.patch("/api/v1/mentor", json={"system_prompt": "theirs"})
+
+    answer = api.post("/api/v1/mentor/prompts/1/restore", headers={"If-Match": seen})
+
+    assert (answer.status_code, answer.json["code"]) == (412, "precondition_failed")
+    assert api.get("/api/v1/mentor").json["system_prompt"] == "theirs"
+
+
 def test_change_is_taken_when_nobody_was_faster(api):
     seen = api.get("/api/v1/mentor").headers["ETag"]
 

@@ -87,6 +87,40 @@ def test_names_of_operations_are_unique(spec):
     assert len(names) == len(set(names))
 
 
+def test_headers_of_answers_are_described(
+    api, spec, engine, mentor, dataset, quiz, grade, session, enrolment, provisioning_key
+):
+    """Each that a call brings is there, and an ETag is brought wherever there is said to be one."""
+    list(engine.ask(session, "Where is the scar?"))
+    known = spec["components"]["headers"].keys()
+    for path, method, operation in operations(spec):
+        if method != "get" or _is_provisioning(operation):
+            continue
+        address, query = _fill(path, operation.get("parameters", []))
+        answer = api.get(address, query_string=query)
+        described = operation["responses"][str(answer.status_code)]["headers"].keys()
+        assert known & answer.headers.keys() <= described, path
+        assert ("ETag" in described) == ("ETag" in answer.headers), path
+        assert {"X-Request-Id"} <= described & answer.headers.keys(), path
+
+
+def test_headers_that_calls_take_are_described(spec):
+    taken = {
+        (operation["operationId"], one["name"])
+        for _, _, operation in operations(spec)
+        for one in operation.get("parameters", [])
+        if one["in"] == "header"
+    }
+    posts = {one["operationId"] for _, method, one in operations(spec) if method == "post"}
+
+    assert {name for name, header in taken if header == "Idempotency-Key"} == posts
+    assert {name for name, header in taken if header == "If-Match"} == {
+        "change_mentor",
+        "restore_prompt",
+        "change_grade",
+    }
+
+
 def test_every_example_succeeds_as_it_stands(
     api, spec, engine, mentor, dataset, quiz, grade, session, enrolment, provisioning_key
 ):
