@@ -1,5 +1,7 @@
 """The Analytics tab: how the mentor is used, as numbers, a plot and tables."""
 
+from datetime import date
+
 from flask import Blueprint, render_template, request
 
 from mentorai.core.analytics import Count
@@ -46,6 +48,7 @@ class AnalyticsPages:
             words=WORDS,
             overview=self._count("overview", span, "all"),
             days=days,
+            dates={line.key: date.fromisoformat(line.key) for line in days.lines},
             most=most,
             topics=self._count("topics", span, "document").lines[:TOPICS_SHOWN],
             quizzes=self._count("progress", span, "quiz").lines,

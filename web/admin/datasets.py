@@ -112,7 +112,9 @@ class DatasetPages:
             return Upload(name, True, "was here already, unchanged")
         if made.training_status != "trained":
             return Upload(name, True, "is being read; the list says when it is done")
-        return Upload(name, True, f"added, {made.passages:,} passages")
+        return Upload(
+            name, True, f"added, {made.passages:,} passage{'' if made.passages == 1 else 's'}"
+        )
 
     def _list(self, uploads: tuple[Upload, ...]) -> str:
         found = self._engine.datasets.list(mentor().organization_id, mentor().id)

@@ -72,7 +72,9 @@ class WebhookPages:
             check_webhook_url(self._engine, given["url"])
             issued = self._engine.webhooks.add(*owner, author=desk().author, **given)
         except InputRejected as error:
-            return _form(given, error.errors), 422
+            # The core names the events; here they are boxes in plain words.
+            told = {"events": ["Tick one or more."]} if "events" in error.errors else {}
+            return _form(given, error.errors | told), 422
         except Conflict as error:
             return _form(given, {"": [error.message]}), 409
         return _show_secret(issued)
