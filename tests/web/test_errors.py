@@ -25,8 +25,6 @@ def raised(kind: type[errors.MentorAIError]) -> errors.MentorAIError:
         return kind("This API key may make 600 calls a minute.", retry_after_seconds=7)
     if kind is errors.PluginFailed:
         return kind("canvas", "push_score")
-    if kind is errors.RateLimited:
-        return kind("120 calls a minute are allowed.", retry_after_seconds=3)
     return kind()
 
 
