@@ -215,6 +215,9 @@ class Conversations:
             found = get_conversation(
                 connection, organization_id, mentor_id, conversation_id, person_id, lock=True
             )
+            if key_id is not None and found.person_id is not None:
+                # A person's own: what was said in it would come back in a reply to the key.
+                raise NotFound("There is no such conversation.")
             note_use(connection, found, message)
             return add_turn(connection, conversation_id, message)
 

@@ -8,7 +8,9 @@ since staff make keys.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.exc import IntegrityError
 
 from mentorai.core.clock import now
 from mentorai.core.errors import InputRejected, SessionRejected, TicketInvalid
@@ -59,33 +61,44 @@ def issue_ticket(
     if quiz_id is not None:
         engine.quizzes.get(organization_id, mentor_id, quiz_id)
     moment = now()
-    expires_at = moment + timedelta(hours=engine.settings.session_hours)
+    facts = {
+        "organization_id": organization_id,
+        "mentor_id": mentor_id,
+        "role": Role.LEARNER,
+        "expires_at": moment + timedelta(hours=engine.settings.session_hours),
+        "quiz_id": quiz_id,
+        "locale": locale,
+        "way": WAY,
+        "frame_origins": frame_origins,
+    }
+    try:
+        session = _open(engine, who, facts)
+    except IntegrityError:
+        # Another frame of the same page made the same person at this moment.
+        session = _open(engine, who, facts)
+    code = engine.sessions.issue_handoff(session.id, seconds=TICKET_SECONDS)
+    return Ticket(code, moment + timedelta(seconds=TICKET_SECONDS), session)
+
+
+def _open(engine: "Engine", who: Guest | Identity, facts: dict[str, Any]) -> Session:
+    organization_id = facts["organization_id"]
     with engine.database.write() as connection:
-        if isinstance(who, Identity):
-            person = engine.sign_ons.put_person(connection, organization_id, who)
-        else:
-            authority = f"portal:{mentor_id}"
+        if isinstance(who, Guest):
+            authority = f"portal:{facts['mentor_id']}"
             person = engine.people.put_known(
                 connection, organization_id, authority, who.id, who.name, who.email
             )
-        session = engine.sessions.open(
+            return engine.sessions.open(connection, person_id=person.id, **facts)
+        person = engine.sign_ons.put_person(connection, organization_id, who)
+        session = engine.sessions.open(connection, person_id=person.id, **facts)
+        engine.sign_ons.note(
             connection,
-            organization_id=organization_id,
-            mentor_id=mentor_id,
-            person_id=person.id,
-            role=Role.LEARNER,
-            expires_at=expires_at,
-            quiz_id=quiz_id,
-            locale=locale,
-            way=WAY,
-            frame_origins=frame_origins,
+            organization_id,
+            who,
+            session_id=session.id,
+            expires_at=facts["expires_at"],
         )
-        if isinstance(who, Identity):
-            engine.sign_ons.note(
-                connection, organization_id, who, session_id=session.id, expires_at=expires_at
-            )
-    code = engine.sessions.issue_handoff(session.id, seconds=TICKET_SECONDS)
-    return Ticket(code, moment + timedelta(seconds=TICKET_SECONDS), session)
+        return session
 
 
 def take_ticket(engine: "Engine", code: str, binding: str) -> Session:

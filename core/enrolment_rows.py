@@ -125,7 +125,9 @@ class EnrolmentSheet:
 
     def plan(self, connection: Connection, rows: Sequence[SheetRow]) -> list[SheetRow | Planned]:
         """For each row what is to be done, or the row with what is wrong with it."""
-        self._learn_mentors(connection, {row.cells.get("mentor", "") for row in rows})
+        # What is wrong already may be no text that a database takes.
+        named = {row.cells.get("mentor", "") for row in rows if not row.problems}
+        self._learn_mentors(connection, named)
         checked = [self._check(row) for row in rows]
         good = [row for row in checked if not row.problems]
         known = self._find_identities(connection, good)

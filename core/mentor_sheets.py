@@ -42,7 +42,8 @@ class MentorSheet:
 
     def plan(self, connection: Connection, rows: Sequence[SheetRow]) -> list[SheetRow | Planned]:
         """For each row what is to be done, or the row with what is wrong with it."""
-        slugs = {row.cells.get("slug", "") for row in rows}
+        # What is wrong already may be no text that a database takes.
+        slugs = {row.cells.get("slug", "") for row in rows if not row.problems}
         query = select_mentors().where(
             mentors.c.organization_id == self._organization_id, mentors.c.slug.in_(slugs)
         )

@@ -117,17 +117,22 @@ def _note_results(
 ) -> None:
     """Keep on each grade what its gradebook was found to hold, where that is news."""
     news = [
-        (row.grade.id, row.theirs)
+        (row.grade, row.theirs)
         for row in rows
         if row.verdict != "unknown" and row.theirs != row.grade.sync.result
     ]
     for first in range(0, len(news), TOGETHER):
         with engine.database.write() as connection:
-            for grade_id, theirs in news[first : first + TOGETHER]:
+            for grade, theirs in news[first : first + TOGETHER]:
                 moment = take_moment(connection, mentor_id)
                 connection.execute(
                     update(grades)
-                    .where(of_mentor(organization_id, mentor_id), grades.c.id == grade_id)
+                    .where(
+                        of_mentor(organization_id, mentor_id),
+                        grades.c.id == grade.id,
+                        # Reading took its time: what changed meanwhile was not compared.
+                        grades.c.updated_at == grade.updated_at,
+                    )
                     .values(sync_result=theirs, updated_at=moment)
                 )
 

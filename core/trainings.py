@@ -251,7 +251,8 @@ class Trainings:
     def _is_held(self, connection: Any, taken: _Taken) -> bool:
         """Whether the document is still the one that was taken; it may be another by now."""
         held = select(trainings.c.lease).where(trainings.c.dataset_id == taken.row.id)
-        return bool(connection.execute(held).scalar_one_or_none() == taken.lease)
+        lease = connection.execute(held.with_for_update()).scalar_one_or_none()
+        return bool(lease == taken.lease)
 
 
 def _is_free(moment: Any) -> Any:

@@ -12,7 +12,7 @@ writes at most BURST_UNVERIFIED that are not verified, and counts the rest.
 import math
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -219,9 +219,19 @@ class LaunchLog:
         rows = [make_row(note) for note in notes]
         with self._database.read() as connection:
             find_owners(connection, rows)
-        # A few at a time: launches wait while the database is written.
-        for first in range(0, len(rows), BATCH):
-            self._write_some(notes[first : first + BATCH], rows[first : first + BATCH])
+        written: list[dict[str, Any]] = []
+        for some in _cut(rows):
+            try:
+                self._write_some(notes[some], rows[some])
+                written += rows[some]
+            except Exception as error:
+                # The others have nothing to do with it.
+                count = some.stop - some.start
+                log.error("launch_log_not_written", count=count, exc_info=error)
+        if written:
+            self._tidy(written)
+
+    def _tidy(self, rows: Sequence[Mapping[str, Any]]) -> None:
         for kind in self._find_due(rows):
             with self._database.write() as connection:
                 _prune(connection, kind)
@@ -251,6 +261,22 @@ class LaunchLog:
                 count = 0
             self._written[kind] = count
         return list(due)
+
+
+def _cut(rows: Sequence[Mapping[str, Any]]) -> Iterator[slice]:
+    """A few rows at a time, since launches wait while the database is written; and a refused one by
+    itself, because the webhooks that hear of it are locked in their order for one event only.
+    """
+    start = 0
+    while start < len(rows):
+        end = start + 1
+        while (
+            end < min(len(rows), start + BATCH)
+            and rows[start]["outcome"] == ADMITTED == rows[end]["outcome"]
+        ):
+            end += 1
+        yield slice(start, end)
+        start = end
 
 
 def _prune(connection: Connection, kind: tuple[str, str | None, bool]) -> None:

@@ -80,6 +80,8 @@ def name_mentor(name: str) -> None:
     Raises NotFound, also for one that a mentor key is not bound to.
     """
     key = caller()
+    if "\0" in name:
+        raise NotFound("There is no such mentor.")
     mentor = get_engine().mentors.get(key.organization_id, name)
     if key.mentor_id not in (None, mentor.id):
         raise NotFound("There is no such mentor.")

@@ -144,7 +144,7 @@ def test_document_that_takes_too_long_fails_and_says_so(strict_engine: Engine):
     organization = engine.organizations.get()
     mentor = engine.mentors.add(organization.id, "Books")
     sent = engine.trainings.submit(
-        organization.id, mentor.id, "hostile.md", "", io.BytesIO(HOSTILE)
+        organization.id, mentor.id, "hostile.md", "", io.BytesIO(HOSTILE * 2)
     )
 
     engine.trainings.train_due()
@@ -315,7 +315,9 @@ def test_plugin_that_fails_is_named(told, reader):
 
 def test_document_whose_worker_was_killed_is_trained_by_the_next(engine: Engine, submit, look):
     sent = submit(HOSTILE)
-    worker = subprocess.Popen([sys.executable, __file__, str(engine.settings.data_dir)])
+    settings = engine.settings
+    where = [str(settings.data_dir), settings.url_of_database]
+    worker = subprocess.Popen([sys.executable, __file__, *where])
     deadline = time.monotonic() + 30
     while look(sent).training_status != "training" and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -330,11 +332,12 @@ def test_document_whose_worker_was_killed_is_trained_by_the_next(engine: Engine,
     assert look(sent).training_status == "trained"
 
 
-def work(data_dir: str) -> None:
+def work(data_dir: str, database_url: str) -> None:
     """A worker, to be killed."""
-    engine = Engine.open(Settings(data_dir=Path(data_dir)), plugins=[])
+    settings = Settings(data_dir=Path(data_dir), database_url=database_url)
+    engine = Engine.open(settings, plugins=[])
     run_worker(engine, parent_pid=os.getppid())
 
 
 if __name__ == "__main__":
-    work(sys.argv[1])
+    work(*sys.argv[1:])

@@ -102,7 +102,7 @@ def _write_csv(subject: str, count: Count) -> Response:
     writer = csv.writer(text)
     writer.writerow(("group", "label", *count.columns))
     for line in count.lines:
-        numbers = ("" if value is None else f"{value:g}" for value in line.values.values())
+        numbers = ("" if value is None else f"{value:.15g}" for value in line.values.values())
         writer.writerow((_as_text(line.key), _as_text(line.label), *numbers))
     response = Response(text.getvalue(), mimetype=CSV)
     name = f"{subject}-{count.period.first}-{count.period.last}.csv"

@@ -4,13 +4,13 @@ from datetime import datetime
 from typing import Any, Literal
 
 from flask import Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from mentorai.core.enrolment_rows import COLUMNS, Enrolment
 from mentorai.core.errors import InputRejected
 from mentorai.web.api.replies import no_content, reply, reply_page
 from mentorai.web.api.resource import Resource
-from mentorai.web.api.shapes import LATEST, ExactId, Id, Page, PageQuery, Shape
+from mentorai.web.api.shapes import LATEST, ExactId, Id, Instant, Page, PageQuery, Shape
 from mentorai.web.api.sheets import (
     SheetQuery,
     SheetReport,
@@ -71,7 +71,7 @@ class EnrollmentQuery(PageQuery):
     user: str | None = Field(default=None, max_length=255)
     section: str | None = Field(default=None, max_length=255)
     role: RoleName | None = None
-    since: AwareDatetime | None = Field(
+    since: Instant | None = Field(
         default=None,
         description="Changed at this instant or later.",
         examples=["2026-01-01T00:00:00Z"],

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from flask import Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import PreconditionFailed
 
 from mentorai.core.errors import Conflict, InputRejected, NotFound
@@ -13,7 +13,7 @@ from mentorai.core.identifiers import is_id
 from mentorai.core.outside_grades import OutsideGrade, take_outside_grade
 from mentorai.web.api.replies import check_if_match, make_etag, reply_part, reply_tagged
 from mentorai.web.api.resource import Resource
-from mentorai.web.api.shapes import LATEST, Id, Page, PageQuery, Shape
+from mentorai.web.api.shapes import LATEST, Id, Instant, Page, PageQuery, Shape, to_utc
 from mentorai.web.auth import author, bound_mentor, get_engine
 
 api = Resource("grades", "Grades and their way to the gradebook.")
@@ -79,7 +79,7 @@ class GradeQuery(PageQuery):
         description="Where the page before ended; `next` has it. Then `page` says nothing.",
     )
 
-    since: AwareDatetime | None = Field(
+    since: Instant | None = Field(
         default=None,
         description="Changed at this instant or later.",
         examples=["2026-01-01T00:00:00Z"],
@@ -288,7 +288,7 @@ def _read_cursor(text: str) -> tuple[datetime, str]:
     try:
         if not is_id(grade_id):
             raise ValueError
-        return datetime.strptime(moment, "%Y-%m-%dT%H:%M:%S.%f%z"), grade_id
+        return to_utc(datetime.strptime(moment, "%Y-%m-%dT%H:%M:%S.%f%z")), grade_id
     except ValueError:
         raise InputRejected({"after": ["This is no end of a page of ours."]}) from None
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from flask import Response, g, request
 from flask_openapi.blueprint import APIBlueprint
 from flask_wtf.csrf import CSRFError, ValidationError, generate_csrf, validate_csrf
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from mentorai.core.admins import Admin
 from mentorai.core.errors import AdminNeeded
@@ -20,7 +20,7 @@ from mentorai.web.admin.desk import find_admin
 from mentorai.web.api.bodies import check_address, read_object
 from mentorai.web.api.replies import cut_page, no_content, reply, reply_page
 from mentorai.web.api.resource import PREFIX
-from mentorai.web.api.shapes import ExactId, Page, PageQuery, Shape
+from mentorai.web.api.shapes import ExactId, Instant, Page, PageQuery, Shape
 from mentorai.web.auth import get_engine, read_key_text
 
 TOKEN = "X-CSRF-Token"  # noqa: S105 - the header's name
@@ -50,7 +50,7 @@ class NewKey(Shape):
     name: str
     mentor: str | None = Field(default=None, min_length=1, max_length=100)
     scopes: list[str]
-    expires_at: AwareDatetime | None = Field(default=None, description="None: as usual here.")
+    expires_at: Instant | None = Field(default=None, description="None: as usual here.")
     never: bool = Field(default=False, description="Without end, where the policy allows it.")
     allowed_ips: list[str] = Field(default_factory=list)
     rate_limit: int | None = None

@@ -1,11 +1,23 @@
 """What the bodies and queries of several resources have in common."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 PAGE_SIZE = 50
 PAGE_SIZE_LIMIT = 200
+
+
+def to_utc(moment: datetime) -> datetime:
+    """The same instant in UTC. Raises ValueError for one that UTC has no year for."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("too near to the first or the last year") from error
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(to_utc)]
 
 
 class Shape(BaseModel):

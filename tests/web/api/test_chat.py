@@ -275,3 +275,13 @@ def _settled(client) -> dict:
             break
         time.sleep(0.05)
     return messages[-1]
+
+
+def test_key_does_not_go_on_with_what_a_person_said(api, engine, session, dataset):
+    list(engine.ask(session, "Where is the scar?"))
+    theirs = api.get("/api/v1/sessions/latest").json["session_id"]
+
+    answer = api.post("/api/v1/chat", json=QUESTION | {"session_id": theirs})
+
+    assert answer.status_code == 404
+    assert api.get(f"/api/v1/sessions/{theirs}/messages").json["count"] == 1

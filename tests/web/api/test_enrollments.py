@@ -155,3 +155,12 @@ def test_mentor_is_made_and_changed_by_its_short_name(it):
 def test_wrong_mentor_is_refused(it, name, body, status):
     assert it.put(f"/api/v1/mentors/{name}", json=body).status_code == status
     assert it.get("/api/v1/mentors").json["count"] == 1
+
+
+def test_sheet_that_is_no_utf_8_is_refused_by_line(api):
+    sheet = "mentor,user\nbiolog\u00eda,s1\n".encode("windows-1252")
+
+    answer = api.post(BULK, data=sheet, content_type="text/csv")
+
+    assert answer.status_code == 422
+    assert any(name.startswith("2") for name in answer.json["errors"])

@@ -38,6 +38,9 @@ def test_grades_are_filtered(api, grade, query, count):
     "query",
     [
         "since=yesterday",
+        "since=0001-01-01T00:00:00%2B23:59",
+        "since=9999-12-31T23:59:59-23:59",
+        "after=0001-01-01T00:00:00.000000%2B23:59_00000000-0000-4000-8000-000000000000",
         "since=2026-01-01",
         "since=2026-01-01T00:00:00",
         "sync_status=lost",
