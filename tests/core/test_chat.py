@@ -207,13 +207,16 @@ def test_person_reaches_only_their_own_conversations(ask, admit):
         ask(session=ben, conversation_id=mine)
 
 
-def test_key_reaches_every_conversation_of_its_mentor(ask, admit, read_turns):
+def test_key_goes_on_with_conversations_of_keys_and_of_no_person(ask, admit, read_turns):
     start, *_ = ask(session=admit("mia"))
-    conversation = start.conversation_id
+    begun, *_ = ask(key_id="k")
 
-    list(ask(key_id="k", conversation_id=conversation))
+    list(ask(key_id="other", conversation_id=begun.conversation_id))
+    with pytest.raises(NotFound):
+        list(ask(key_id="k", conversation_id=start.conversation_id))
 
-    assert len(read_turns(conversation)) == 2
+    assert len(read_turns(begun.conversation_id)) == 2
+    assert len(read_turns(start.conversation_id)) == 1
 
 
 def test_unknown_mentor_is_not_there(engine: Engine, mentor: Mentor):
