@@ -4,7 +4,6 @@ Source: LTI Deep Linking 2.0, section 3 (content item types). On the wire nothin
 nothing is empty: platforms choke on `null` and on `{}`, so what says nothing is left out.
 """
 
-import ipaddress
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, is_dataclass
@@ -16,7 +15,7 @@ import nh3
 
 from mentorai.core.errors import InputRejected
 from mentorai.core.mentors import UNKEEPABLE
-from mentorai.lti.origins import find_origin
+from mentorai.lti.origins import find_origin, is_loopback
 
 LINK, RESOURCE_LINK, FILE, HTML, IMAGE = "link", "ltiResourceLink", "file", "html", "image"
 KINDS = (RESOURCE_LINK, LINK, HTML, FILE, IMAGE)
@@ -278,16 +277,9 @@ def _find_url_fault(url: Any, allow_http: bool) -> str | None:
     parts = urlsplit(url)
     if parts.username is not None or parts.password is not None:
         return "An address without a name and a password, please."
-    if parts.scheme != "https" and not allow_http and not _is_this_machine(parts.hostname or ""):
+    if parts.scheme != "https" and not allow_http and not is_loopback(parts.hostname or ""):
         return "An address that begins with https://, please."
     return None
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def _find_number_fault(number: Any, most: int, *, whole: bool = False) -> str | None:

@@ -1,7 +1,7 @@
 """Documents fetched from the addresses that people name, by the one outbound client.
 
-https only and never to a private address, wherever redirects lead, unless
-settings.allow_loopback_platforms; bounded in time and size as every call is.
+https only and never to a private address, wherever redirects lead (but to this machine itself, with
+settings.allow_loopback_platforms); bounded in time and size as every call is.
 """
 
 from dataclasses import dataclass

@@ -5,6 +5,7 @@ that changes its mind between check and use gains nothing.
 """
 
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
@@ -18,15 +19,24 @@ from urllib3.exceptions import (
 from urllib3.util.connection import create_connection
 
 from mentorai.core.errors import PlatformRefused
-from mentorai.lti.origins import is_public_address
+from mentorai.lti.origins import is_loopback, is_public_address
+
+Allowed = Callable[[str], bool]
 
 
-def guard(manager: PoolManager) -> None:
-    """Make every connection of this manager a guarded one."""
-    manager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+def guard(manager: PoolManager, *, allow_loopback: bool) -> None:
+    """Make every connection of this manager a guarded one.
+
+    allow_loopback: let this machine itself be called, and no other private address.
+    """
+
+    def is_allowed(address: str) -> bool:
+        return is_public_address(address) or (allow_loopback and is_loopback(address))
+
+    manager.pool_classes_by_scheme = _make_pools(is_allowed)
 
 
-def _connect(connection: HTTPConnection) -> socket.socket:
+def _connect(connection: HTTPConnection, is_allowed: Allowed) -> socket.socket:
     host = connection.host.strip("[]")
     try:
         found = socket.getaddrinfo(host, connection.port, type=socket.SOCK_STREAM)
@@ -34,7 +44,7 @@ def _connect(connection: HTTPConnection) -> socket.socket:
         failure = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
         raise NameResolutionError(connection.host, connection, failure) from error
     addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
-    if not all(is_public_address(address) for address in addresses):
+    if not all(is_allowed(address) for address in addresses):
         raise PlatformRefused("An address of the LMS was not called: it is a private one.")
     for address in addresses[:-1]:
         try:
@@ -59,19 +69,19 @@ def _open(connection: HTTPConnection, address: str) -> socket.socket:
         raise NewConnectionError(connection, type(error).__name__) from error
 
 
-class _HttpConnection(HTTPConnection):
-    def _new_conn(self) -> socket.socket:
-        return _connect(self)
+def _make_pools(is_allowed: Allowed) -> dict[str, type[HTTPConnectionPool]]:
+    class Http(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            return _connect(self, is_allowed)
 
+    class Https(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return _connect(self, is_allowed)
 
-class _HttpsConnection(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        return _connect(self)
+    class HttpPool(HTTPConnectionPool):
+        ConnectionCls = Http
 
+    class HttpsPool(HTTPSConnectionPool):
+        ConnectionCls = Https
 
-class _HttpPool(HTTPConnectionPool):
-    ConnectionCls = _HttpConnection
-
-
-class _HttpsPool(HTTPSConnectionPool):
-    ConnectionCls = _HttpsConnection
+    return {"http": HttpPool, "https": HttpsPool}

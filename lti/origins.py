@@ -11,15 +11,16 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 def find_url_fault(url: object, *, allow_loopback: bool, longest: int = URL_LENGTH) -> str | None:
     """Say in one sentence what is wrong with a platform's address, or None.
 
-    https and a public host are asked for; allow_loopback also lets http and private hosts
-    pass. A host name is looked up only when it is called (PlatformHttp), since names move.
+    https and a public host are asked for; allow_loopback also lets this machine itself pass, by
+    http too, and no other private host. A host name is looked up only when it is called
+    (PlatformHttp), since names move.
     """
     parts = _split(url)
     if parts is None or not isinstance(url, str) or len(url) > longest:
         return "This must be a full address such as https://lms.example.edu/path."
     if parts.username is not None or parts.password is not None or parts.fragment:
         return "This address must not hold a name, a password or a #fragment."
-    if allow_loopback:
+    if allow_loopback and is_loopback(parts.hostname or ""):
         return None
     if parts.scheme != "https":
         return "This address must begin with https://."
@@ -54,6 +55,14 @@ def join_url(base_url: str, address: str) -> str:
         return urljoin(base_url, address)
     except ValueError:
         return ""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, by name or address, is this machine itself."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def is_public_host(host: str) -> bool:

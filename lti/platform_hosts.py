@@ -27,7 +27,7 @@ def find_platform_url_fault(
         (the part that its owner registered) or, if both lie in one of vendor_domains, the vendor.
     allow_loopback: let http and loopback hosts pass, and no other private host.
     """
-    fault = find_url_fault(url, allow_loopback=allow_loopback and is_loopback(_host(url)))
+    fault = find_url_fault(url, allow_loopback=allow_loopback)
     if fault or not isinstance(url, str):
         return fault or NOT_ITS_OWN
     return None if _is_one_owner(_host(url), _host(beside), vendor_domains) else NOT_ITS_OWN
@@ -40,14 +40,6 @@ def find_endpoint_fault(
     if isinstance(url, str) and _is_within(_host(url), vendor_domains):
         return find_url_fault(url, allow_loopback=False)
     return find_platform_url_fault(url, issuer, (), allow_loopback=allow_loopback)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine itself."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def is_host_or_beneath(host: str, domain: str) -> bool:

@@ -1,6 +1,6 @@
 """The one outbound client: every call to a platform goes through here.
 
-Bounded in time, size and number, never to a private address (unless
+Bounded in time, size and number, never to a private address (but to this machine itself, with
 settings.allow_loopback_platforms), never led elsewhere by a redirect while it carries a token,
 and silent about bodies and tokens. What may be said twice is tried again, with the pause that the
 platform asked for if it is a short one; a long one is the caller's to keep (PlatformThrottled).
@@ -99,8 +99,7 @@ class PlatformHttp:
         adapter = HTTPAdapter(
             pool_connections=CONNECTIONS, pool_maxsize=CONNECTIONS, max_retries=retry
         )
-        if not self._loopback:
-            guard(adapter.poolmanager)
+        guard(adapter.poolmanager, allow_loopback=self._loopback)
         session.mount("https://", adapter)
         session.mount("http://", adapter)
         self._session = session

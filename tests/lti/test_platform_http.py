@@ -165,6 +165,35 @@ def test_call_to_a_name_of_a_private_address_is_refused_at_connecting(
         guarded.get("https://lms.example.edu/jwks")
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://lms.example.edu/",
+        "http://10.0.0.1/",
+        "https://10.0.0.1/",
+        "http://169.254.169.254/latest/meta-data",
+        "https://192.168.1.1/",
+        "http://0.0.0.0/",
+        "http://printer.local/",
+    ],
+)
+def test_loopback_alone_is_called_besides_where_development_allows_it(
+    http: PlatformHttp, url: str
+) -> None:
+    with pytest.raises(PlatformRefused):
+        http.get(url)
+
+
+def test_name_of_a_private_address_is_refused_where_loopback_is_allowed_too(
+    http: PlatformHttp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.7", 443))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: answer)
+
+    with pytest.raises(PlatformRefused, match="private"):
+        http.get("https://lms.example.edu/jwks")
+
+
 def test_call_to_an_unknown_name_is_retryable(
     guarded: PlatformHttp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
