@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sqlalchemy import Column, ForeignKey, String, Table, UniqueConstraint, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from mentorai.core.admins import EMAIL, Admin, admins, insert_admin, read_admin
 from mentorai.core.database import Database, metadata
@@ -36,6 +37,13 @@ class AdminIdentities:
         said otherwise (matches_email).
         Raises SignOnRejected when the address is an administrator's who is somebody else.
         """
+        try:
+            return self._put(organization_id, identity)
+        except IntegrityError:
+            # The same person signed on in another browser at this moment.
+            return self._put(organization_id, identity)
+
+    def _put(self, organization_id: str, identity: Identity) -> Admin:
         who = {
             "organization_id": organization_id,
             "authority": identity.authority,

@@ -184,8 +184,8 @@ def apply_rows(
 
 @contextmanager
 def _begin(database: Database, organization_id: str) -> Iterator[Connection]:
-    """A transaction in which no other sheet of the organization is written; launches do not wait
-    for it.
+    """A transaction in which no other sheet of the organization is written. On PostgreSQL launches
+    do not wait for it; on SQLite everybody who writes does.
     """
     mine = select(organizations.c.id).where(organizations.c.id == organization_id)
     with database.write() as connection:

@@ -78,13 +78,13 @@ class KeyChecks:
             raise KeyUnknown
         moment = now()
         _check_state(known, moment, address)
+        if scope is not None and scope not in known.key.scopes:
+            raise KeyScopeTooSmall(scope)
         if not self.uses.take(key_id, moment, address, route, known.left):
             raise RateLimited(
                 "This API key has made all the calls of this month.",
                 retry_after_seconds=_seconds_left(moment),
             )
-        if scope is not None and scope not in known.key.scopes:
-            raise KeyScopeTooSmall(scope)
         return known.key
 
     def forget(self, key_id: str) -> None:

@@ -5,7 +5,8 @@ key sets are checked as a platform's are.
 Source: OpenID Connect Core 1.0, section 3.1; RFC 7636; RFC 9207.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -162,16 +163,17 @@ class SignOn:
         """
         try:
             token = read_signed(credential)
-            provider = self._find_issuer(organization_id, token.claims.get("iss"))
-            if provider is None:
-                return None
-            claims, issued_at = check_shown(provider, token)
-            self._check_signed(provider, token)
-            identity = read_identity(provider, claims)
         except SignOnRejected:
             return None
-        is_over = self._engine.sign_ons.is_over(organization_id, identity, issued_at)
-        return None if is_over else identity
+        # One campus server may be the provider of several clients.
+        for provider in self._list_of(organization_id, token.claims.get("iss")):
+            with suppress(SignOnRejected):
+                claims, issued_at = check_shown(provider, token)
+                self._check_signed(provider, token)
+                identity = read_identity(provider, claims)
+                is_over = self._engine.sign_ons.is_over(organization_id, identity, issued_at)
+                return None if is_over else identity
+        return None
 
     def end(self, provider: Provider, logout_token: str) -> None:
         """The provider says that somebody signed out: end what they have here.
@@ -194,11 +196,17 @@ class SignOn:
             raise PlatformUnavailable("The provider could not be asked.") from error
         check_signed(token, self._tool.keysets, keyset_url)
 
-    def _find_issuer(self, organization_id: str, issuer: object) -> Provider | None:
-        for provider in self.providers.values():
-            if provider.issuer == issuer and self.organization_of(provider) == organization_id:
-                return provider
-        return None
+    def _list_of(self, organization_id: str, issuer: object) -> Sequence[Provider]:
+        """The providers of this organization that are this issuer."""
+        alike = [provider for provider in self.providers.values() if provider.issuer == issuer]
+        return [one for one in alike if self._is_of(one, organization_id)]
+
+    def _is_of(self, provider: Provider, organization_id: str) -> bool:
+        try:
+            return self.organization_of(provider) == organization_id
+        except NotFound:
+            # The file names an organization that is not here; `sign-on check` says so.
+            return False
 
     def _client(self, provider: Provider, metadata: Metadata) -> OAuth2Session:
         client = OAuth2Session(

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from mentorai.core.admins import admins, setup_codes
 from mentorai.core.clock import now
 from mentorai.core.errors import InputRejected, NotFound
+from mentorai.core.values import Identity
 
 EMAIL, PASSWORD = "it@campus.edu", "correct horse battery"
 
@@ -147,3 +148,16 @@ def test_neither_password_nor_code_is_stored_in_clear(engine, admin):
     assert EMAIL in dump
     assert PASSWORD not in dump
     assert code not in dump
+
+
+def test_who_came_by_a_campus_account_gets_no_password(engine, organization):
+    hour = now() + timedelta(hours=1)
+    mallory = Identity("oidc:campus", "m-1", hour, email=EMAIL)
+    theirs = engine.admin_identities.put(organization.id, mallory)
+
+    with pytest.raises(InputRejected):
+        engine.admins.take_setup_code(engine.admins.issue_setup_code(), EMAIL, PASSWORD)
+
+    for password in ("", PASSWORD):
+        with pytest.raises(InputRejected):
+            engine.admins.sign_in(theirs.email, password)

@@ -148,6 +148,23 @@ def test_good_token_names_its_person_with_roles(engine, organization, wire, key)
     assert found.matches_email is False
 
 
+def test_every_client_of_one_issuer_is_known_and_a_mistyped_organization_stops_none(
+    settings, wire, key
+):
+    second = CONFIGURATION.replace('"campus"', '"second"').replace('"mentorai"', '"students"')
+    lost = CONFIGURATION.replace('"campus"', '"lost"') + '\norganization = "nowhere"\n'
+    write_providers(settings.data_dir, f"{lost}\n{CONFIGURATION}\n{second}")
+    engine = Engine.open(settings, plugins=[("oidc_sso", oidc_sso)])
+
+    found = [
+        find(engine, engine.organizations.get(), sign(key, id_claims(aud=client)))
+        for client in ("mentorai", "students")
+    ]
+
+    engine.close()
+    assert [one.authority for one in found] == ["oidc:campus", "oidc:second"]
+
+
 def test_access_token_for_the_portal_counts_and_its_sign_on_is_not_ours(
     engine, organization, wire, key
 ):

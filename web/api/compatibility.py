@@ -12,6 +12,7 @@ import io
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Self
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, jsonify, request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -241,7 +242,8 @@ def _read_sent(kind: str, form: Any) -> Sent:
 
 
 def _page_url(limit: int, offset: int) -> str:
-    return public_url(f"{request.path}?limit={limit}&offset={offset}")
+    query = request.args.to_dict() | {"limit": str(limit), "offset": str(offset)}
+    return public_url(f"{request.path}?{urlencode(query)}")
 
 
 def _describe_mentor(mentor: Mentor, org: str, user: str) -> dict[str, Any]:

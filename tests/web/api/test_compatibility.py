@@ -119,6 +119,17 @@ def test_documents_are_cut_into_pages(api, mentor):
     assert [each["document_name"] for each in found["results"]] == ["Dune b"]
 
 
+def test_next_page_of_a_search_is_of_that_search(api, mentor):
+    for name in ("Dune a", "Dune b", "Reef"):
+        api.post(TRAIN, json={"type": "text", "text": name, "pathway": mentor.id})
+
+    first = api.get(documents(mentor.id) + "?search=dune&limit=1").json
+    second = api.get(first["next"]).json
+
+    assert (second["count"], second["next"]) == (2, None)
+    assert second["results"][0]["document_name"].startswith("Dune")
+
+
 @pytest.mark.parametrize(
     ("fields", "status"),
     [
@@ -294,6 +305,14 @@ def test_key_with_a_name_that_mentorai_cannot_hold_is_deleted_by_its_likeness(of
 
     assert listed["name"] == "LMS-integration-Aug_2025"
     assert gone.status_code == 204
+
+
+def test_key_is_not_deleted_where_two_are_shown_by_one_name(office):
+    for name in ("Aug 2025", "Aug_2025"):
+        make_token(office, name=name)
+
+    assert office.delete(f"{TOKENS}Aug_2025").status_code == 404
+    assert len(office.get(TOKENS).json) == 2
 
 
 def test_token_that_is_not_there_is_not_found(office):
