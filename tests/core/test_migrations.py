@@ -2,7 +2,8 @@ import importlib
 import pkgutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
@@ -48,6 +49,7 @@ from mentorai.lti.tool_description import Supported
 from mentorai.lti.tool_keys import ToolKeys
 
 STEPS = sorted(path.stem[1:5] for path in Path(versions.__file__).parent.glob("r*.py"))
+Step = Callable[[str], Engine]
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -58,6 +60,26 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     database = Database(url)
     yield database
     database.close()
+
+
+@pytest.fixture
+def step_down_and_up(database: Database, tmp_path: Path) -> Iterator[Step]:
+    """Fill an installation, step down to a revision and up again, and open what is there then."""
+    url = database.url.render_as_string(hide_password=False)
+    settings = Settings(data_dir=tmp_path, database_url=url, allow_loopback_platforms=True)
+    with ExitStack() as ends:
+
+        def step(revision: str) -> Engine:
+            engine = Engine.open(settings, plugins=[])
+            fill(engine)
+            engine.close()
+            downgrade(database, revision)
+            database.upgrade()
+            engine = Engine.open(settings, plugins=[])
+            ends.callback(engine.close)
+            return engine
+
+        yield step
 
 
 def test_fresh_database_is_at_no_revision(database: Database) -> None:
@@ -93,18 +115,9 @@ def test_downgrade_takes_every_table_away(database: Database) -> None:
 
 @pytest.mark.parametrize("revision", ["base", *STEPS])
 def test_steps_down_and_up_again_keep_what_was_there_before_them(
-    database: Database, tmp_path: Path, revision: str
+    step_down_and_up: Step, revision: str
 ) -> None:
-    url = database.url.render_as_string(hide_password=False)
-    settings = Settings(data_dir=tmp_path, database_url=url, allow_loopback_platforms=True)
-    engine = Engine.open(settings, plugins=[])
-    fill(engine)
-    engine.close()
-
-    downgrade(database, revision)
-    database.upgrade()
-
-    engine = Engine.open(settings, plugins=[])
+    engine = step_down_and_up(revision)
     organization = engine.organizations.get()
     kept = [mentor.display_name for mentor in engine.mentors.list(organization.id)]
     assert kept == ([] if revision == "base" else ["Tidal Pools"])
@@ -113,24 +126,13 @@ def test_steps_down_and_up_again_keep_what_was_there_before_them(
     mentor = engine.mentors.list(organization.id)[0]
     found = engine.retrieval.search(mentor.id, "When do barnacles close?")
     assert len(found) == (0 if revision in ("base", "0001", "0002") else 1)
-    engine.close()
 
 
 def test_no_deployment_launches_that_was_held_when_a_step_down_forgets_its_state(
-    database: Database, tmp_path: Path
+    step_down_and_up: Step,
 ) -> None:
-    url = database.url.render_as_string(hide_password=False)
-    settings = Settings(data_dir=tmp_path, database_url=url, allow_loopback_platforms=True)
-    engine = Engine.open(settings, plugins=[])
-    fill(engine)
-    engine.close()
-
-    downgrade(database, "0006")
-    database.upgrade()
-
-    engine = Engine.open(settings, plugins=[])
+    engine = step_down_and_up("0006")
     kept = engine.room(Tool).registrations.list(engine.organizations.get().id)[0]
-    engine.close()
     assert kept.deployments == {"1": "active"}
     assert kept.deployment_policy == "reject"
 
@@ -158,20 +160,10 @@ def test_keys_survive_the_step_that_knows_their_life(database: Database, tmp_pat
     assert kept == ["new", "old"]
 
 
-def test_hosts_that_earlier_launches_named_are_kept(database: Database, tmp_path: Path) -> None:
-    url = database.url.render_as_string(hide_password=False)
-    settings = Settings(data_dir=tmp_path, database_url=url, allow_loopback_platforms=True)
-    engine = Engine.open(settings, plugins=[])
-    fill(engine)
-    engine.close()
-
-    downgrade(database, "0010")
-    database.upgrade()
-
-    engine = Engine.open(settings, plugins=[])
+def test_hosts_that_earlier_launches_named_are_kept(step_down_and_up: Step) -> None:
+    engine = step_down_and_up("0010")
     (registration,) = engine.room(Tool).registrations.list(engine.organizations.get().id)
     engine.room(Tool).service_origins.check(registration, "https://school.example:8443/any")
-    engine.close()
 
 
 class Details(LaunchDetails):
@@ -199,7 +191,7 @@ def fill(engine: Engine) -> None:
     engine.plugins.add(Lister(), "lister")
     organization = engine.organizations.get()
     mentor = engine.mentors.add(organization.id, "Tidal Pools")
-    engine.keys.issue(
+    issued = engine.keys.issue(
         organization.id,
         mentor.id,
         name="report",
@@ -207,11 +199,14 @@ def fill(engine: Engine) -> None:
         expires_at=None,
         author="test",
     )
+    engine.check_key(issued.text, scope="chat:write", address="192.0.2.1", route="POST /chat")
     engine.enrolments.put(
         organization.id, mentor.id, {"user": "s1"}, platforms=frozenset(), author="test"
     )
     text = BytesIO(b"# Low tide\n\nBarnacles close their plates when the tide goes out.")
     engine.datasets.add(organization.id, mentor.id, "low-tide.md", "text/markdown", text)
+    waiting = BytesIO(b"The tide comes in twice a day. " * 5_000)
+    engine.trainings.submit(organization.id, mentor.id, "long.txt", "text/plain", waiting)
     tool = engine.room(Tool)
     tool.tool_keys.rotate(at_once=True)
     tool.tool_keys.rotate()
@@ -295,20 +290,10 @@ def fill_sign_ons(engine: Engine, mentor: Mentor) -> None:
 
 
 def test_nobody_is_told_of_sessions_that_ran_out_before_anybody_was(
-    database: Database, tmp_path: Path
+    step_down_and_up: Step,
 ) -> None:
-    url = database.url.render_as_string(hide_password=False)
-    settings = Settings(data_dir=tmp_path, database_url=url, allow_loopback_platforms=True)
-    engine = Engine.open(settings, plugins=[])
-    fill(engine)
-    engine.close()
-
-    downgrade(database, "0012")
-    database.upgrade()
-
-    engine = Engine.open(settings, plugins=[])
+    engine = step_down_and_up("0012")
     assert engine.sessions.end_expired() == []
-    engine.close()
 
 
 def fill_messages(engine: Engine, registration: Registration, mentor: Mentor) -> None:
