@@ -7,7 +7,6 @@ import io
 import json
 import os
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import Any
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-from werkzeug.serving import make_server
 
 from mentorai.core.clock import now
 from mentorai.core.engine import Engine
@@ -26,6 +24,7 @@ from mentorai.core.sessions import BINDING_COOKIE
 from mentorai.core.settings import Settings
 from mentorai.core.values import Role, Session
 from mentorai.web.app import create_app
+from tests.fakes.platforms import running_app
 from tests.fakes.visitor import BINDING, open_session, sign_cookie
 
 # What Chromium keeps for "sites that may not save data on this device".
@@ -125,13 +124,8 @@ def house(data_dir: Path, plugins: list[tuple[str, object]]) -> Iterator[House]:
     settings = Settings(data_dir=data_dir, allow_loopback_platforms=True)
     engine = Engine.open(settings, plugins=plugins)
     app = create_app(engine)
-    server = make_server("localhost", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield _furnish(f"http://localhost:{server.server_port}", app, engine)
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with running_app(app) as url:
+        yield _furnish(url, app, engine)
     engine.close()
 
 

@@ -22,6 +22,8 @@ LOOKS = {
 def check(page: Page, name: str, frame: Frame | None = None) -> list[str]:
     """What is wrong with the page that is open, or with one frame of it, in each of its looks."""
     found, place = [], frame or page
+    # A click that leads to another page returns before there is anything to look at.
+    place.wait_for_load_state()
     place.evaluate(Axe().axe_script)
     for look, (scheme, width, height) in reversed(LOOKS.items()):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")

@@ -12,11 +12,12 @@ sandbox on 127.0.0.1.
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.wsgi import ClosingIterator
 
 from mentorai.plugins.sandbox.faults import Faults
 from mentorai.plugins.sandbox.house import House
@@ -72,8 +73,24 @@ def running_app(app: Any, *, port: int = 0) -> Iterator[str]:
         yield f"http://localhost:{port}"
 
 
+class _ClosingAnswers:
+    """An application whose answers are closed in any case.
+
+    werkzeug's server leaves one open when its reader hangs up at the end of it: a file, maybe.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self.extensions = getattr(app, "extensions", {})
+
+    def __call__(self, environ: Any, start_response: Any) -> Iterator[bytes]:
+        with closing(ClosingIterator(self._app(environ, start_response))) as answer:
+            yield from answer
+
+
 @contextmanager
 def _serving(server: BaseWSGIServer) -> Iterator[None]:
+    server.app = _ClosingAnswers(server.app)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
