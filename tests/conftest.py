@@ -1,14 +1,17 @@
 """What every layer's tests begin with: an engine on a database of its own."""
 
+import gc
 import os
 import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import URL, create_engine, inspect
+from werkzeug.routing import Rule
 
 from mentorai.core.database import Database
 from mentorai.core.engine import Engine
@@ -16,6 +19,29 @@ from mentorai.core.mentors import Mentor
 from mentorai.core.organizations import Organization
 from mentorai.core.scopes import PROVISIONING_SCOPES
 from mentorai.core.settings import Settings
+
+
+def pytest_collection_finish() -> None:
+    """What is here now stays to the end: the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _addresses_compiled_once() -> Iterator[None]:
+    """Thousands of applications have the same addresses; werkzeug compiles each for each anew."""
+    compile_builder = Rule._compile_builder
+    compiled: dict[tuple[str, str, bool], Any] = {}
+
+    def compile_once(rule: Rule, append_unknown: bool = True) -> Any:
+        name = (rule.rule, repr(rule.defaults), append_unknown)
+        if name not in compiled:
+            compiled[name] = compile_builder(rule, append_unknown)
+        return compiled[name]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rule, "_compile_builder", compile_once)
+        yield
 
 
 @pytest.fixture(scope="session")
