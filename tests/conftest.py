@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, create_engine, inspect
+from sqlalchemy import URL, create_engine
 from werkzeug.routing import Rule
 
 from mentorai.core.database import Database
@@ -19,6 +19,20 @@ from mentorai.core.mentors import Mentor
 from mentorai.core.organizations import Organization
 from mentorai.core.scopes import PROVISIONING_SCOPES
 from mentorai.core.settings import Settings
+
+# TRUNCATE makes a new file for every table, which takes thirty times as long.
+EMPTY = """
+DO $$ DECLARE name text; BEGIN
+  SET LOCAL session_replication_role = replica;
+  FOR name IN SELECT tablename FROM pg_tables
+      WHERE schemaname = 'public' AND tablename <> 'alembic_version' LOOP
+    EXECUTE 'DELETE FROM public.' || quote_ident(name);
+  END LOOP;
+  FOR name IN SELECT sequencename FROM pg_sequences WHERE last_value IS NOT NULL LOOP
+    EXECUTE 'ALTER SEQUENCE public.' || quote_ident(name) || ' RESTART';
+  END LOOP;
+END $$
+"""
 
 
 def pytest_collection_finish() -> None:
@@ -88,8 +102,7 @@ def emptied_database(shared_database: Database) -> Iterator[str]:
     """The shared database, emptied afterwards: far quicker than making one."""
     yield shared_database.url.render_as_string(hide_password=False)
     with shared_database.write() as connection:
-        names = set(inspect(connection).get_table_names()) - {"alembic_version"}
-        connection.exec_driver_sql(f"TRUNCATE {', '.join(sorted(names))} RESTART IDENTITY CASCADE")
+        connection.exec_driver_sql(EMPTY)
 
 
 @pytest.fixture
