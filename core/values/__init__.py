@@ -19,7 +19,7 @@ from mentorai.core.values.launches import (
 )
 from mentorai.core.values.pages import AdminTab, Link
 from mentorai.core.values.people import Group, Identity, Member, Person, Role, RosterEnd
-from mentorai.core.values.platforms import Platform, PlatformProfile
+from mentorai.core.values.platforms import Bucket, Platform, PlatformProfile
 from mentorai.core.values.sessions import Denial, EndReason, RequestFacts, Session
 from mentorai.core.values.turns import (
     Citation,
@@ -39,6 +39,7 @@ from mentorai.core.values.turns import (
 __all__ = [
     "ActivityProgress",
     "AdminTab",
+    "Bucket",
     "Citation",
     "Context",
     "Denial",

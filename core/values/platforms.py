@@ -5,6 +5,33 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
+class Bucket:
+    """How a family of LMS counts the calls of one client: what they cost fills a bucket, which
+    leaks by itself, and a call that finds it full is refused.
+
+    A quota of calls a day is one too: of that many units, which leaks that many in a day.
+
+    high_water: units; with so many or more in it calls are refused.
+    leak_per_second: units that run out by themselves.
+    up_front: units that a call holds while it is under way; then its cost takes their place.
+    token_cost: units that a request for an access token costs on top.
+    cost_header: where an answer says what its call cost; empty: nobody says, and it is `up_front`.
+    remaining_header: where an answer says what is left under the high water; empty: nobody says.
+    limit_header: where an answer says what the high water is; empty: it is as given here.
+    refusal_text: words by which a 403 says that the bucket is full, as a 429 always does.
+    """
+
+    high_water: float
+    leak_per_second: float
+    up_front: float = 1.0
+    token_cost: float = 0.0
+    cost_header: str = ""
+    remaining_header: str = ""
+    limit_header: str = ""
+    refusal_text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PlatformProfile:
     """What is special about one family of LMS, as data and not as branches.
 
@@ -15,6 +42,9 @@ class PlatformProfile:
     registration_errors: words with which it refuses a registration -> what to do about it.
     screens: where things are changed there, in its own words, by the keys of
         core/explanations.py SCREENS; a key that is left out keeps the general words.
+    calls_at_once: the most calls that one process has under way at one of its hosts; None: as
+        many as it answers the quicker for.
+    bucket: how it counts calls, if it counts them: one for all schools of a client id.
     """
 
     family: str
@@ -23,6 +53,8 @@ class PlatformProfile:
     token_audience: str | None = None
     registration_errors: Mapping[str, str] = field(default_factory=dict)
     screens: Mapping[str, str] = field(default_factory=dict)
+    calls_at_once: int | None = None
+    bucket: Bucket | None = None
 
 
 @dataclass(frozen=True, slots=True)
