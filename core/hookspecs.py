@@ -2,8 +2,9 @@
 
 The name's form tells the kind (docs/hooks.md):
 judge_* asks all, and one Denial, or a plugin that raises, refuses;
-recognise_, refine_, choose_, find_, push_, list_, read_, complete_, validate_ and
-registration_document take the first answer that is not None ("not mine" is None);
+recognise_, refine_, choose_, find_, push_, list_, read_, complete_, validate_,
+check_connection and registration_document take the first answer that is not None ("not mine" is
+None);
 a past participle is told afterwards, and its errors are logged;
 nouns collect what every plugin gives.
 
@@ -18,6 +19,9 @@ import pluggy
 from mentorai.core.launch_facts import GroupService
 from mentorai.core.values import (
     AdminTab,
+    Connection,
+    ConnectionForm,
+    ConnectionReport,
     Denial,
     EndReason,
     Event,
@@ -79,6 +83,24 @@ def registration_document(platform: str, tool: dict[str, Any]) -> dict[str, Any]
 @hookspec(firstresult=True)
 def refine_registration(platform: str, registration: dict[str, Any]) -> dict[str, Any] | None:
     """Add what this family of LMS wants in the registration that is about to be sent to it."""
+
+
+# --- an LMS's own API ----------------------------------------------------------------------
+
+
+@hookspec
+def connection_form(engine: "Engine", platform: Platform) -> ConnectionForm | None:
+    """Say how the own API of your family of LMS is set up. Collected for the platform's page."""
+
+
+@hookspec(firstresult=True)
+def check_connection(
+    engine: "Engine", platform: Platform, connection: Connection
+) -> ConnectionReport | None:
+    """Try a connection to an LMS's own API, and say what it allows. None: not your kind.
+
+    Raises SignInNeeded, PlatformRefused when it is of no use; PlatformUnavailable and its like.
+    """
 
 
 # --- who may come in ----------------------------------------------------------------------

@@ -82,6 +82,7 @@ STATUSES: Mapping[type[e.MentorAIError], int] = {
     e.PlatformRefused: 502,
     e.PlatformReplyInvalid: 502,
     e.ScopeNotGranted: 502,
+    e.SignInNeeded: 502,
     e.ModelError: 502,
     e.ModelUnavailable: 503,
     e.ModelReplyInvalid: 502,

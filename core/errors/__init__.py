@@ -21,7 +21,8 @@
     + ScoreRejected          ScoreOutOfRange ScoreStale NoLineItem NotGradable
     + DocumentRejected       DocumentTooLarge DocumentUnreadable DocumentUnsupported
     + PlatformError          PlatformUnavailable PlatformThrottled PlatformRefused
-                             PlatformReplyInvalid ScopeNotGranted (a PlatformRefused)
+                             PlatformReplyInvalid
+      + PlatformRefused      ScopeNotGranted SignInNeeded
     + ModelError             ModelUnavailable ModelReplyInvalid
     + PluginError            PluginFailed PluginConflict
 
@@ -82,6 +83,7 @@ from mentorai.core.errors.platforms import (
     PlatformThrottled,
     PlatformUnavailable,
     ScopeNotGranted,
+    SignInNeeded,
 )
 from mentorai.core.errors.plugins import (
     ModelError,
@@ -162,6 +164,7 @@ __all__ = [
     "SessionEnded",
     "SessionExpired",
     "SessionRejected",
+    "SignInNeeded",
     "SignOnRejected",
     "SignatureInvalid",
     "SigningKeyUnknown",

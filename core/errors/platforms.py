@@ -38,6 +38,12 @@ class PlatformRefused(PlatformError):
     code = "platform_refused"
 
 
+class SignInNeeded(PlatformRefused):
+    """Somebody of campus IT must sign in at the LMS again, to let this tool use its API."""
+
+    code = "sign_in_needed"
+
+
 class ScopeNotGranted(PlatformRefused):
     """The LMS has not granted this tool what the call needs.
 

@@ -1,5 +1,14 @@
 """Frozen facts that cross a hook. Nothing here has behaviour beyond reading itself."""
 
+from mentorai.core.values.connections import (
+    Ability,
+    ApiTokens,
+    Connection,
+    ConnectionField,
+    ConnectionForm,
+    ConnectionReport,
+    ConnectionState,
+)
 from mentorai.core.values.grades import (
     ActivityProgress,
     GradePlace,
@@ -37,10 +46,17 @@ from mentorai.core.values.turns import (
 )
 
 __all__ = [
+    "Ability",
     "ActivityProgress",
     "AdminTab",
+    "ApiTokens",
     "Bucket",
     "Citation",
+    "Connection",
+    "ConnectionField",
+    "ConnectionForm",
+    "ConnectionReport",
+    "ConnectionState",
     "Context",
     "Denial",
     "DoneEvent",

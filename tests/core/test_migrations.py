@@ -16,6 +16,7 @@ import mentorai.core
 import mentorai.lti
 from mentorai.core import hookimpl
 from mentorai.core.clock import now
+from mentorai.core.connections import Connections
 from mentorai.core.database import Database, metadata
 from mentorai.core.embedding import issue_ticket
 from mentorai.core.engine import Engine
@@ -26,6 +27,7 @@ from mentorai.core.migrations import downgrade, find_revisions, versions
 from mentorai.core.settings import Settings
 from mentorai.core.sign_ons import SignOff
 from mentorai.core.values import (
+    ApiTokens,
     Context,
     Group,
     Identity,
@@ -226,6 +228,7 @@ def fill(engine: Engine) -> None:
         engine.room(Tool).deployments.admit(registration, "2")
     client = RegistrationClient("https://lms.example/client", "secret", Supported())
     tool.registration_clients.put(registration.id, client)
+    fill_connections(engine, registration)
     launch = Launch(
         organization_id=organization.id,
         registration_id=registration.id,
@@ -269,6 +272,22 @@ def fill(engine: Engine) -> None:
         given=8,
         maximum=10,
     )
+
+
+def fill_connections(engine: Engine, registration: Registration) -> None:
+    """Access to the LMS's own API, with tokens."""
+    connections = engine.room(Connections)
+    connection = connections.put(
+        registration.organization_id,
+        registration.id,
+        "lms_api",
+        base_url="https://lms.example",
+        account="tool",
+        secret="secret",
+        scopes=["grades"],
+        author="test",
+    )
+    connections.keep_tokens(connection, ApiTokens("token", now(), "refresh", ("grades",), "Ada"))
 
 
 def fill_sign_ons(engine: Engine, mentor: Mentor) -> None:

@@ -1,0 +1,284 @@
+"""Connections: access to an LMS's own API, beside LTI. One for a registration and kind of API.
+
+Secrets and tokens are sealed in the database, and open only for the plugin that calls. Of all
+processes one at a time renews the tokens of a connection: some LMSs take a refresh token once.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, Row, delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from mentorai.core.clock import now
+from mentorai.core.connection_rows import (
+    SHOWN,
+    check_facts,
+    is_of,
+    is_row,
+    is_that,
+    platform_connections,
+    read_row,
+)
+from mentorai.core.errors import (
+    Conflict,
+    NotFound,
+    PlatformRefused,
+    PlatformUnavailable,
+    SignInNeeded,
+)
+from mentorai.core.identifiers import is_id, new_id
+from mentorai.core.sealing import Seal
+from mentorai.core.values import (
+    ApiTokens,
+    Connection,
+    ConnectionForm,
+    ConnectionReport,
+    ConnectionState,
+    Platform,
+)
+
+if TYPE_CHECKING:
+    from mentorai.core.engine import Engine
+
+REASON_LENGTH = 500
+# A process that died while it renewed holds the others up no longer than LEASE; longer than a
+# call may take.
+LEASE = timedelta(seconds=60)
+WAIT_SECONDS, POLL_SECONDS = 25.0, 0.05
+
+
+class Connections:
+    """The connections of every organization. Made once: `engine.room(Connections)`."""
+
+    def __init__(self, engine: "Engine") -> None:
+        self._database = engine.database
+        self._plugins = engine.plugins
+        self._engine = engine
+        self._audit = engine.audit
+        self._seal = Seal(engine.settings)
+
+    def list_forms(self, platform: Platform) -> Sequence[ConnectionForm]:
+        """The APIs that plugins can connect to on this platform, and how each is set up."""
+        found: list[ConnectionForm] = self._plugins.ask_all(
+            "connection_form", engine=self._engine, platform=platform
+        )
+        return sorted(found, key=lambda form: form.kind)
+
+    def put(
+        self,
+        organization_id: str,
+        registration_id: str,
+        kind: str,
+        *,
+        base_url: str,
+        account: str,
+        secret: str | None,
+        scopes: Sequence[str],
+        author: str,
+    ) -> Connection:
+        """Set up a connection, or set it up anew: tokens that were given before are forgotten.
+
+        secret: None keeps the one that is there. Raises InputRejected (base_url, account, secret);
+        NotFound if there is no such registration.
+        """
+        facts = check_facts(base_url, account, secret) | {"scopes": list(scopes)}
+        facts |= {"state": "new", "reason": "", "checked_at": None, "sealed_tokens": None}
+        if secret is not None:
+            facts["sealed_secret"] = self._seal.close(secret.strip())
+        whose = (organization_id, registration_id, kind)
+        try:
+            connection_id = self._put(whose, facts, author)
+        except IntegrityError:
+            # Somebody else made it at this moment; if not, it is the registration that is amiss.
+            try:
+                connection_id = self._put(whose, facts, author)
+            except IntegrityError as error:
+                raise NotFound("There is no such registration.") from error
+        return self.get(organization_id, connection_id)
+
+    def get(self, organization_id: str, connection_id: str) -> Connection:
+        """One connection. Raises NotFound."""
+        if not is_id(connection_id):
+            raise NotFound
+        found = self._read(is_row(organization_id, connection_id))
+        if not found:
+            raise NotFound
+        return found[0]
+
+    def find(self, organization_id: str, registration_id: str, kind: str) -> Connection | None:
+        """A registration's connection to one kind of API."""
+        found = self._read(is_of(organization_id, registration_id, kind))
+        return found[0] if found else None
+
+    def list(self, organization_id: str, registration_id: str) -> Sequence[Connection]:
+        """A registration's connections."""
+        return self._read(
+            (
+                platform_connections.c.organization_id == organization_id,
+                platform_connections.c.registration_id == registration_id,
+            )
+        )
+
+    def open_secret(self, connection: Connection) -> str:
+        """The secret of a connection; empty if it has none. Raises NotFound, ConfigurationError."""
+        sealed = self._get_sealed(connection).sealed_secret
+        return self._seal.open(sealed) if sealed else ""
+
+    def open_tokens(self, connection: Connection) -> ApiTokens | None:
+        """The tokens of a connection, as they are now. Raises NotFound, ConfigurationError."""
+        sealed = self._get_sealed(connection).sealed_tokens
+        if sealed is None:
+            return None
+        kept = json.loads(self._seal.open(sealed))
+        kept["expires_at"] = datetime.fromisoformat(kept["expires_at"])
+        kept["scopes"] = tuple(kept["scopes"])
+        return ApiTokens(**kept)
+
+    def keep_tokens(self, connection: Connection, tokens: ApiTokens) -> None:
+        """Keep what the LMS gave; the connection is ready.
+
+        Raises Conflict if it was set up anew, or deleted, since it was read.
+        """
+        kept = {
+            "access_token": tokens.access_token,
+            "expires_at": tokens.expires_at.isoformat(),
+            "refresh_token": tokens.refresh_token,
+            "scopes": list(tokens.scopes),
+            "owner": tokens.owner,
+        }
+        sealed = self._seal.close(json.dumps(kept))
+        facts = {"sealed_tokens": sealed, "state": "ready", "reason": "", "checked_at": now()}
+        if not self._update(connection, facts):
+            raise Conflict("This connection was changed meanwhile.")
+
+    def note(self, connection: Connection, state: ConnectionState, reason: str = "") -> None:
+        """Keep how a connection was found to be. What is set up anew or deleted stays as it is."""
+        facts = {"state": state, "reason": reason[:REASON_LENGTH], "checked_at": now()}
+        self._update(connection, facts)
+
+    def check(self, platform: Platform, connection: Connection) -> ConnectionReport:
+        """Try a connection, and keep how it was found to be.
+
+        Raises SignInNeeded, PlatformRefused; PlatformUnavailable and its like, which say nothing
+        of the connection; NotFound if no plugin here knows this kind of API.
+        """
+        try:
+            report: ConnectionReport | None = self._plugins.ask_first(
+                "check_connection", engine=self._engine, platform=platform, connection=connection
+            )
+        except SignInNeeded as error:
+            self.note(connection, "needs_sign_in", error.message)
+            raise
+        except PlatformRefused as error:
+            self.note(connection, "refused", error.message)
+            raise
+        if report is None:
+            raise NotFound("No plugin here knows this kind of API.")
+        lacking = [ability.missing for ability in report.abilities if not ability.is_allowed]
+        self.note(connection, "ready", f"Not allowed: {', '.join(lacking)}." if lacking else "")
+        return report
+
+    def delete(self, connection: Connection, *, author: str) -> None:
+        """Forget a connection with all its secrets. Raises NotFound."""
+        whose = (connection.organization_id, connection.registration_id, connection.kind)
+        gone = delete(platform_connections).where(*is_that(connection))
+        with self._database.write() as transaction:
+            if not transaction.execute(gone).rowcount:
+                raise NotFound
+            self._note(transaction, whose, "connection_deleted", author)
+
+    @contextmanager
+    def renewing(self, connection: Connection) -> Iterator[ApiTokens | None]:
+        """Be the one of all processes that renews the tokens of a connection; waits for its turn.
+
+        Gives the tokens as they are then: another process may have renewed them meanwhile.
+        Raises PlatformUnavailable if others are at it all the time; NotFound.
+        """
+        name, deadline = new_id(), time.monotonic() + WAIT_SECONDS
+        while not self._begin(connection, name):
+            if time.monotonic() > deadline:
+                raise PlatformUnavailable("Another process is signing in at the LMS; try again.")
+            time.sleep(POLL_SECONDS)
+        try:
+            yield self.open_tokens(connection)
+        finally:
+            mine = platform_connections.c.renewing_by == name
+            with self._database.write() as transaction:
+                ending = update(platform_connections).where(*is_that(connection), mine)
+                transaction.execute(ending.values(renewing_by=None, renewing_until=None))
+
+    def _put(self, whose: tuple[str, str, str], facts: dict[str, Any], author: str) -> str:
+        """Insert or update the row of a connection, and note who did; gives its id."""
+        facts = facts | {"changed_at": now()}
+        asking = select(platform_connections.c.id).where(*is_of(*whose))
+        with self._database.write() as transaction:
+            known: str | None = transaction.execute(asking).scalar_one_or_none()
+            if known is not None:
+                change = update(platform_connections).where(*is_of(*whose))
+                transaction.execute(change.values(facts))
+                self._note(transaction, whose, "connection_changed", author)
+                return known
+            organization_id, registration_id, kind = whose
+            row = {
+                "id": new_id(),
+                "organization_id": organization_id,
+                "registration_id": registration_id,
+                "kind": kind,
+                "sealed_secret": "",
+                "created_at": facts["changed_at"],
+                "created_by": author,
+            }
+            transaction.execute(insert(platform_connections).values(row | facts))
+            self._note(transaction, whose, "connection_made", author)
+            return str(row["id"])
+
+    def _begin(self, connection: Connection, name: str) -> bool:
+        moment = now()
+        is_free = or_(
+            platform_connections.c.renewing_until.is_(None),
+            platform_connections.c.renewing_until <= moment,
+        )
+        beginning = update(platform_connections).where(*is_that(connection), is_free)
+        with self._database.write() as transaction:
+            taken = transaction.execute(
+                beginning.values(renewing_by=name, renewing_until=moment + LEASE)
+            )
+        if not taken.rowcount:
+            self._get_sealed(connection)
+        return bool(taken.rowcount)
+
+    def _update(self, connection: Connection, facts: dict[str, Any]) -> bool:
+        as_seen = platform_connections.c.changed_at == connection.changed_at
+        change = update(platform_connections).where(*is_that(connection), as_seen)
+        with self._database.write() as transaction:
+            return bool(transaction.execute(change.values(facts)).rowcount)
+
+    def _read(self, wanted: Sequence[ColumnElement[bool]]) -> Sequence[Connection]:
+        query = select(*SHOWN).where(*wanted).order_by(platform_connections.c.kind)
+        with self._database.read() as transaction:
+            return [read_row(row) for row in transaction.execute(query)]
+
+    def _get_sealed(self, connection: Connection) -> Row[Any]:
+        query = select(platform_connections).where(*is_that(connection))
+        with self._database.read() as transaction:
+            row = transaction.execute(query).one_or_none()
+        if row is None:
+            raise NotFound("This connection is no longer there.")
+        return row
+
+    def _note(
+        self, transaction: Any, whose: tuple[str, str, str], action: str, author: str
+    ) -> None:
+        self._audit.write(
+            transaction,
+            organization_id=whose[0],
+            actor=author,
+            action=action,
+            subject=whose[1],
+            facts={"kind": whose[2]},
+        )
