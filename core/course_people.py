@@ -13,13 +13,13 @@ from mentorai.core.launch_facts import GroupService
 from mentorai.core.mentors import placements
 from mentorai.core.people import enrolments, people
 from mentorai.core.places import contexts, read_group_service, resource_links
-from mentorai.core.roster_rows import (
-    LEFT,
+from mentorai.core.roster_parts import (
     roster_group_members,
     roster_groups,
-    roster_members,
-    rosters,
+    roster_section_members,
+    roster_sections,
 )
+from mentorai.core.roster_rows import LEFT, roster_members, rosters
 from mentorai.core.sessions import sessions
 from mentorai.core.values import Role
 
@@ -65,6 +65,7 @@ class CoursePerson:
     role: Role
     status: str
     groups: tuple[str, ...]
+    sections: tuple[str, ...]
     listed_at: datetime | None
     here_at: datetime | None
 
@@ -115,11 +116,17 @@ class CoursePeople:
             for row in connection.execute(_select_groups(course, ids)):
                 name = f"{row.set_name}: {row.name}" if row.set_name else row.name
                 groups.setdefault(row.person_id, []).append(name)
+            sections: dict[str, list[str]] = {}
+            for row in connection.execute(_select_sections(course, ids)):
+                sections.setdefault(row.person_id, []).append(row.name)
             visits = {
                 row.person_id: row.here_at
                 for row in connection.execute(_select_visits(course, ids))
             }
-        return [_person(row, groups.get(row.id, []), visits.get(row.id)) for row in rows]
+        return [
+            _person(row, groups.get(row.id, []), sections.get(row.id, []), visits.get(row.id))
+            for row in rows
+        ]
 
 
 def _select_courses(organization_id: str) -> Select[Any]:
@@ -184,6 +191,20 @@ def _select_groups(course: Course, person_ids: Sequence[str]) -> Select[Any]:
     )
 
 
+def _select_sections(course: Course, person_ids: Sequence[str]) -> Select[Any]:
+    member = roster_section_members
+    names = and_(
+        roster_sections.c.context_id == member.c.context_id,
+        roster_sections.c.lms_section_id == member.c.lms_section_id,
+    )
+    return (
+        select(member.c.person_id, roster_sections.c.name)
+        .join(roster_sections, names)
+        .where(member.c.context_id == course.id, member.c.person_id.in_(person_ids))
+        .order_by(roster_sections.c.name)
+    )
+
+
 def _select_visits(course: Course, person_ids: Sequence[str]) -> Select[Any]:
     return (
         select(sessions.c.person_id, func.max(sessions.c.created_at).label("here_at"))
@@ -212,7 +233,9 @@ def _course(row: Row[Any]) -> Course:
     )
 
 
-def _person(row: Row[Any], groups: Sequence[str], here_at: datetime | None) -> CoursePerson:
+def _person(
+    row: Row[Any], groups: Sequence[str], sections: Sequence[str], here_at: datetime | None
+) -> CoursePerson:
     # What somebody was at their own launch is told apart better than a list tells it: Moodle lists
     # a teacher who may not edit as a learner.
     return CoursePerson(
@@ -221,6 +244,7 @@ def _person(row: Row[Any], groups: Sequence[str], here_at: datetime | None) -> C
         role=Role(row.own_role or row.listed_role),
         status=row.status or "",
         groups=tuple(groups),
+        sections=tuple(sections),
         listed_at=row.seen_at,
         here_at=here_at,
     )

@@ -9,7 +9,7 @@ from mentorai.core.errors import NoLineItem, NotGradable
 from mentorai.core.line_items import line_items
 from mentorai.core.mentors import placements
 from mentorai.core.people import enrolments, identities
-from mentorai.core.places import read_platform, resource_links
+from mentorai.core.places import contexts, read_platform, resource_links
 from mentorai.core.quizzes import quizzes
 from mentorai.core.values import GradePlace, GradeService, Role
 
@@ -39,7 +39,9 @@ def find_destination(
     Raises NoLineItem or NotGradable, with a sentence for the person, if it goes nowhere.
     """
     link = connection.execute(
-        select(resource_links).where(resource_links.c.id == resource_link_id)
+        select(resource_links, contexts.c.lms_context_id)
+        .outerjoin(contexts, contexts.c.id == resource_links.c.context_id)
+        .where(resource_links.c.id == resource_link_id)
     ).one_or_none()
     if link is None:
         raise NoLineItem(OUTSIDE_A_COURSE)
@@ -67,6 +69,7 @@ def find_destination(
         ),
         activity_id=quiz_id,
         score_maximum=maximum,
+        lms_context_id=link.lms_context_id or "",
     )
     return Destination(place, subject)
 

@@ -22,6 +22,8 @@ from mentorai.core.values import (
     Connection,
     ConnectionForm,
     ConnectionReport,
+    Context,
+    CourseSection,
     Denial,
     EndReason,
     Event,
@@ -173,11 +175,24 @@ def read_results(
 
 @hookspec(firstresult=True)
 def list_members(
-    engine: "Engine", platform: Platform, memberships_url: str
-) -> Iterator[Member | RosterEnd] | None:
+    engine: "Engine", platform: Platform, memberships_url: str, context: Context
+) -> Iterator[Member | CourseSection | Group | RosterEnd] | None:
     """Read the roster of a context, page by page, or what changed in it. Asked by roster sync.
 
+    memberships_url: empty where the platform offered the tool no list; then an answer, given only
+    by who has another way, also says that there is one. Nothing is called before the first row is.
     A RosterEnd may come last: its address is asked about in the place of the next whole read.
+    """
+
+
+@hookspec(firstresult=True)
+def list_sections(
+    engine: "Engine", platform: Platform, context: Context
+) -> Iterator[Member | CourseSection | Group] | None:
+    """Read who is in which section or group, by the LMS's own API. Asked by roster sync, after
+    a whole list that the platform's roster service gave and that does not know sections.
+
+    Of a Member, only section_ids and group_ids are used; nobody is put on the roster by this.
     """
 
 

@@ -17,7 +17,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    delete,
     insert,
     select,
     update,
@@ -26,12 +25,12 @@ from sqlalchemy import (
 from mentorai.core.database import Instant, metadata
 from mentorai.core.identifiers import new_id
 from mentorai.core.people import identities, people
-from mentorai.core.values import Group, Member
+from mentorai.core.roster_parts import GROUPS, SECTIONS, keep_who_is_in
+from mentorai.core.values import Member
 
 ACTIVE, INACTIVE, LEFT = "active", "inactive", "left"
 # Complete reads in which somebody must be missing before they count as gone.
 MISSES = 2
-ID_LENGTH = 255
 
 # reading, reading_until: the read that is under way. due_at: NULL when none is to come by itself.
 rosters = Table(
@@ -65,23 +64,6 @@ roster_members = Table(
     Column("reading", String(36), nullable=False),
     Column("seen_at", Instant, nullable=False),
     Column("left_at", Instant),
-)
-
-roster_groups = Table(
-    "roster_groups",
-    metadata,
-    Column("context_id", ForeignKey("contexts.id", ondelete="CASCADE"), primary_key=True),
-    Column("lms_group_id", String(ID_LENGTH), primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("set_name", Text, nullable=False),
-)
-
-roster_group_members = Table(
-    "roster_group_members",
-    metadata,
-    Column("context_id", ForeignKey("contexts.id", ondelete="CASCADE"), primary_key=True),
-    Column("person_id", ForeignKey("people.id", ondelete="CASCADE"), primary_key=True, index=True),
-    Column("lms_group_id", String(ID_LENGTH), primary_key=True),
 )
 
 
@@ -135,7 +117,39 @@ def keep_members(connection: Connection, reading: Reading, members: Sequence[Mem
         place = {"context_id": reading.context_id, "organization_id": reading.organization_id}
         made = [{**each, **place, **_seen(reading)} for each in new]
         connection.execute(insert(roster_members), made)
-    return len(new) + changed + _put_group_members(connection, reading, by_person)
+    return len(new) + changed + _keep_parts(connection, reading, by_person)
+
+
+def keep_parts(connection: Connection, reading: Reading, members: Iterable[Member]) -> int:
+    """Put down in which groups and sections members are, if they are known; how many changed."""
+    by_subject = {member.subject: member for member in members}
+    query = select(identities.c.subject, identities.c.person_id).where(
+        identities.c.organization_id == reading.organization_id,
+        identities.c.authority == reading.authority,
+        identities.c.subject.in_(by_subject),
+    )
+    rows = connection.execute(query).all()
+    by_person = {row.person_id: by_subject[row.subject] for row in rows}
+    return _keep_parts(connection, reading, by_person)
+
+
+def find_what_is_shared(connection: Connection, reading: Reading) -> frozenset[str]:
+    """Which of a person's `name` and `email` this platform has ever given of anybody."""
+    known = (
+        select(people.c.id)
+        .join(identities, identities.c.person_id == people.c.id)
+        .where(
+            identities.c.organization_id == reading.organization_id,
+            identities.c.authority == reading.authority,
+        )
+        .limit(1)
+    )
+    names = ("name", "email")
+    return frozenset(
+        name
+        for name in names
+        if connection.execute(known.where(people.c[name].is_not(None))).first() is not None
+    )
 
 
 def count_missing(connection: Connection, reading: Reading) -> int:
@@ -162,23 +176,6 @@ def has_members(connection: Connection, context_id: str) -> bool:
         roster_members.c.context_id == context_id, roster_members.c.status != LEFT
     )
     return connection.execute(query.limit(1)).first() is not None
-
-
-def keep_groups(connection: Connection, context_id: str, groups: Iterable[Group]) -> None:
-    """Put the groups of a context in the place of those that were there."""
-    found = {group.lms_id: group for group in groups}
-    connection.execute(delete(roster_groups).where(roster_groups.c.context_id == context_id))
-    if found:
-        rows = [
-            {
-                "context_id": context_id,
-                "lms_group_id": group.lms_id,
-                "name": group.name,
-                "set_name": group.set_name,
-            }
-            for group in found.values()
-        ]
-        connection.execute(insert(roster_groups), rows)
 
 
 def _put_people(
@@ -241,32 +238,14 @@ def _add_people(
     connection.execute(insert(identities), known)
 
 
-def _put_group_members(
-    connection: Connection, reading: Reading, by_person: Mapping[str, Member]
-) -> int:
-    """Put down who is in which group, for those of whom the platform said it; how many changed."""
-    said = {p: set(m.group_ids) for p, m in by_person.items() if m.group_ids is not None}
-    if not said:
-        return 0
-    table = roster_group_members
-    where = (table.c.context_id == reading.context_id, table.c.person_id.in_(said))
-    known: dict[str, set[str]] = {}
-    for row in connection.execute(select(table.c.person_id, table.c.lms_group_id).where(*where)):
-        known.setdefault(row.person_id, set()).add(row.lms_group_id)
-    changed = [person_id for person_id in said if said[person_id] != known.get(person_id, set())]
-    if not changed:
-        return 0
-    place = table.c.context_id == reading.context_id
-    connection.execute(delete(table).where(place, table.c.person_id.in_(changed)))
-    rows = [
-        {"context_id": reading.context_id, "person_id": person_id, "lms_group_id": group_id}
-        for person_id in changed
-        for group_id in sorted(said[person_id])
-        if len(group_id) <= ID_LENGTH
-    ]
-    if rows:
-        connection.execute(insert(table), rows)
-    return len(changed)
+def _keep_parts(connection: Connection, reading: Reading, by_person: Mapping[str, Member]) -> int:
+    """The same for persons; of whom the platform said nothing, they stay where they were."""
+    changed = 0
+    for kind in (GROUPS, SECTIONS):
+        facts = {person_id: getattr(member, kind.fact) for person_id, member in by_person.items()}
+        said = {person_id: ids for person_id, ids in facts.items() if ids is not None}
+        changed += keep_who_is_in(connection, reading.context_id, kind, said)
+    return changed
 
 
 def _status(member: Member) -> str:

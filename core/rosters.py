@@ -2,21 +2,19 @@
 
 A roster is read when somebody asks for it, and from then on by the worker: sooner again where it
 changed, later where it did not, and no more when nobody has looked for IDLE. One read of a
-roster is under way at a time, a batch of members a transaction, so that a course of fifty thousand
-needs no more memory than one of fifty.
+roster is under way at a time, a batch of members a transaction (roster_reads.py), so that a course
+of fifty thousand needs no more memory than one of fifty.
 
 Nobody is taken off because a read went wrong: a person is marked as left only after two complete
 reads without them. A read that breaks off is not complete, nor is one that is empty where there
 were people, nor one of differences.
 """
 
-from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import Row, and_, insert, or_, select, update
+from sqlalchemy import Row, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from mentorai.core.clock import now
@@ -24,29 +22,25 @@ from mentorai.core.errors import (
     Conflict,
     MentorAIError,
     NotFound,
-    PlatformError,
     PlatformRefused,
     PlatformReplyInvalid,
 )
 from mentorai.core.identifiers import new_id
-from mentorai.core.places import contexts, read_group_service, read_platform, resource_links
+from mentorai.core.places import contexts, resource_links
 from mentorai.core.retries import asked_seconds
-from mentorai.core.roster_rows import (
-    Reading,
-    count_missing,
-    has_members,
-    keep_groups,
-    keep_members,
-    rosters,
+from mentorai.core.roster_reads import (
+    LEASE,
+    TAKEN_OVER,
+    Found,
+    RosterRead,
+    ask_for_members,
+    leased,
 )
-from mentorai.core.values import Member, RosterEnd
+from mentorai.core.roster_rows import Reading, count_missing, has_members, rosters
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
 
-BATCH = 200
-# Each batch takes the lease anew; a read whose process died is free again after this.
-LEASE = timedelta(minutes=3)
 FIRST_INTERVAL = timedelta(hours=6)
 SHORTEST_INTERVAL = timedelta(hours=1)
 LONGEST_INTERVAL = timedelta(hours=48)
@@ -66,6 +60,14 @@ class Rosters:
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
         self._database = engine.database
+
+    def is_readable(self, organization_id: str, context_id: str) -> bool:
+        """Whether the platform shows this course's list to the tool, in whatever way."""
+        try:
+            self._get_place(organization_id, context_id)
+        except (NotFound, Conflict):
+            return False
+        return True
 
     def want(self, organization_id: str, context_id: str) -> None:
         """Have a roster read soon, by the worker. Raises NotFound; Conflict if there is none."""
@@ -156,7 +158,8 @@ class Rosters:
             row = connection.execute(query.limit(1)).first()
         if row is None:
             raise NotFound("There is no such course.")
-        if not row.memberships_url:
+        # Without the service of LTI the LMS may still have an API of its own.
+        if not row.memberships_url and ask_for_members(self._engine, row, "") is None:
             raise Conflict(NO_SERVICE)
         return row
 
@@ -203,27 +206,31 @@ class Rosters:
 
     def _read(self, place: Row[Any], reading: Reading, *, whole: bool) -> int:
         differences_url = None if whole else self._get_row(reading).differences_url
+        read = RosterRead(self._engine, place, reading)
         try:
-            count, changed, later_url = self._read_members(place, reading, differences_url)
+            found = read.run(differences_url)
         except PlatformRefused:
             if differences_url is None:
                 raise
             # Such addresses do not live for ever; the whole does.
             differences_url = None
-            count, changed, later_url = self._read_members(place, reading, None)
-        self._read_groups(place, reading)
-        is_whole, moment = differences_url is None, now()
+            found = read.run(None)
+        self._finish(reading, found, is_whole=differences_url is None)
+        return found.count
+
+    def _finish(self, reading: Reading, found: Found, *, is_whole: bool) -> None:
+        moment = now()
         with self._database.write() as connection:
-            if is_whole and count == 0 and has_members(connection, reading.context_id):
+            if is_whole and found.count == 0 and has_members(connection, reading.context_id):
                 raise PlatformReplyInvalid(EMPTY)
             gone = count_missing(connection, reading) if is_whole else 0
-            row = connection.execute(select(rosters).where(_leased(reading))).one_or_none()
+            row = connection.execute(select(rosters).where(leased(reading))).one_or_none()
             if row is None:
-                raise Conflict("Another read of this list has begun.")
-            interval = _next_interval(row.interval_seconds, bool(changed or gone))
+                raise Conflict(TAKEN_OVER)
+            interval = _next_interval(row.interval_seconds, bool(found.changed or gone))
             connection.execute(
                 update(rosters)
-                .where(_leased(reading))
+                .where(leased(reading))
                 .values(
                     reading=None,
                     reading_until=None,
@@ -234,73 +241,10 @@ class Rosters:
                     failures=0,
                     error_code="",
                     error_message="",
-                    differences_url=later_url,
+                    differences_url=found.later_url,
                 )
             )
-        log.info("roster_read", context=reading.context_id, members=count, whole=is_whole)
-        return count
-
-    def _read_members(
-        self, place: Row[Any], reading: Reading, differences_url: str | None
-    ) -> tuple[int, int, str | None]:
-        """How many members came, how many said something new, and where to read on later."""
-        found: Iterator[Member | RosterEnd] | None = self._engine.plugins.ask_first(
-            "list_members",
-            engine=self._engine,
-            platform=read_platform(place),
-            memberships_url=differences_url or place.memberships_url,
-        )
-        if found is None:
-            raise Conflict("No plugin here reads the rosters of this LMS.")
-        count = changed = 0
-        later_url = None
-        for batch in _batches(found):
-            members = [each for each in batch if isinstance(each, Member)]
-            ends = [each.differences_url for each in batch if isinstance(each, RosterEnd)]
-            later_url = ends[-1] if ends else later_url
-            changed += self._keep(reading, members)
-            count += len(members)
-        return count, changed, later_url
-
-    def _keep(self, reading: Reading, members: list[Member]) -> int:
-        """Put a batch down; in halves where a launch makes one of the same persons meanwhile."""
-        try:
-            return self._keep_once(reading, members)
-        except IntegrityError:
-            half = len(members) // 2
-            if half == 0:
-                # The person is there by now.
-                return self._keep_once(reading, members)
-        return self._keep(reading, members[:half]) + self._keep(reading, members[half:])
-
-    def _keep_once(self, reading: Reading, members: list[Member]) -> int:
-        with self._database.write() as connection:
-            held = connection.execute(
-                update(rosters).where(_leased(reading)).values(reading_until=now() + LEASE)
-            )
-            if held.rowcount == 0:
-                raise Conflict("Another read of this list has begun.")
-            return keep_members(connection, reading, members)
-
-    def _read_groups(self, place: Row[Any], reading: Reading) -> None:
-        """The names of the groups. Without them the roster is still a roster."""
-        service = read_group_service(place)
-        if service is None:
-            return
-        try:
-            found = self._engine.plugins.ask_first(
-                "list_groups",
-                engine=self._engine,
-                platform=read_platform(place),
-                service=service,
-            )
-            groups = None if found is None else list(found)
-        except PlatformError as error:
-            log.warning("groups_not_read", context=reading.context_id, code=error.code)
-            return
-        if groups is not None:
-            with self._database.write() as connection:
-                keep_groups(connection, reading.context_id, groups)
+        log.info("roster_read", context=reading.context_id, members=found.count, whole=is_whole)
 
     def _get_row(self, reading: Reading) -> Row[Any]:
         with self._database.read() as connection:
@@ -318,7 +262,7 @@ class Rosters:
         with self._database.write() as connection:
             connection.execute(
                 update(rosters)
-                .where(_leased(reading))
+                .where(leased(reading))
                 .values(
                     reading=None,
                     reading_until=None,
@@ -334,10 +278,6 @@ def _mine(organization_id: str, context_id: str) -> tuple[Any, Any]:
     return rosters.c.organization_id == organization_id, rosters.c.context_id == context_id
 
 
-def _leased(reading: Reading) -> Any:
-    return and_(rosters.c.context_id == reading.context_id, rosters.c.reading == reading.id)
-
-
 def _next_interval(seconds: float, has_changed: bool) -> timedelta:
     """Twice as soon after a read that brought something new, half as soon after another."""
     wanted = timedelta(seconds=seconds / 2 if has_changed else seconds * 2)
@@ -347,9 +287,3 @@ def _next_interval(seconds: float, has_changed: bool) -> timedelta:
 def _due_at(wanted_at: datetime, wait: timedelta) -> datetime | None:
     due_at = now() + wait
     return due_at if due_at < wanted_at + IDLE else None
-
-
-def _batches(found: Iterable[Member | RosterEnd]) -> Iterator[list[Member | RosterEnd]]:
-    rows = iter(found)
-    while batch := list(islice(rows, BATCH)):
-        yield batch

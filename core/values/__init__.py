@@ -27,7 +27,15 @@ from mentorai.core.values.launches import (
     ResourceLink,
 )
 from mentorai.core.values.pages import AdminTab, Link
-from mentorai.core.values.people import Group, Identity, Member, Person, Role, RosterEnd
+from mentorai.core.values.people import (
+    CourseSection,
+    Group,
+    Identity,
+    Member,
+    Person,
+    Role,
+    RosterEnd,
+)
 from mentorai.core.values.platforms import Bucket, Platform, PlatformProfile
 from mentorai.core.values.sessions import Denial, EndReason, RequestFacts, Session
 from mentorai.core.values.turns import (
@@ -58,6 +66,7 @@ __all__ = [
     "ConnectionReport",
     "ConnectionState",
     "Context",
+    "CourseSection",
     "Denial",
     "DoneEvent",
     "EndReason",

@@ -27,6 +27,7 @@ class GradePlace:
 
     resource_link_id, title: ours; lms_resource_link_id: the platform's name of the same link.
     activity_id: the quiz, or None when the score belongs to the link as a whole.
+    lms_context_id: the platform's name of the course, or empty.
     """
 
     platform: Platform
@@ -36,6 +37,7 @@ class GradePlace:
     service: GradeService
     activity_id: str | None = None
     score_maximum: float = 100.0
+    lms_context_id: str = ""
 
 
 class ActivityProgress(StrEnum):
@@ -100,10 +102,13 @@ class Receipt:
 class Result:
     """What the platform's gradebook holds for one person (LTI AGS 2.0, section 3.3).
 
-    given: None when the row is there without a grade.
+    given: None when the row is there without a grade. overridden, locked: a teacher put this grade
+    down by hand, or locked it; False too where the platform does not say.
     """
 
     subject: str
     given: float | None
     maximum: float | None
     comment: str = ""
+    overridden: bool = False
+    locked: bool = False

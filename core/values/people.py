@@ -57,7 +57,8 @@ class Member:
     """One row of a roster (LTI NRPS 2.0, section 2.2).
 
     is_gone: the platform said, in a list of differences, that this person was taken out.
-    group_ids: the platform's ids of the groups that the person is in; None if it said nothing.
+    group_ids, section_ids: the platform's ids of the groups and of the sections that the person is
+        in; None if it said nothing.
     message: what a launch of one resource link would say of the person, when that was asked for.
     """
 
@@ -69,6 +70,7 @@ class Member:
     is_gone: bool = False
     group_ids: tuple[str, ...] | None = None
     message: Mapping[str, object] | None = None
+    section_ids: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +87,11 @@ class Group:
     lms_id: str
     name: str
     set_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CourseSection:
+    """A section of a course: a part of its people that the institution enrols by itself."""
+
+    lms_id: str
+    name: str

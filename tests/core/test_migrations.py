@@ -29,6 +29,7 @@ from mentorai.core.sign_ons import SignOff
 from mentorai.core.values import (
     ApiTokens,
     Context,
+    CourseSection,
     Group,
     Identity,
     Launch,
@@ -177,11 +178,15 @@ class Details(LaunchDetails):
 
 
 class Lister:
-    """A plugin with one member in its courses, who is in a group."""
+    """A plugin with one member in its courses, who is in a group and a section."""
 
     @hookimpl
     def list_members(self) -> Iterator[Member]:
         return iter([Member("s-2", Role.LEARNER, group_ids=("g",))])
+
+    @hookimpl
+    def list_sections(self) -> Iterator[Member | CourseSection]:
+        return iter([CourseSection("a", "Monday"), Member("s-2", Role.LEARNER, section_ids=("a",))])
 
     @hookimpl
     def list_groups(self) -> Iterator[Group]:

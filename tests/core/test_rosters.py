@@ -25,6 +25,7 @@ from mentorai.core.organizations import Organization
 from mentorai.core.settings import Settings
 from mentorai.core.values import (
     Context,
+    CourseSection,
     Group,
     Launch,
     Member,
@@ -57,17 +58,34 @@ class Registry:
         self.error: Exception = PlatformUnavailable()
         self.later_url: str | None = None
         self.groups: list[Group] | Exception = []
+        self.names_sections: list[Member | CourseSection | Group] = []
+        self.sections_error: Exception | None = None
+        self.lists_by_itself = False
         self.asked: list[str] = []
         self.platforms: list[Platform] = []
         self.meanwhile: Callable[[], None] = lambda: None
 
     @hookimpl
     def list_members(
-        self, platform: Platform, memberships_url: str
-    ) -> Iterator[Member | RosterEnd]:
+        self, platform: Platform, memberships_url: str, context: Context
+    ) -> Iterator[Member | CourseSection | Group | RosterEnd] | None:
+        if not memberships_url and not self.lists_by_itself:
+            return None
         self.asked.append(memberships_url)
         self.platforms.append(platform)
+        if not memberships_url:
+            return iter([*self.members, *self.names_sections])
         return self._list(self.changed if memberships_url != MEMBERS_URL else self.members)
+
+    @hookimpl
+    def list_sections(self, context: Context) -> Iterator[Member | CourseSection | Group] | None:
+        return self._name_sections(context) if self.names_sections else None
+
+    def _name_sections(self, context: Context) -> Iterator[Member | CourseSection | Group]:
+        assert context == Context("course-1", "TP1", "Tide pools")
+        yield from self.names_sections
+        if self.sections_error:
+            raise self.sections_error
 
     @hookimpl
     def list_groups(self, service: GroupService) -> Iterator[Group]:
@@ -109,6 +127,7 @@ def open_course(
     subject: str = "teacher",
     role: Role = Role.INSTRUCTOR,
     memberships_url: str | None = MEMBERS_URL,
+    name: str | None = "Grace",
 ) -> Session:
     return engine.admit(
         Launch(
@@ -122,7 +141,7 @@ def open_course(
             subject=subject,
             role=role,
             target="/",
-            name="Grace",
+            name=name,
             context=Context("course-1", "TP1", "Tide pools"),
             resource_link=ResourceLink("link-1"),
             memberships_url=memberships_url,
@@ -336,6 +355,90 @@ def test_roster_is_read_without_groups_when_their_service_fails(engine, registry
     assert sync(engine, course) == 1
 
 
+def sections(engine: Engine, course: Course) -> dict[str | None, tuple[str, ...]]:
+    return {name: person.sections for name, person in people(engine, course).items()}
+
+
+def test_sections_are_shown_where_the_lms_names_them(engine, registry, course):
+    registry.members = [learner(1), learner(2)]
+    registry.names_sections = [
+        CourseSection("1", "Monday"),
+        CourseSection("2", "Tuesday"),
+        Member("s-1", Role.LEARNER, section_ids=("2", "1")),
+        Member("s-2", Role.LEARNER, section_ids=("2",)),
+        Member("stranger", Role.LEARNER, section_ids=("1",)),
+    ]
+
+    count = sync(engine, course)
+
+    assert count == 2
+    assert sections(engine, course) == {
+        "Grace": (),
+        "Student 00001": ("Monday", "Tuesday"),
+        "Student 00002": ("Tuesday",),
+    }
+
+
+def test_person_moves_to_another_section_with_the_next_read(engine, registry, course):
+    registry.members = [learner(1)]
+    moved = Member("s-1", Role.LEARNER, section_ids=("2",))
+    names = [CourseSection("1", "Monday"), CourseSection("2", "Tuesday")]
+    registry.names_sections = [*names, Member("s-1", Role.LEARNER, section_ids=("1",))]
+    sync(engine, course)
+
+    registry.names_sections = [*names, moved]
+    sync(engine, course)
+
+    assert sections(engine, course)["Student 00001"] == ("Tuesday",)
+
+
+def test_roster_is_read_and_sections_stay_when_they_cannot_be_read(engine, registry, course):
+    registry.members = [learner(1)]
+    registry.names_sections = [
+        CourseSection("1", "Monday"),
+        Member("s-1", Role.LEARNER, section_ids=("1",)),
+    ]
+    sync(engine, course)
+    registry.names_sections = [CourseSection("2", "Tuesday")]
+    registry.sections_error = PlatformUnavailable()
+
+    sync(engine, course)
+
+    assert sections(engine, course)["Student 00001"] == ("Monday",)
+    assert refreshed(engine, course).error == ""
+
+
+def test_groups_of_the_lti_service_are_not_overwritten_by_the_api(engine, registry, course):
+    registry.members = [learner(1, group_ids=("g1",))]
+    registry.groups = [Group("g1", "Limpets")]
+    registry.names_sections = [
+        Group("9", "Limpets again"),
+        Member("s-1", Role.LEARNER, group_ids=("9",)),
+    ]
+
+    sync(engine, course)
+
+    assert people(engine, course)["Student 00001"].groups == ("Limpets",)
+
+
+@pytest.mark.parametrize("name", ["Grace", None])
+def test_list_by_the_lms_own_api_names_people_only_where_launches_do(
+    engine, registry, organization, mentor, name
+):
+    registry.lists_by_itself = True
+    registry.members = [learner(1, email="one@example.edu", section_ids=("1",))]
+    registry.names_sections = [CourseSection("1", "Monday")]
+    session = open_course(engine, organization, memberships_url=None, name=name)
+
+    assert engine.rosters.is_readable(organization.id, session.context_id)
+    engine.rosters.sync(organization.id, session.context_id)
+
+    course = engine.course_people.find_course(organization.id, session.context_id)
+    (listed,) = [p for p in engine.course_people.list_people(course) if p.status]
+    assert listed.name == (name and "Student 00001")
+    assert listed.sections == ("Monday",)
+
+
 def test_person_listed_twice_is_one_person(engine, registry, course):
     registry.members = [learner(1), learner(1, active=False)]
 
@@ -419,6 +522,7 @@ def test_course_without_the_service_says_so(engine, organization, mentor):
 
     with pytest.raises(Conflict, match="does not show"):
         engine.rosters.want(organization.id, session.context_id)
+    assert not engine.rosters.is_readable(organization.id, session.context_id)
 
 
 def hand_out(engine: Engine) -> list[str]:

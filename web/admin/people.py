@@ -40,6 +40,7 @@ class PeoplePages:
             "admin/people.html",
             course=course,
             courses=courses,
+            is_readable=self._engine.rosters.is_readable(course.organization_id, course.id),
             people=self._engine.course_people.list_people(course, page=page, page_size=PAGE_SIZE),
             count_all=count,
             page=page,

@@ -39,7 +39,8 @@ def sync(course: str | None) -> None:
     with opened() as engine:
         organization_id = engine.organizations.get().id
         known = engine.course_people.list_courses(organization_id)
-        wanted = [c for c in known if c.memberships_url and course in (None, c.id)]
+        asked = [c for c in known if course in (None, c.id)]
+        wanted = [c for c in asked if engine.rosters.is_readable(organization_id, c.id)]
         if course is not None and not wanted:
             wanted = [_get_course(engine, course)]
         for each in wanted:
