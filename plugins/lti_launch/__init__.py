@@ -74,10 +74,10 @@ def read_results(
 def list_members(
     engine: "Engine", platform: Platform, memberships_url: str
 ) -> Iterator[Member | RosterEnd] | None:
-    """Read the roster by NRPS."""
+    """Read the roster by NRPS, where the platform offered it."""
     from mentorai.lti import nrps
 
-    found = _find(engine, platform)
+    found = _find(engine, platform) if memberships_url else None
     return nrps.list_members(*found, memberships_url, limit=ROSTER_PAGE) if found else None
 
 
