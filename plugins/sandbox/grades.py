@@ -1,7 +1,7 @@
-"""The gradebook: line items, scores, results.
+"""The gradebook: line items and results; scores.py fills it.
 
-Source: LTI Assignment and Grade Services 2.0, sections 3.2 (line items), 3.3 (results) and
-3.4 (scores). A column is a line item; what it holds for a person is a result.
+Source: LTI Assignment and Grade Services 2.0, sections 3.2 (line items) and 3.3 (results). A
+column is a line item; what it holds for a person is a result.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 from urllib.parse import urlencode
 
 from mentorai.core.identifiers import new_id
-from mentorai.plugins.sandbox.memberships import list_memberships
+from mentorai.plugins.sandbox.personalities.traits import Links, ResultTraits
 from mentorai.plugins.sandbox.platform import SandboxPlatform
 from mentorai.plugins.sandbox.school import Course
 from mentorai.plugins.sandbox.shelf import Record
@@ -18,13 +18,13 @@ from mentorai.plugins.sandbox.wire import Call, Refused, Reply, is_digits
 
 LINE_ITEM_TYPE = "application/vnd.ims.lis.v2.lineitem+json"
 LINE_ITEMS_TYPE = "application/vnd.ims.lis.v2.lineitemcontainer+json"
-SCORE_TYPE = "application/vnd.ims.lis.v1.score+json"
 RESULTS_TYPE = "application/vnd.ims.lis.v2.resultcontainer+json"
 ACTIVITY = ("Initialized", "Started", "InProgress", "Submitted", "Completed")
-GRADING = ("FullyGraded", "Pending", "PendingManual", "Failed", "NotReady")
 FILTERS = {"resource_link_id": "resourceLinkId", "resource_id": "resourceId", "tag": "tag"}
 TEXTS = {"label": 500, "resourceId": 500, "tag": 500, "resourceLinkId": 500}
 TIMES = ("startDateTime", "endDateTime")
+# What the platform alone knows of a column: who made it, and what a teacher did to it.
+KEPT = ("by_tool", "locked", "attempts_allowed")
 
 
 class Gradebook:
@@ -50,7 +50,8 @@ class Gradebook:
             for column in self.columns(get_course(self._platform, course_id))
             if all(column.get(FILTERS[n]) == call.query[n] for n in FILTERS if n in call.query)
         ]
-        shown, headers = cut_page(self._platform, call, found)
+        links = self._platform.personality.columns.links
+        shown, headers = cut_page(self._platform, call, found, links)
         body = [self._show(column) for column in shown]
         return Reply.of(body, LINE_ITEMS_TYPE, headers=headers)
 
@@ -58,7 +59,7 @@ class Gradebook:
         """POST on the line items of a course."""
         course = get_course(self._platform, course_id)
         facts = self._read_column(course, call.read_json(LINE_ITEM_TYPE))
-        column = {"id": new_id(), "course": course.id} | facts
+        column: Record = {"id": new_id(), "course": course.id, "by_tool": True} | facts
         self._shelf.put("line_item", column["id"], column)
         shown = self._show(column)
         return Reply.of(shown, LINE_ITEM_TYPE, status=201, headers={"Location": shown["id"]})
@@ -73,74 +74,77 @@ class Gradebook:
         with self._shelf.lock:
             column = self.get_column(course_id, column_id)
             body = call.read_json(LINE_ITEM_TYPE)
-            if body.get("resourceLinkId", column.get("resourceLinkId")) != column.get(
-                "resourceLinkId"
-            ):
-                raise Refused(400, "resourceLinkId cannot be changed.")
+            link = column.get("resourceLinkId")
+            if body.get("resourceLinkId", link) != link:
+                raise Refused(400, "resourceLinkId cannot be changed.", rule="column_link")
             facts = self._read_column(get_course(self._platform, course_id), body)
-            kept = {n: column[n] for n in ("id", "course", "resourceLinkId") if n in column}
+            names = ["id", "course"]
+            if not self._platform.personality.columns.drops_link:
+                names.append("resourceLinkId")
+            kept = {n: column[n] for n in (*names, *KEPT) if n in column}
             self._shelf.put("line_item", column_id, facts | kept)
             return Reply.of(self._show(facts | kept), LINE_ITEM_TYPE)
 
     def remove_column(self, course_id: str, column_id: str) -> Reply:
         """DELETE on one line item; what it held goes too."""
         with self._shelf.lock:
-            self.get_column(course_id, column_id)
+            column = self.get_column(course_id, column_id)
+            is_kept = self._platform.personality.columns.keeps_coupled
+            if is_kept and not column.get("by_tool") and column.get("resourceLinkId"):
+                raise Refused(403, "This line item belongs to its link.", rule="coupled")
+            self.drop(column_id)
+        return Reply(204)
+
+    def drop(self, column_id: str) -> None:
+        """Take a line item away with what it held, as a teacher may at any time."""
+        with self._shelf.lock:
             self._shelf.remove("line_item", column_id)
             for result in self._shelf.list("result"):
                 if result["line_item"] == column_id:
                     self._shelf.remove("result", f"{column_id}/{result['user_id']}")
-        return Reply(204)
-
-    def take_score(self, call: Call, course_id: str, column_id: str) -> Reply:
-        """POST of a score: kept as sent; one that is fully graded becomes the result."""
-        with self._shelf.lock:
-            column = self.get_column(course_id, column_id)
-            body = call.read_json(SCORE_TYPE)
-            sent_at = _read_score(body)
-            self._check_gradable(get_course(self._platform, course_id), body["userId"])
-            key, received = f"{column_id}/{body['userId']}", self._platform.now()
-            self._check_newer(self._shelf.find("result", key), sent_at)
-            number = len(self._shelf.list("score")) + 1
-            score = {"n": number, "line_item": column_id, "user_id": body["userId"]}
-            score |= {"course": course_id, "received": received.isoformat(), "body": body}
-            self._shelf.put("score", str(number), score)
-            if body["gradingProgress"] == "FullyGraded":
-                self._shelf.put("result", key, _result(column, score, sent_at))
-        url = add_path(column_url(self._platform, column), f"/results/{body['userId']}")
-        return Reply.of({"resultUrl": url})
 
     def list_results(self, call: Call, course_id: str, column_id: str) -> Reply:
         """GET on the results of a line item; `user_id` asks for one person."""
         call.check_accepts(RESULTS_TYPE)
-        column = self.get_column(course_id, column_id)
+        column, traits = self.get_column(course_id, column_id), self._platform.personality.results
         asked = call.query.get("user_id")
+        if traits.breaks_on_limit and "limit" in call.query:
+            raise Refused(500, "This LMS breaks on limit.", rule="results_limit")
         found = [
             result
             for result in self._shelf.list("result")
             if result["line_item"] == column_id and asked in (None, result["user_id"])
         ]
-        shown, headers = cut_page(self._platform, call, found)
+        if traits.newest_first:
+            found.sort(key=lambda result: str(result["received"]), reverse=True)
+        shown, headers = cut_page(self._platform, call, found, traits.links)
         address = column_url(self._platform, column)
-        return Reply.of([_show_result(address, r) for r in shown], RESULTS_TYPE, headers=headers)
+        body = [_show_result(address, result, traits) for result in shown]
+        if traits.hides_comment_of_one and asked is not None:
+            body = [{n: v for n, v in each.items() if n != "comment"} for each in body]
+        return Reply.of(body, RESULTS_TYPE, headers=headers)
 
     def get_column(self, course_id: str, column_id: str) -> Record:
         """The line item of this course with this id. Raises Refused (404)."""
+        check_open(self._platform, course_id)
         column = self._shelf.find("line_item", column_id)
         if column is None or column["course"] != course_id:
-            raise Refused(404, "There is no such line item.")
+            raise Refused(404, "There is no such line item.", rule="no_column")
         return column
 
     def _show(self, column: Record) -> Record:
-        facts = {name: value for name, value in column.items() if name != "course"}
+        facts = {name: value for name, value in column.items() if name not in ("course", *KEPT)}
+        if self._platform.personality.columns.empty_texts:
+            facts = {"resourceId": "", "tag": ""} | facts
         return facts | {"id": column_url(self._platform, column)}
 
     def _read_column(self, course: Course, body: Mapping[str, Any]) -> Record:
         label, maximum = body.get("label"), body.get("scoreMaximum")
         if not isinstance(label, str) or not label.strip():
-            raise Refused(400, "label is missing.")
-        if not _is_number(maximum) or maximum <= 0:
-            raise Refused(400, "scoreMaximum must be a number above zero.")
+            raise Refused(400, "label is missing.", rule="column_label")
+        least = 0 if self._platform.personality.columns.any_maximum else 1e-9
+        if not is_number(maximum) or maximum < least:
+            raise Refused(400, "scoreMaximum must be a number above zero.", rule="column_maximum")
         for name, longest in TEXTS.items():
             value = body.get(name, "")
             if not isinstance(value, str) or len(value) > longest:
@@ -152,45 +156,40 @@ class Gradebook:
         link = body.get("resourceLinkId")
         known = {item.resource_link_id for item in self._platform.items(course)}
         if link and link not in known:
-            raise Refused(404, "resourceLinkId names no link of this course.")
-        names = ("scoreMaximum", *TEXTS, *TIMES, "submissionReview")
-        return {name: body[name] for name in names if body.get(name)}
-
-    def _check_gradable(self, course: Course, user_id: str) -> None:
-        students = {
-            each.person.sub
-            for each in list_memberships(self._platform, course)
-            if each.person.kind == "student" and each.status == "Active"
-        }
-        if user_id not in students:
-            raise Refused(422, "This user is not a student of the course.")
-
-    def _check_newer(self, result: Record | None, sent_at: datetime) -> None:
-        if result is None:
-            return
-        by_receipt = self._platform.behaviour.score_times == "received"
-        last = datetime.fromisoformat(result["received" if by_receipt else "at"])
-        if sent_at <= last:
-            raise Refused(409, "There is a score with this timestamp or a later one.")
+            raise Refused(404, "resourceLinkId names no link of this course.", rule="column_link")
+        names = (*TEXTS, *TIMES, "submissionReview")
+        return {"scoreMaximum": maximum} | {name: body[name] for name in names if body.get(name)}
 
 
 def get_course(platform: SandboxPlatform, course_id: str) -> Course:
     """The course with this short name. Raises Refused (404)."""
     course = platform.find_course(course_id)
     if course is None:
-        raise Refused(404, "There is no such course.")
+        raise Refused(404, "There is no such course.", rule="no_course")
+    check_open(platform, course_id)
     return course
+
+
+def check_open(platform: SandboxPlatform, course_id: str) -> None:
+    """Raise Refused (403) for a course that was concluded, where that ends its services."""
+    if platform.personality.ends_courses and platform.shelf.find("concluded", course_id):
+        raise Refused(403, "This course is over.", rule="concluded")
 
 
 def columns_url(platform: SandboxPlatform, course_id: str) -> str:
     """The address of a course's line items."""
-    url = f"{platform.options.base_url}/lti/courses/{course_id}/line_items"
-    return f"{url}?type_id=1" if platform.behaviour.line_item_query else url
+    return _address(platform, platform.personality.addresses.line_items, course_id)
 
 
 def column_url(platform: SandboxPlatform, column: Mapping[str, Any]) -> str:
     """The address of a line item, which is its id on the wire."""
-    return add_path(columns_url(platform, column["course"]), f"/{column['id']}")
+    path = platform.personality.addresses.line_item
+    return _address(platform, path, column["course"], column["id"])
+
+
+def _address(platform: SandboxPlatform, path: str, course: str, column: str = "") -> str:
+    url = f"{platform.options.base_url}{path.format(course=course, column=column)}"
+    return f"{url}?type_id=1" if platform.behaviour.line_item_query else url
 
 
 def add_path(url: str, more: str) -> str:
@@ -200,7 +199,7 @@ def add_path(url: str, more: str) -> str:
 
 
 def cut_page(
-    platform: SandboxPlatform, call: Call, found: Sequence[Record]
+    platform: SandboxPlatform, call: Call, found: Sequence[Record], links: Links | None = None
 ) -> tuple[Sequence[Record], dict[str, str]]:
     """One page of `found`, and a Link header to the next one if there is more (RFC 8288)."""
     limit = call.read_limit(platform.behaviour.page_size)
@@ -208,11 +207,27 @@ def cut_page(
     if not is_digits(start):
         raise Refused(400, "after must be a whole number.")
     first = int(start)
-    shown = found[first : first + limit]
-    if first + limit >= len(found):
-        return shown, {}
-    query = urlencode({**call.query, "limit": limit, "after": first + limit})
-    return shown, {"Link": f'<{call.url}?{query}>; rel="next"'}
+    starts = {"current": first, "canonical": first, "first": 0}
+    if first > 0:
+        starts["prev"] = max(0, first - limit)
+    if first + limit < len(found):
+        starts |= {"next": first + limit, "last": (len(found) - 1) // limit * limit}
+    links = links or Links()
+    text = ", ".join(
+        _link(call, links, relation, limit, starts[relation])
+        for relation in links.relations
+        if relation in starts
+    )
+    return found[first : first + limit], {"Link": text} if text else {}
+
+
+def _link(call: Call, links: Links, relation: str, limit: int, after: int) -> str:
+    kept = {n: v for n, v in call.query.items() if links.keeps is None or n in links.keeps}
+    query = urlencode({**kept, "limit": limit, "after": after}).replace("&", links.ampersand)
+    begin, end = links.quotes
+    text = f"<{call.url}?{query}>; rel={begin}{relation}{end}"
+    # A header is bytes: what is not Latin-1 goes as UTF-8, as those LMSs send it.
+    return text.encode().decode("latin-1")
 
 
 def read_instant(text: object, name: str) -> datetime:
@@ -220,10 +235,10 @@ def read_instant(text: object, name: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text if isinstance(text, str) else "")
         if moment.tzinfo is None:
-            raise Refused(400, f"{name} needs an offset or Z.")
+            raise Refused(400, f"{name} needs an offset or Z.", rule="score_time")
         return moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise Refused(400, f"{name} must be an ISO 8601 time.") from error
+        raise Refused(400, f"{name} must be an ISO 8601 time.", rule="score_time") from error
 
 
 def _check_review(review: object) -> None:
@@ -238,49 +253,21 @@ def _check_review(review: object) -> None:
         raise Refused(400, "submissionReview.custom must map names to texts.")
 
 
-def _read_score(body: Mapping[str, Any]) -> datetime:
-    """Check a score (AGS 2.0, section 3.4.1); gives its timestamp. Raises Refused."""
-    if not isinstance(body.get("userId"), str):
-        raise Refused(400, "userId is missing.")
-    if body.get("activityProgress") not in ACTIVITY:
-        raise Refused(400, "activityProgress is missing or unknown.")
-    if body.get("gradingProgress") not in GRADING:
-        raise Refused(400, "gradingProgress is missing or unknown.")
-    if not isinstance(body.get("comment", ""), str):
-        raise Refused(400, "comment must be text.")
-    given, maximum = body.get("scoreGiven"), body.get("scoreMaximum")
-    if given is not None:
-        if not _is_number(given) or given < 0:
-            raise Refused(422, "scoreGiven must be a number, zero or more.")
-        if not _is_number(maximum) or maximum <= 0:
-            raise Refused(422, "scoreMaximum must be a number above zero.")
-    return read_instant(body.get("timestamp"), "timestamp")
-
-
-def _result(column: Record, score: Record, sent_at: datetime) -> Record:
-    body = score["body"]
-    result = {"line_item": column["id"], "user_id": score["user_id"], "at": sent_at.isoformat()}
-    result |= {"received": score["received"], "comment": body.get("comment", "")}
-    result |= {"maximum": column["scoreMaximum"], "given": None}
-    if body.get("scoreGiven") is not None:
-        share = body["scoreGiven"] / body["scoreMaximum"]
-        result["given"] = round(share * column["scoreMaximum"], 4)
-    return result
-
-
-def _show_result(address: str, result: Record) -> Record:
+def _show_result(address: str, result: Record, traits: ResultTraits) -> Record:
     shown: Record = {
         "id": add_path(address, f"/results/{result['user_id']}"),
         "scoreOf": address,
         "userId": result["user_id"],
         "resultMaximum": result["maximum"],
-        "timestamp": result["at"],
+        "timestamp": result["received" if traits.shows_receipt else "at"],
     }
-    shown |= {"resultScore": result["given"]} if result["given"] is not None else {}
+    given = result["given"]
+    if given is not None and not (given == 0 and traits.hides_zero):
+        shown["resultScore"] = given
     shown |= {"comment": result["comment"]} if result["comment"] else {}
     return shown
 
 
-def _is_number(value: object) -> TypeGuard[float]:
+def is_number(value: object) -> TypeGuard[float]:
     """Whether this is a number of points; also says no to true, infinity and not-a-number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e12

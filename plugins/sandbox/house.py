@@ -8,6 +8,8 @@ from mentorai.plugins.sandbox.grades import Gradebook
 from mentorai.plugins.sandbox.notices import NoticeHandlers
 from mentorai.plugins.sandbox.oidc import Launches
 from mentorai.plugins.sandbox.platform import Options, SandboxPlatform
+from mentorai.plugins.sandbox.scores import Scores
+from mentorai.plugins.sandbox.teacher import Teacher
 from mentorai.plugins.sandbox.tokens import Tokens
 from mentorai.plugins.sandbox.tool_registrations import ToolRegistrations
 
@@ -20,6 +22,8 @@ class House:
     launches: Launches
     tokens: Tokens
     gradebook: Gradebook
+    scores: Scores
+    teacher: Teacher
     deep_links: DeepLinks
     tool_registrations: ToolRegistrations
     notice_handlers: NoticeHandlers
@@ -31,5 +35,15 @@ class House:
         registrations = ToolRegistrations(platform)
         launches, tokens = Launches(platform), Tokens(platform)
         links = DeepLinks(platform, launches, tokens.tool_keys)
-        handlers = NoticeHandlers(platform)
-        return cls(platform, launches, tokens, Gradebook(platform), links, registrations, handlers)
+        gradebook = Gradebook(platform)
+        return cls(
+            platform,
+            launches,
+            tokens,
+            gradebook,
+            Scores(platform, gradebook),
+            Teacher(platform, gradebook),
+            links,
+            registrations,
+            NoticeHandlers(platform),
+        )

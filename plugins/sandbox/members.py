@@ -36,11 +36,17 @@ def list_members(platform: SandboxPlatform, call: Call, course_id: str) -> Reply
         later = f'<{call.url}?since={count_changes(platform)}>; rel="differences"'
         headers = {"Link": ", ".join(filter(None, (headers.get("Link"), later)))}
     body = {
-        "id": f"{platform.options.base_url}/lti/courses/{course.id}/members",
+        "id": members_url(platform, course),
         "context": {"id": course.context_id, "label": course.label, "title": course.title},
         "members": list(shown),
     }
     return Reply.of(body, MEMBERS_TYPE, headers=headers)
+
+
+def members_url(platform: SandboxPlatform, course: Course) -> str:
+    """The address of a course's roster."""
+    path = platform.personality.addresses.members.format(course=course.id)
+    return f"{platform.options.base_url}{path}"
 
 
 def _read_since(call: Call) -> int | None:
@@ -76,7 +82,7 @@ def _find_link(platform: SandboxPlatform, course: Course, link_id: str | None) -
     for item in platform.items(course):
         if item.resource_link_id == link_id:
             return item
-    raise Refused(404, "rlid names no link of this course.")
+    raise Refused(404, "rlid names no link of this course.", rule="roster_link")
 
 
 def _names_of_roles(person: Person) -> set[str]:

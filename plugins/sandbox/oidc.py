@@ -161,6 +161,8 @@ class Launches:
 
 def read_claims(platform: SandboxPlatform, begun: Begun) -> dict[str, Any]:
     """The claims of one launch, without its nonce (LTI 1.3 core, section 5.3)."""
+    from mentorai.plugins.sandbox.members import members_url
+
     options, issued_at = platform.options, int(platform.now().timestamp())
     course, item = begun.course, begun.item
     claims: dict[str, Any] = {
@@ -192,7 +194,7 @@ def read_claims(platform: SandboxPlatform, begun: Begun) -> dict[str, Any]:
             "return_url": begun.return_url,
         },
         f"{NRPS}/claim/namesroleservice": {
-            "context_memberships_url": f"{options.base_url}/lti/courses/{course.id}/members",
+            "context_memberships_url": members_url(platform, course),
             "service_versions": ["2.0"],
         },
         f"{CLAIM}/platformnotificationservice": build_claim(options.base_url),

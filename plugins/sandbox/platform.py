@@ -12,6 +12,8 @@ from mentorai.core.clock import now
 from mentorai.core.errors import InputRejected
 from mentorai.plugins.sandbox.faults import Faults
 from mentorai.plugins.sandbox.keys import SigningKeys
+from mentorai.plugins.sandbox.personalities import PERSONALITIES
+from mentorai.plugins.sandbox.personalities.traits import Personality
 from mentorai.plugins.sandbox.school import (
     COLLEGE,
     COURSES,
@@ -35,6 +37,7 @@ class Options:
 
     state_path: where to keep what must outlive the process; None: in memory.
     id_token_seconds: from issue to expiry; some LMSs give no more than a minute.
+    personality: which LMS it is at first, by its name among PERSONALITIES.
     """
 
     base_url: str = "http://127.0.0.1:8001"
@@ -46,6 +49,7 @@ class Options:
     login_url: str = ""
     redirect_url: str = ""
     keyset_url: str = ""
+    personality: str = "plain"
 
     @property
     def tool_login_url(self) -> str:
@@ -88,6 +92,7 @@ class Options:
 class Behaviour:
     """Lasting habits, each seen in some real LMS or some real trouble.
 
+    personality: which LMS it is; changing it also sets the habits that belong to that LMS.
     clock_offset_seconds: the platform's clock against the true one.
     line_item_query: line item addresses carry a query, as Moodle's do.
     login_by: how the browser brings the login initiation.
@@ -108,6 +113,7 @@ class Behaviour:
     withheld_scopes: scopes that no token is given for, as where campus IT left a service off.
     """
 
+    personality: str = "plain"
     clock_offset_seconds: float = 0.0
     line_item_query: bool = False
     login_by: Literal["post", "get"] = "post"
@@ -159,6 +165,12 @@ class SandboxPlatform:
         self.wants = Wants()
         self.requests: deque[Received] = deque(maxlen=KEPT_REQUESTS)
         _seed(self.shelf)
+        self.behave({"personality": self.options.personality})
+
+    @property
+    def personality(self) -> Personality:
+        """Which LMS it is at this moment."""
+        return PERSONALITIES[self.behaviour.personality]
 
     @property
     def scores(self) -> list[Record]:
@@ -172,6 +184,7 @@ class SandboxPlatform:
     def behave(self, changes: dict[str, Any]) -> Behaviour:
         """Change habits. Raises InputRejected naming each that is unknown or out of range."""
         rules: dict[str, Callable[[Any], bool]] = {
+            "personality": lambda v: isinstance(v, str) and v in PERSONALITIES,
             "clock_offset_seconds": lambda v: _number(v) and abs(v) <= 10 * 365 * 86_400,
             "line_item_query": lambda v: isinstance(v, bool),
             "login_by": lambda v: v in ("post", "get"),
@@ -193,8 +206,18 @@ class SandboxPlatform:
         }
         if errors:
             raise InputRejected(errors)
-        self.behaviour = replace(self.behaviour, **changes)
+        self.behaviour = replace(self.behaviour, **self._belonging(changes), **changes)
         return self.behaviour
+
+    def _belonging(self, changes: dict[str, Any]) -> dict[str, Any]:
+        """The habits that come and go with a change of the personality."""
+        name = changes.get("personality", self.behaviour.personality)
+        if name == self.behaviour.personality:
+            return {}
+        usual = Behaviour()
+        gone = {habit: getattr(usual, habit) for habit in self.personality.habits}
+        habits = gone | dict(PERSONALITIES[name].habits)
+        return {habit: value for habit, value in habits.items() if habit not in changes}
 
     def courses(self) -> list[Course]:
         """Every course: those of the college, then the copies."""

@@ -4,9 +4,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response
+from werkzeug.exceptions import NotFound
 
-from mentorai.plugins.sandbox import routes_control, routes_lti, routes_messages, routes_pages
+from mentorai.plugins.sandbox import (
+    routes_control,
+    routes_lti,
+    routes_messages,
+    routes_pages,
+    routes_teacher,
+)
 from mentorai.plugins.sandbox.house import House
+from mentorai.plugins.sandbox.personalities import PERSONALITIES
 from mentorai.plugins.sandbox.platform import Options
 from mentorai.plugins.sandbox.school import COLLEGE
 from mentorai.plugins.sandbox.wire import Refused
@@ -25,8 +33,10 @@ def create_platform(options: Options | None = None) -> Flask:
     app.config["TRUSTED_HOSTS"] = sorted(hosts)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["sandbox"] = house
-    for part in (routes_lti, routes_pages, routes_messages, routes_control):
+    for part in (routes_lti, routes_pages, routes_messages, routes_control, routes_teacher):
         app.register_blueprint(part.routes)
+    routes_lti.serve_addresses(app)
+    _serve_apis(app, house)
     app.register_error_handler(Refused, routes_pages.show_refusal)
 
     @app.context_processor
@@ -36,6 +46,7 @@ def create_platform(options: Options | None = None) -> Flask:
             "college": COLLEGE,
             "options": platform.options,
             "storage": platform.behaviour.storage,
+            "personality": platform.personality,
         }
 
     @app.get("/healthz")
@@ -47,6 +58,21 @@ def create_platform(options: Options | None = None) -> Flask:
         return _guard(response, house.platform.options)
 
     return app
+
+
+def _serve_apis(app: Flask, house: House) -> None:
+    """The LMSs' own APIs, each there while the sandbox is that LMS."""
+    for personality in PERSONALITIES.values():
+        if personality.make_api is None:
+            continue
+        api = personality.make_api(house.platform)
+
+        def check(name: str = personality.name) -> None:
+            if house.platform.behaviour.personality != name:
+                raise NotFound
+
+        api.before_request(check)
+        app.register_blueprint(api)
 
 
 def _guard(response: Response, options: Options) -> Response:

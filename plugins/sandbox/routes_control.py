@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 from mentorai.core.errors import InputRejected, NotFound
 from mentorai.plugins.sandbox.faults import ENDPOINTS, KINDS
 from mentorai.plugins.sandbox.memberships import change_membership
+from mentorai.plugins.sandbox.personalities import PERSONALITIES
 from mentorai.plugins.sandbox.routes_pages import here, refuse_foreign_forms
 from mentorai.plugins.sandbox.wire import Refused
 
@@ -45,7 +46,7 @@ def state() -> Json:
 @routes.post("/faults")
 def add_fault() -> tuple[Json, int]:
     """Ask for a fault: `{"endpoint": "scores", "kind": "status", "status": 503, "times": 2}`."""
-    facts = _read_body()
+    facts = read_body()
     endpoint, kind = facts.pop("endpoint", ""), facts.pop("kind", "")
     return here().platform.faults.add(endpoint, kind, **_known(facts)).as_dict(), 201
 
@@ -67,7 +68,7 @@ def clear_fault(fault_id: str) -> tuple[str, int]:
 @routes.patch("/behaviour")
 def behave() -> Json:
     """Change lasting habits: `{"clock_offset_seconds": 300}`."""
-    return asdict(here().platform.behave(_read_body()))
+    return asdict(here().platform.behave(read_body()))
 
 
 @routes.get("/deep-linking")
@@ -80,7 +81,7 @@ def show_wants() -> Json:
 def change_wants() -> Json:
     """Have later selections ask for other things: `{"accept_multiple": false}`."""
     platform = here().platform
-    platform.wants = platform.wants.change(_read_body())
+    platform.wants = platform.wants.change(read_body())
     return asdict(platform.wants)
 
 
@@ -96,7 +97,7 @@ def change() -> tuple[str, int]:
 
     Active lets somebody in, Inactive suspends them, Deleted takes them out.
     """
-    body = _read_body()
+    body = read_body()
     change_membership(here().platform, body.get("course"), body.get("person"), body.get("status"))
     return "", 204
 
@@ -104,7 +105,7 @@ def change() -> tuple[str, int]:
 @routes.post("/keys")
 def rotate() -> tuple[Json, int]:
     """Sign with a new key: `{"withdraw_old": true}` or `{"publish": false}`, or `{}`."""
-    body = _read_body()
+    body = read_body()
     kid = here().platform.keys.rotate(
         withdraw_old=body.get("withdraw_old") is True, publish=body.get("publish") is not False
     )
@@ -154,6 +155,7 @@ def page() -> str:
         faults=here().platform.faults.list(),
         endpoints=ENDPOINTS,
         kinds=KINDS,
+        personalities=PERSONALITIES.values(),
         signing_kid=here().platform.keys.kid,
         published=[key["kid"] for key in here().platform.keys.published()["keys"]],
         requests=list(here().platform.requests)[-20:][::-1],
@@ -178,6 +180,8 @@ def _act(form: dict[str, str]) -> None:
         house.platform.keys.rotate(withdraw_old="withdraw_old" in form)
     elif action == "revoke":
         house.tokens.revoke_all()
+    elif action == "be":
+        house.platform.behave({"personality": form.get("personality", "")})
     elif action == "behave":
         house.platform.behave(_read_behaviour(form))
     elif action == "fault":
@@ -209,7 +213,8 @@ def _read_behaviour(form: dict[str, str]) -> Json:
     }
 
 
-def _read_body() -> Json:
+def read_body() -> Json:
+    """The JSON object of a request. Raises InputRejected."""
     body = request.get_json(silent=True)
     if not isinstance(body, dict):
         raise InputRejected({"body": ["Send one JSON object as application/json."]})

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, ParamSpec
 
-from flask import Blueprint, Response, g, make_response, render_template, request
+from flask import Blueprint, Flask, Response, g, make_response, render_template, request
 
 from mentorai.core.clock import now
 from mentorai.plugins.sandbox.faults import Fault
@@ -21,6 +21,8 @@ from mentorai.plugins.sandbox.oidc import (
     RESULT_READ,
     SCORE,
 )
+from mentorai.plugins.sandbox.personalities import PERSONALITIES
+from mentorai.plugins.sandbox.personalities.traits import Addresses
 from mentorai.plugins.sandbox.platform import Received
 from mentorai.plugins.sandbox.routes_pages import here, show_refusal
 from mentorai.plugins.sandbox.wire import Call, Refused, Reply
@@ -112,7 +114,7 @@ def remove_column(course: str, column: str) -> Reply:
 def take_score(course: str, column: str) -> Reply:
     """A score."""
     here().tokens.check(_call(), SCORE)
-    return here().gradebook.take_score(_call(), course, column)
+    return here().scores.take(_call(), course, column)
 
 
 @routes.get("/courses/<course>/line_items/<column>/results")
@@ -199,6 +201,27 @@ def change_registration(client_id: str) -> Reply:
     return here().tool_registrations.change(_call(), client_id)
 
 
+def serve_addresses(app: Flask) -> None:
+    """Answer at the addresses of every LMS that the sandbox can be."""
+    for addresses in {each.addresses for each in PERSONALITIES.values()} - {Addresses()}:
+        line_items, line_item, members_path = (
+            path.replace("{", "<").replace("}", ">")
+            for path in (addresses.line_items, addresses.line_item, addresses.members)
+        )
+        for path, view, methods in (
+            (line_items, list_columns, ["GET"]),
+            (line_items, add_column, ["POST"]),
+            (line_item, read_column, ["GET"]),
+            (line_item, change_column, ["PUT"]),
+            (line_item, remove_column, ["DELETE"]),
+            (f"{line_item}/scores", take_score, ["POST"]),
+            (f"{line_item}/results", list_results, ["GET"]),
+            (members_path, members, ["GET"]),
+        ):
+            name = f"{view.__name__} {path}".replace(".", "-")
+            app.add_url_rule(path, name, view, methods=methods)
+
+
 def _call() -> Call:
     return Call(
         method=request.method,
@@ -206,6 +229,7 @@ def _call() -> Call:
         query=request.args.to_dict(),
         headers={name.lower(): value for name, value in request.headers.items()},
         body=request.get_data(),
+        media=here().platform.personality.media,
     )
 
 
@@ -232,12 +256,12 @@ def _run(name: str, view: Callable[[], Reply | str]) -> Response:
     except Refused as refusal:
         if name in IN_A_BROWSER:
             return make_response(show_refusal(refusal))
-        body = {"status": refusal.status, "reason": refusal.message}
-        answer = Reply.of(body, status=refusal.status, headers=refusal.headers)
+        answer = here().platform.personality.refuse(refusal, _call())
     if isinstance(answer, str):
         return make_response(answer)
     headers: dict[str, Any] = dict(answer.headers)
-    return Response(answer.body, answer.status, headers, content_type=answer.media_type)
+    status = f"{answer.status} {answer.reason}" if answer.reason else answer.status
+    return Response(answer.body, status, headers, content_type=answer.media_type)
 
 
 def _break(faults: Sequence[Fault], *, after: bool) -> Response | None:

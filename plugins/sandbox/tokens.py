@@ -113,10 +113,12 @@ class Tokens:
         issued = self._issued.get(text.strip()) if kind.lower() == "bearer" else None
         if issued is None or issued.expires_at <= self._platform.now():
             header = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-            raise Refused(401, "A valid access token is needed.", headers=header)
+            words = "A valid access token is needed."
+            raise Refused(401, words, rule="no_token", headers=header)
         if not issued.scopes & set(scopes):
             header = {"WWW-Authenticate": f'Bearer error="insufficient_scope" scope="{scopes[0]}"'}
-            raise Refused(403, "The access token lacks the scope for this.", headers=header)
+            words = "The access token lacks the scope for this."
+            raise Refused(403, words, rule="scope", headers=header)
 
     def revoke_all(self) -> None:
         """Forget every token, as a platform does that restarts."""

@@ -22,12 +22,12 @@ from mentorai.plugins.sandbox.grades import (
     ACTIVITY,
     LINE_ITEM_TYPE,
     LINE_ITEMS_TYPE,
-    SCORE_TYPE,
     column_url,
 )
 from mentorai.plugins.sandbox.oidc import AGS as AGS_NAME
 from mentorai.plugins.sandbox.oidc import LINE_ITEM, LINE_ITEM_READ, SCORE
 from mentorai.plugins.sandbox.school import find_person
+from mentorai.plugins.sandbox.scores import SCORE_TYPE
 from mentorai.plugins.sandbox.tokens import ASSERTION_TYPE
 
 CLAIM = f"{AGS_NAME}/claim/endpoint"

@@ -1,0 +1,92 @@
+"""Moodle 4.5, as it was observed on a running one, as an LTI platform."""
+
+from mentorai.plugins.sandbox.personalities.traits import (
+    Addresses,
+    ColumnTraits,
+    Links,
+    Personality,
+    ResultTraits,
+    ScoreTraits,
+)
+from mentorai.plugins.sandbox.wire import HTML, Call, Media, Refused, Reply
+
+CONTAINER = "application/vnd.ims.lis.v2.lineitemcontainer+json"
+NO_HANDLER = "No handler found"
+INCORRECT = "Incorrect score received{body}"
+# Every refusal of a score is worded alike.
+WORDS = {
+    "no_token": (401, "Unauthorized"),
+    "scope": (401, "Unauthorized"),
+    "content_type": (400, NO_HANDLER),
+    "accept": (400, NO_HANDLER),
+    "body": (400, INCORRECT),
+    "no_course": (404, "Not Found: Course not found"),
+    "no_column": (404, "Not Found: Line item not found"),
+    "column_link": (403, "Forbidden"),
+    "coupled": (403, "Forbidden"),
+    "score_shape": (400, INCORRECT),
+    "score_time": (400, INCORRECT),
+    "score_given": (400, INCORRECT),
+    "score_maximum": (400, INCORRECT),
+    "score_person": (400, INCORRECT),
+    "score_older": (409, "Refusing score with an earlier timestamp for item {body}"),
+    "score_locked": (500, "Failed to save grade"),
+    "results_limit": (404, "Call to a member function out() on null"),
+    "roster_link": (404, "Not Found"),
+}
+
+
+def show_refusal(refusal: Refused, call: Call) -> Reply:
+    """Status, reason and request; of a refused score the status line tells all."""
+    if refusal.rule == "results_limit":
+        page = f"<!DOCTYPE html><html><body><h2>Error</h2><p>{refusal.message}</p></body></html>"
+        return Reply(refusal.status, page.encode(), HTML)
+    if refusal.rule.startswith("score_") or refusal.rule == "body":
+        return Reply(refusal.status, b"[]", reason=refusal.message)
+    asked = {"method": call.method, "url": call.url}
+    for name, header in (("accept", "accept"), ("contentType", "content-type")):
+        asked |= {name: call.headers[header]} if call.headers.get(header) else {}
+    reason = refusal.message
+    if reason == NO_HANDLER:
+        reason = f"{reason} for {call.url} {asked.get('accept')} {asked.get('contentType')}"
+    body = {"status": refusal.status, "reason": reason, "request": asked}
+    return Reply.of(body, status=refusal.status)
+
+
+MOODLE = Personality(
+    name="moodle",
+    title="Moodle",
+    about="LTI services as a Moodle 4.5 was seen to answer them: times compared with the instant "
+    "of receipt, reasons in the status line, grades that unfinished work wipes.",
+    habits={"score_times": "received", "line_item_query": True, "registration_like": "moodle"},
+    addresses=Addresses(
+        line_items="/mod/lti/services.php/{course}/lineitems",
+        line_item="/mod/lti/services.php/{course}/lineitems/{column}/lineitem",
+        members="/mod/lti/services.php/CourseSection/{course}/bindings/1/memberships",
+    ),
+    media=Media(one_accept=True, no_wildcard=frozenset({CONTAINER})),
+    scores=ScoreTraits(
+        whole_seconds=True,
+        changes_only=True,
+        is_loose=True,
+        clamps=True,
+        clears="ungraded",
+        takes_suspended=True,
+        answers="nothing",
+    ),
+    columns=ColumnTraits(
+        keeps_coupled=True,
+        drops_link=True,
+        empty_texts=True,
+        any_maximum=True,
+        links=Links(
+            relations=("first", "prev", "canonical", "next", "last"),
+            quotes=("“", "”"),
+            ampersand="&amp;",
+        ),
+    ),
+    results=ResultTraits(breaks_on_limit=True, hides_zero=True, shows_receipt=True),
+    words=WORDS,
+    envelope=show_refusal,
+    ends_courses=False,
+)
