@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from mentorai.core.errors import NoLineItem, NotGradable
+from mentorai.core.errors import NoLineItem, NotGradable, PersonIsStaff
 from mentorai.core.line_items import line_items
 from mentorai.core.mentors import placements
 from mentorai.core.people import enrolments, identities
@@ -14,7 +14,6 @@ from mentorai.core.quizzes import quizzes
 from mentorai.core.values import GradePlace, GradeService, Role
 
 OUTSIDE_A_COURSE = "This was not opened from a course page, so it belongs to no gradebook."
-IS_STAFF = "Those who teach a course have no place in its gradebook."
 IS_UNKNOWN = "The LMS did not say who this person is, so it cannot keep a grade for them."
 
 
@@ -46,7 +45,7 @@ def find_destination(
     if link is None:
         raise NoLineItem(OUTSIDE_A_COURSE)
     if _is_staff(connection, link.context_id, person_id):
-        raise NotGradable(IS_STAFF)
+        raise PersonIsStaff
     subject = connection.execute(
         select(identities.c.subject)
         .where(

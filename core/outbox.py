@@ -16,8 +16,15 @@ from sqlalchemy.exc import IntegrityError
 from mentorai.core.attempts import attempts
 from mentorai.core.clock import now
 from mentorai.core.deliveries import Answer, Deliveries, Ready, judge_error, read_error
-from mentorai.core.destinations import IS_STAFF, find_destination
-from mentorai.core.errors import Conflict, MentorAIError, NoLineItem, NotGradable, ScoreStale
+from mentorai.core.destinations import find_destination
+from mentorai.core.errors import (
+    Conflict,
+    MentorAIError,
+    NoLineItem,
+    NotGradable,
+    PersonIsStaff,
+    ScoreStale,
+)
 from mentorai.core.grade_clocks import take_moment
 from mentorai.core.grade_rows import grades, read_grade, select_grades
 from mentorai.core.identifiers import new_id
@@ -294,7 +301,7 @@ def _find_obstacle(connection: Connection, grade: "Grade") -> MentorAIError | No
     except (NoLineItem, NotGradable) as error:
         return error
     by_staff = select(attempts.c.staff).where(attempts.c.id == grade.attempt_id)
-    return NotGradable(IS_STAFF) if connection.execute(by_staff).scalar() else None
+    return PersonIsStaff() if connection.execute(by_staff).scalar() else None
 
 
 def _find_registration(connection: Connection, resource_link_id: str | None) -> str | None:

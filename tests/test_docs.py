@@ -11,6 +11,7 @@ import pytest
 from mentorai.core import errors, hookimpl, hookspecs, values
 from mentorai.core.errors import MentorAIError
 from mentorai.core.explanations import EXPLANATIONS, SCREENS
+from mentorai.core.grade_advice import ADVICE
 from mentorai.core.plugin_manager import Plugins
 from mentorai.core.scopes import PROVISIONING_SCOPES, SCOPES
 from mentorai.core.settings import Settings
@@ -142,6 +143,24 @@ def test_every_explanation_is_documented(code: str) -> None:
 
     for text in (words.clause, words.student, words.instructor, words.it, words.screen):
         assert text in part
+
+
+@pytest.mark.parametrize("code", ADVICE)
+def test_what_to_do_about_a_grade_is_documented(code: str) -> None:
+    assert _row("how-grades-reach-the-gradebook.md", code)[2] == ADVICE[code]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        k
+        for k in CODES_OF_OURS.values()
+        if issubclass(k, errors.ScoreRejected | errors.PlatformError)
+    ],
+    ids=lambda kind: kind.code,
+)
+def test_there_is_something_to_do_about_every_reason(kind: type[MentorAIError]) -> None:
+    assert ADVICE[kind.code]
 
 
 @pytest.mark.parametrize("screen", SCREENS)

@@ -18,7 +18,9 @@
     + RegistrationRejected   InvitationInvalid
     + SessionRejected        SessionExpired SessionEnded SessionDenied TurnDenied TicketInvalid
     + SignOnRejected
-    + ScoreRejected          ScoreOutOfRange ScoreStale NoLineItem NotGradable
+    + ScoreRejected          ScoreOutOfRange ScoreStale NoLineItem
+      + NotGradable          PersonIsStaff PersonNotInCourse GradeLocked CourseConcluded
+                             AttemptsExhausted
     + DocumentRejected       DocumentTooLarge DocumentUnreadable DocumentUnsupported
     + PlatformError          PlatformUnavailable PlatformThrottled PlatformRefused
                              PlatformReplyInvalid
@@ -38,8 +40,13 @@ from mentorai.core.errors.documents import (
     DocumentUnsupported,
 )
 from mentorai.core.errors.grades import (
+    AttemptsExhausted,
+    CourseConcluded,
+    GradeLocked,
     NoLineItem,
     NotGradable,
+    PersonIsStaff,
+    PersonNotInCourse,
     ScoreOutOfRange,
     ScoreRejected,
     ScoreStale,
@@ -114,15 +121,18 @@ from mentorai.core.errors.sessions import (
 
 __all__ = [
     "AdminNeeded",
+    "AttemptsExhausted",
     "ClaimMissing",
     "ConfigurationError",
     "Conflict",
+    "CourseConcluded",
     "DeploymentHeld",
     "DeploymentRefused",
     "DocumentRejected",
     "DocumentTooLarge",
     "DocumentUnreadable",
     "DocumentUnsupported",
+    "GradeLocked",
     "InputRejected",
     "InvitationInvalid",
     "KeyAddressRefused",
@@ -145,6 +155,8 @@ __all__ = [
     "NonceReused",
     "NotFound",
     "NotGradable",
+    "PersonIsStaff",
+    "PersonNotInCourse",
     "PlatformDeclined",
     "PlatformError",
     "PlatformRefused",

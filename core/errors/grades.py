@@ -31,3 +31,33 @@ class NotGradable(ScoreRejected):
     """The LMS does not take grades for this person: staff, or no longer in the course."""
 
     code = "not_gradable"
+
+
+class PersonIsStaff(NotGradable):
+    """This person is staff in the course; a gradebook holds students only."""
+
+    code = "person_is_staff"
+
+
+class PersonNotInCourse(NotGradable):
+    """This person is not, or no longer, a student of the course in the LMS."""
+
+    code = "person_not_in_course"
+
+
+class GradeLocked(NotGradable):
+    """A teacher locked this grade in the gradebook, so the LMS takes no other."""
+
+    code = "grade_locked"
+
+
+class CourseConcluded(NotGradable):
+    """The course has ended or was removed in the LMS, which takes no more grades for it."""
+
+    code = "course_concluded"
+
+
+class AttemptsExhausted(NotGradable):
+    """The LMS allows this student no more attempts at the assignment."""
+
+    code = "attempts_exhausted"

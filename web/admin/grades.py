@@ -4,6 +4,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from mentorai.core.engine import Engine
+from mentorai.core.grade_advice import find_advice
 from mentorai.core.reconciliation import reconcile
 from mentorai.web.admin.desk import mentor
 
@@ -39,6 +40,7 @@ class GradePages:
             count_all=count,
             page=page,
             pages=pages,
+            advice=find_advice,
         )
 
     def compare(self) -> str:

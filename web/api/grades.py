@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import PreconditionFailed
 
 from mentorai.core.errors import Conflict, InputRejected, NotFound
+from mentorai.core.grade_advice import find_advice
 from mentorai.core.grades import Grade, Release
 from mentorai.core.identifiers import is_id
 from mentorai.core.outside_grades import OutsideGrade, take_outside_grade
@@ -34,6 +35,7 @@ class SyncError(BaseModel):
 
     code: str
     message: str
+    advice: str = Field(description="What somebody who teaches the course can do about it.")
 
 
 class SyncFacts(BaseModel):
@@ -305,7 +307,11 @@ def describe_grade(grade: Grade) -> GradeFacts:
 def _read_facts(grade: Grade) -> dict[str, Any]:
     """The facts of a GradeFacts: a page of them is checked and written as a whole."""
     sync = grade.sync
-    error = {"code": sync.last_error_code, "message": sync.last_error_message}
+    error = {
+        "code": sync.last_error_code,
+        "message": sync.last_error_message,
+        "advice": find_advice(sync.last_error_code),
+    }
     return {
         "id": grade.id,
         "mentor": grade.mentor_id,

@@ -471,7 +471,7 @@ def test_score_of_staff_never_leaves(engine, gradebook, arrive, mentor):
     )
     engine.outbox.deliver_due()
 
-    assert (grade.sync.status, grade.sync.last_error_code) == ("not_linked", "not_gradable")
+    assert (grade.sync.status, grade.sync.last_error_code) == ("not_linked", "person_is_staff")
     assert gradebook.scores == []
     assert gradebook.settled == [(grade.id, "not_linked")]
 

@@ -1,0 +1,48 @@
+"""What to do about a grade that did not reach the gradebook, in words for those who teach.
+
+The reason is the error's own sentence; this goes beside it, by the error's code, on the page of
+the grades and in the API. docs/errors.md says the same.
+"""
+
+from collections.abc import Mapping
+
+ASK_IT = "Ask your campus IT: "
+TRIED_AGAIN = "Nothing to do: it is tried again by itself."
+
+ADVICE: Mapping[str, str] = {
+    "person_is_staff": "Nothing to do. If this person is a student after all: change the role in "
+    "the LMS, have the mentor opened from the course once more, then resend the grade.",
+    "person_not_in_course": "Nothing to do if the person has left. Otherwise enrol them as a "
+    "student in the LMS, then resend the grade.",
+    "not_gradable": "Look in the LMS whether this person is a student of the course and whether "
+    "the grade is locked; put that right, then resend the grade.",
+    "grade_locked": "Nothing to do if the locked grade shall stand. Otherwise unlock the grade "
+    "or its column in the gradebook, then resend the grade.",
+    "course_concluded": "Nothing to do if the course is over. If it was opened again, resend the "
+    "grade.",
+    "attempts_exhausted": "Allow the student one more attempt in the assignment's settings in the "
+    "LMS, then resend the grade.",
+    "no_line_item": "If the activity or its column was deleted in the LMS, add it again and open "
+    "it once, then resend the grade. If it never had a column, your campus IT lets the tool sync "
+    "grades (AGS).",
+    "score_stale": "Nothing to do if the newer grade is right: compare with the gradebook. "
+    "Otherwise resend the grade.",
+    "score_out_of_range": "Put the points right: 0 or more, of more than 0.",
+    "score_rejected": "The reason says what the LMS did not like; put that right, then resend the "
+    "grade.",
+    "platform_unavailable": TRIED_AGAIN,
+    "platform_throttled": TRIED_AGAIN,
+    "platform_reply_invalid": TRIED_AGAIN,
+    "platform_refused": ASK_IT + "the tool's permissions in the LMS, then resend the grade.",
+    "platform_error": ASK_IT + "the log of the worker says what the LMS answered.",
+    "scope_not_granted": ASK_IT + "the LMS must allow this tool what the reason names (`lineitem`, "
+    "`score`, `result.readonly`, `contextmembership.readonly`, `contextgroup.readonly`).",
+    "plugin_failed": ASK_IT + "the log says where; the plugin's author mends it.",
+    "internal_error": "Nothing to do: it is tried again by itself. If it lasts, campus IT finds it "
+    "in the log.",
+}
+
+
+def find_advice(code: str) -> str:
+    """What to do about a grade with this error, or nothing for a code that is not ours."""
+    return ADVICE.get(code, "")
