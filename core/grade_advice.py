@@ -37,6 +37,8 @@ ADVICE: Mapping[str, str] = {
     "platform_error": ASK_IT + "the log of the worker says what the LMS answered.",
     "scope_not_granted": ASK_IT + "the LMS must allow this tool what the reason names (`lineitem`, "
     "`score`, `result.readonly`, `contextmembership.readonly`, `contextgroup.readonly`).",
+    "sign_in_needed": ASK_IT + "somebody signs in at the LMS again, on its page in the admin; then "
+    "resend the grade.",
     "plugin_failed": ASK_IT + "the log says where; the plugin's author mends it.",
     "internal_error": "Nothing to do: it is tried again by itself. If it lasts, campus IT finds it "
     "in the log.",

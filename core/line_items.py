@@ -42,6 +42,7 @@ FINDING = timedelta(seconds=60)
 SECOND = timedelta(seconds=1)
 # A clock this far behind what we sent was set back; waiting for it could take hours.
 LONGEST_WAIT = timedelta(seconds=3)
+ANOTHERS = "This activity has one gradebook column in the LMS, which is that of another quiz."
 
 # activity_id: the quiz, or "". url is NULL until the column was found.
 line_items = Table(
@@ -102,6 +103,9 @@ class LineItems:
         if found is None:
             self._let_go(finder)
             raise NoLineItem("No plugin here serves the gradebook of this LMS.")
+        if self._is_anothers(place, found):
+            self._let_go(finder)
+            raise NoLineItem(ANOTHERS)
         return found if self._keep(finder, found) else None
 
     def find(self, resource_link_id: str | None, activity_id: str | None) -> LineItem | None:
@@ -138,6 +142,16 @@ class LineItems:
                 pass  # Another worker made it at this moment.
             row = connection.execute(query).one()
         return row
+
+    def _is_anothers(self, place: GradePlace, found: LineItem) -> bool:
+        """Whether the scores of another quiz of this place go to this column already."""
+        query = select(line_items.c.id).where(
+            line_items.c.resource_link_id == place.resource_link_id,
+            line_items.c.activity_id != (place.activity_id or ""),
+            line_items.c.url == found.url,
+        )
+        with self._database.read() as connection:
+            return connection.execute(query).first() is not None
 
     def _keep(self, finder: str, found: LineItem) -> bool:
         with self._database.write() as connection:

@@ -1,12 +1,33 @@
 """Moodle: what it is, how it is recognised, and how the tool is registered there.
 
-Launches, grades and rosters are those of any LMS that speaks LTI 1.3.
+Launches, grades and rosters are those of any LMS that speaks LTI 1.3. Where campus IT connected
+Moodle's web services (web_service*.py), groups, teachers' changes, and what LTI leaves out come by
+them.
 """
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from mentorai.core import hookimpl
-from mentorai.core.values import PlatformProfile
+from mentorai.core.values import (
+    Connection,
+    ConnectionForm,
+    ConnectionReport,
+    Context,
+    GradePlace,
+    Group,
+    LineItem,
+    Member,
+    Platform,
+    PlatformProfile,
+    Receipt,
+    Result,
+    Score,
+)
+
+if TYPE_CHECKING:
+    from mentorai.core.engine import Engine
+    from mentorai.plugins.moodle.web_services import WebServices
 
 FAMILY = FAMILY_CODE = "moodle"
 # Moodle refuses a registration in plain words instead of OAuth's codes.
@@ -80,3 +101,94 @@ def registration_document(platform: str, tool: dict[str, Any]) -> dict[str, Any]
         "Share launcher's email with tool": "Always",
         "Accept grades from the tool": "Always",
     }
+
+
+@hookimpl
+def connection_form(platform: Platform) -> ConnectionForm | None:
+    """The site's address and a token."""
+    from mentorai.plugins.moodle.web_service_check import make_form
+
+    return make_form() if platform.family == FAMILY else None
+
+
+@hookimpl
+def check_connection(engine: "Engine", connection: Connection) -> ConnectionReport | None:
+    """Who we are there, and which functions are open to us."""
+    from mentorai.plugins.moodle.web_service_check import check
+    from mentorai.plugins.moodle.web_services import KIND
+
+    return check(engine, connection) if connection.kind == KIND else None
+
+
+@hookimpl
+def find_line_item(engine: "Engine", place: GradePlace) -> LineItem | None:
+    """The activity's own column, where the launch offered no grade service."""
+    if place.service.line_item_url or place.service.line_items_url:
+        return None
+    from mentorai.plugins.moodle.web_service_grades import find_column
+
+    services = _find_web_services(engine, place.platform)
+    return find_column(services, place) if services else None
+
+
+@hookimpl
+def push_scores(
+    engine: "Engine", platform: Platform, line_item: LineItem, scores: Sequence[Score]
+) -> Sequence[Receipt | Exception] | None:
+    """Many at once, to a column that was found by web services."""
+    from mentorai.plugins.moodle.web_service_grades import is_column, push
+
+    if platform.family != FAMILY or not is_column(line_item):
+        return None
+    services = _find_web_services(engine, platform)
+    return push(services, line_item, scores) if services else None
+
+
+@hookimpl
+def push_score(
+    engine: "Engine", platform: Platform, line_item: LineItem, score: Score
+) -> Receipt | None:
+    """One, to a column that was found by web services."""
+    answers = push_scores(engine, platform, line_item, [score])
+    if answers is None:
+        return None
+    (answer,) = answers
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+@hookimpl
+def read_results(
+    engine: "Engine", platform: Platform, line_item: LineItem
+) -> Sequence[Result] | None:
+    """With what teachers changed or locked, which LTI does not tell."""
+    from mentorai.plugins.moodle.web_service_results import read_with_marks
+
+    services = _find_web_services(engine, platform)
+    return read_with_marks(engine, platform, services, line_item) if services else None
+
+
+@hookimpl
+def list_members(
+    engine: "Engine", platform: Platform, memberships_url: str, context: Context
+) -> Iterator[Member | Group] | None:
+    """The list by web services, where LTI offered none."""
+    return None if memberships_url else list_sections(engine, platform, context)
+
+
+@hookimpl
+def list_sections(
+    engine: "Engine", platform: Platform, context: Context
+) -> Iterator[Member | Group] | None:
+    """Who is in which group: Moodle has no sections."""
+    from mentorai.plugins.moodle.web_service_rosters import list_people
+
+    services = _find_web_services(engine, platform)
+    return list_people(services, context) if services else None
+
+
+def _find_web_services(engine: "Engine", platform: Platform) -> "WebServices | None":
+    from mentorai.plugins.moodle.web_services import find_web_services
+
+    return find_web_services(engine, platform) if platform.family == FAMILY else None

@@ -1,5 +1,7 @@
 """Moodle 4.5, as it was observed on a running one, as an LTI platform."""
 
+from typing import TYPE_CHECKING
+
 from mentorai.plugins.sandbox.personalities.traits import (
     Addresses,
     ColumnTraits,
@@ -9,6 +11,11 @@ from mentorai.plugins.sandbox.personalities.traits import (
     ScoreTraits,
 )
 from mentorai.plugins.sandbox.wire import HTML, Call, Media, Refused, Reply
+
+if TYPE_CHECKING:
+    from flask import Blueprint
+
+    from mentorai.plugins.sandbox.platform import SandboxPlatform
 
 CONTAINER = "application/vnd.ims.lis.v2.lineitemcontainer+json"
 NO_HANDLER = "No handler found"
@@ -53,6 +60,13 @@ def show_refusal(refusal: Refused, call: Call) -> Reply:
     return Reply.of(body, status=refusal.status)
 
 
+def make_api(platform: "SandboxPlatform") -> "Blueprint":
+    """Its web services."""
+    from mentorai.plugins.sandbox.personalities import moodle_api
+
+    return moodle_api.make_api(platform)
+
+
 MOODLE = Personality(
     name="moodle",
     title="Moodle",
@@ -89,4 +103,5 @@ MOODLE = Personality(
     words=WORDS,
     envelope=show_refusal,
     ends_courses=False,
+    make_api=make_api,
 )

@@ -37,7 +37,9 @@ class Lms:
     error: Exception | None = None
 
     @hookimpl
-    def list_members(self, memberships_url: str) -> Iterator[Member]:
+    def list_members(self, memberships_url: str) -> Iterator[Member] | None:
+        if not memberships_url:
+            return None
         if self.error:
             raise self.error
         return iter(self.members)
