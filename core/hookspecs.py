@@ -45,6 +45,7 @@ from mentorai.core.values import (
     Score,
     Section,
     Session,
+    SetupGuide,
     Turn,
     TurnRequest,
 )
@@ -85,6 +86,11 @@ def registration_document(platform: str, tool: dict[str, Any]) -> dict[str, Any]
 @hookspec(firstresult=True)
 def refine_registration(platform: str, registration: dict[str, Any]) -> dict[str, Any] | None:
     """Add what this family of LMS wants in the registration that is about to be sent to it."""
+
+
+@hookspec
+def setup_guide() -> SetupGuide:  # type: ignore[empty-body]
+    """Give the steps by which campus IT connects your family of LMS. Asked by Platforms, Add."""
 
 
 # --- an LMS's own API ----------------------------------------------------------------------

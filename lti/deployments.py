@@ -7,6 +7,7 @@ Source: LTI Core 1.3, section 3.1.3.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
@@ -29,6 +30,7 @@ from mentorai.lti.registration_rows import (
     REFUSED,
     Deployment,
     Registration,
+    School,
     deployments,
     get_row,
 )
@@ -39,12 +41,35 @@ if TYPE_CHECKING:
 HELD_LIMIT = 50
 ACCEPTED_LIMIT = 5_000
 SEEN_IN_LENGTH = 200
+SCHOOL_LENGTH = 500
+NO_SCHOOL = School()
 CLAUSE = "LTI Core 1.3, section 5.3.3 (LTI Deployment ID claim)"
 POLICY_ACTOR = "policy"
 FULL = (
     "This deployment of the LMS is new, and so many wait for approval already that campus IT must "
     "decide on those first."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A deployment as a launch shows it."""
+
+    deployment_id: str
+    seen_in: str
+    school: School
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What campus IT tells it by, each by what it is called."""
+        found = {
+            "Deployment id": self.deployment_id,
+            "School": self.school.name,
+            "Its address": self.school.url,
+            "Its own id (guid)": self.school.guid,
+            "Course": self.seen_in,
+        }
+        return {name: text for name, text in found.items() if text}
 
 
 class Deployments:
@@ -72,22 +97,38 @@ class Deployments:
                 state=row.state,
                 seen_in=row.seen_in,
                 created_at=row.created_at,
+                school=School(row.school_guid, row.school_name, row.school_url),
             )
             for row in rows
         ]
 
-    def admit(self, registration: Registration, deployment_id: str, seen_in: str = "") -> None:
+    def admit(
+        self,
+        registration: Registration,
+        deployment_id: str,
+        seen_in: str = "",
+        school: School = NO_SCHOOL,
+        *,
+        tells: bool = False,
+    ) -> None:
         """Let a launch of this deployment pass, or write down that it wants to.
 
         Ask it last, when the message is known to be meant: it is what a launch first writes.
-        seen_in: the course that it comes from.
+        seen_in: the course that it comes from. school: whose the platform says that it is.
+        tells: whether the person is one to pass on to campus IT what they decide on.
         Raises DeploymentHeld, DeploymentRefused, UnknownDeployment.
         """
+        place = _Place(deployment_id, _fit(seen_in, SEEN_IN_LENGTH), _fit_school(school))
         state = registration.deployments.get(deployment_id)
-        if state is None:
-            state = self._take(registration, deployment_id, seen_in[:SEEN_IN_LENGTH])
-        if state == HELD:
-            raise DeploymentHeld(clause=CLAUSE)
+        try:
+            if state is None:
+                state = self._take(registration, place)
+            if state == HELD:
+                raise DeploymentHeld(clause=CLAUSE)
+        except DeploymentHeld as held:
+            if tells:
+                held.registration_id, held.facts = registration.id, place.facts
+            raise
         if state == REFUSED:
             raise DeploymentRefused(clause=CLAUSE)
 
@@ -103,23 +144,27 @@ class Deployments:
         """Refuse launches of a deployment from now on. Raises NotFound."""
         self._decide(organization_id, registration_id, deployment_id, REFUSED, author)
 
-    def _take(self, registration: Registration, deployment_id: str, seen_in: str) -> str:
+    def _take(self, registration: Registration, seen: "_Place") -> str:
         """The state of a deployment that was not known a moment ago."""
         place = (registration.organization_id, registration.id)
         with self._database.write() as connection:
             # What is known may be two seconds old; the row is what counts, one launch at a time.
             row = get_row(connection, *place, lock=True)
-            state = find_state(connection, registration.id, deployment_id)
+            state = find_state(connection, registration.id, seen.deployment_id)
             if state is None:
                 state = _judge(connection, registration.id, row.deployment_policy)
-                add_row(connection, *place, deployment_id, state, seen_in)
+                add_row(connection, *place, seen.deployment_id, state, seen.seen_in, seen.school)
                 self._audit.write(
                     connection,
                     organization_id=registration.organization_id,
                     actor=POLICY_ACTOR,
                     action="deployment_accepted" if state == ACTIVE else "deployment_held",
                     subject=registration.id,
-                    facts={"deployment_id": deployment_id, "seen_in": seen_in},
+                    facts={
+                        "deployment_id": seen.deployment_id,
+                        "seen_in": seen.seen_in,
+                        "school": seen.school.name,
+                    },
                 )
         self._registrations.forget()
         return state
@@ -172,6 +217,7 @@ def add_row(
     deployment_id: str,
     state: str = ACTIVE,
     seen_in: str = "",
+    school: School = NO_SCHOOL,
 ) -> None:
     """Write down one more deployment."""
     connection.execute(
@@ -182,9 +228,21 @@ def add_row(
             deployment_id=deployment_id,
             state=state,
             seen_in=seen_in,
+            school_guid=school.guid,
+            school_name=school.name,
+            school_url=school.url,
             created_at=now(),
         )
     )
+
+
+def _fit(text: str, length: int) -> str:
+    return "".join(filter(str.isprintable, text))[:length]
+
+
+def _fit_school(school: School) -> School:
+    guid, name, url = (_fit(text, SCHOOL_LENGTH) for text in (school.guid, school.name, school.url))
+    return School(guid, name, url)
 
 
 def _judge(connection: Connection, registration_id: str, policy: str) -> str:

@@ -19,7 +19,7 @@ from mentorai.core.errors import (
     StateMismatch,
     TokenInvalid,
 )
-from mentorai.core.values import Launch
+from mentorai.core.values import Launch, Role
 from mentorai.lti.claims import (
     DATA_PRIVACY,
     DEEP_LINKING,
@@ -37,6 +37,7 @@ from mentorai.lti.deep_linking import DeepLinkingSettings, read_settings
 from mentorai.lti.history import add_history
 from mentorai.lti.migration_claim import MigrationClaim, read_migration
 from mentorai.lti.notice_services import Offer, find_offer
+from mentorai.lti.registrations import School
 from mentorai.lti.signed_tokens import check_signature, read_token
 from mentorai.lti.submission_review import add_review
 from mentorai.lti.tickets import CLAUSE, StoredProof
@@ -115,7 +116,15 @@ def finish_launch(tool: Tool, form: Mapping[str, str], bindings: Sequence[str]) 
         bindings=bindings,
     )
     course = launch.context.title or launch.context.label if launch.context else ""
-    tool.deployments.admit(registration, launch.deployment_id, course)
+    described = launch.details.tool_platform
+    school = School(described.guid, described.name, described.url or "") if described else School()
+    tool.deployments.admit(
+        registration,
+        launch.deployment_id,
+        course,
+        school,
+        tells=launch.role is not Role.LEARNER,
+    )
     tool.service_origins.note(registration, claims)
     return FinishedLaunch(
         launch,

@@ -98,7 +98,7 @@ class LaunchEntry:
     """One launch or attempt. outcome: `admitted`, or the code of the error that ended it.
 
     registration_id: None if it fits none; then issuer and client_id are what was sent.
-    claims: `names` and `values` (lti/redaction.py).
+    claims: `names` and `values` (lti/redaction.py). session_id: of what it opened.
     """
 
     id: int
@@ -117,6 +117,7 @@ class LaunchEntry:
     issuer: str
     client_id: str
     claims: Mapping[str, Any]
+    session_id: str | None
 
     @property
     def is_admitted(self) -> bool:
@@ -137,7 +138,6 @@ class Note:
 SHOWN = [
     func.coalesce(sessions.c.way, launch_log.c.way).label("way") if name == "way" else column
     for name, column in launch_log.c.items()
-    if name != "session_id"
 ]
 
 

@@ -2,7 +2,7 @@
 and rosters will ask, with nothing changed there.
 
 What was seen is told as an Observation; what to do about it is said by whoever shows it
-(web/commands/registration_words.py).
+(web/registration_words.py).
 """
 
 from collections.abc import Iterator, Mapping
@@ -32,7 +32,7 @@ def probe(tool: Tool, registration: Registration, offers: Offers) -> Iterator[Ob
     offers: where its launches said that its services are.
     """
     yield from _look_here(tool, registration)
-    yield from _probe_keyset(tool, registration)
+    yield from probe_keyset(tool, registration.keyset_url)
     granted = yield from probe_tokens(tool, registration)
     yield from probe_redirect(tool, registration)
     if granted:
@@ -75,9 +75,8 @@ def _look_here(tool: Tool, registration: Registration) -> Iterator[Observation]:
         )
 
 
-def _probe_keyset(tool: Tool, registration: Registration) -> Iterator[Observation]:
+def probe_keyset(tool: Tool, url: str) -> Iterator[Observation]:
     """Can the platform's keys be had, and can they be used?"""
-    url = registration.keyset_url
     accept = {"Accept": "application/json, application/jwk-set+json"}
     answer = ask(lambda: tool.http.get(url, headers=accept, limit_bytes=KEYSET_BYTES, redirects=3))
     facts: dict[str, object] = {"url": url, "seconds": round(answer.seconds, 1)}

@@ -68,6 +68,11 @@ deployments = Table(
     Column("state", String(16), nullable=False),
     # The course that it first launched from, to know it by; empty if there was none.
     Column("seen_in", String(200), nullable=False),
+    # What the LMS said of itself then: many schools share a registration, and this tells whose
+    # a deployment is.
+    Column("school_guid", Text, nullable=False, server_default=""),
+    Column("school_name", Text, nullable=False, server_default=""),
+    Column("school_url", Text, nullable=False, server_default=""),
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("registration_id", "deployment_id"),
 )
@@ -129,11 +134,24 @@ class Registration:
 
 
 @dataclass(frozen=True, slots=True)
+class School:
+    """Whose a deployment is, as the LMS said in a signed launch (LTI Core 1.3, section 5.4.2).
+
+    guid: the installation's own lasting name. Each is empty if the LMS did not say it.
+    """
+
+    guid: str = ""
+    name: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """One installation of the tool inside a platform.
 
     deployment_id: the platform's name of it. state: active, held or refused.
     seen_in: the course that it first launched from; empty if there was none, or IT entered it.
+    school: as its first launch told it.
     """
 
     registration_id: str
@@ -141,6 +159,7 @@ class Deployment:
     state: str
     seen_in: str
     created_at: datetime
+    school: School = School()
 
 
 _STATES = (

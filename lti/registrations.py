@@ -33,6 +33,7 @@ from mentorai.lti.registration_rows import (
     REJECT,
     Deployment,
     Registration,
+    School,
     get_row,
     read_registration,
     registrations,
@@ -54,6 +55,7 @@ __all__ = [
     "Deployment",
     "Registration",
     "Registrations",
+    "School",
     "registrations",
 ]
 

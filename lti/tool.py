@@ -15,6 +15,7 @@ from mentorai.lti.notice_services import NoticeServices
 from mentorai.lti.notices import Notices
 from mentorai.lti.platform_http import PlatformHttp
 from mentorai.lti.registration_clients import RegistrationClients
+from mentorai.lti.registration_drafts import RegistrationDrafts
 from mentorai.lti.registrations import Registrations
 from mentorai.lti.service_origins import ServiceOrigins
 from mentorai.lti.tickets import Tickets
@@ -35,6 +36,7 @@ class Tool:
         self.registrations = Registrations(database, settings)
         self.deployments = Deployments(database, self.registrations)
         self.registration_clients = RegistrationClients(database, settings)
+        self.registration_drafts = RegistrationDrafts(database)
         self.invitations = Invitations(database, engine.audit)
         self.service_origins = ServiceOrigins(database)
         self.tool_keys = ToolKeys(database, settings)

@@ -184,8 +184,7 @@ def _answer_ours(error: e.MentorAIError) -> Response:
     if wants_problem() or not _ends_launch(error):
         response = _answer(status, error.code, detail, fields)
     else:
-        clause = getattr(error, "clause", "")
-        response = _explain(status, error.code, detail, find_explanation(error), clause)
+        response = _explain_error(status, error, detail)
     if isinstance(error, e.KeyRejected) and status == 401:
         response.headers["WWW-Authenticate"] = _challenge(error)
     if status in (429, 503):
@@ -228,10 +227,24 @@ def _ends_launch(error: e.MentorAIError) -> bool:
     return isinstance(error, (e.LaunchRejected, e.MentorNotChosen)) or bool(g.get("is_launch"))
 
 
+def _explain_error(status: int, error: e.MentorAIError, detail: str) -> Response:
+    held = error if isinstance(error, e.DeploymentHeld) and error.facts else None
+    clause = getattr(error, "clause", "")
+    return _explain(status, error.code, detail, find_explanation(error), clause, held)
+
+
 def _explain(
-    status: int, code: str, detail: str, explanation: Explanation | None, clause: str = ""
+    status: int,
+    code: str,
+    detail: str,
+    explanation: Explanation | None,
+    clause: str = "",
+    held: e.DeploymentHeld | None = None,
 ) -> Response:
-    """The page for whoever launched: a student first, then staff and campus IT."""
+    """The page for whoever launched: a student first, then staff and campus IT.
+
+    held: a deployment that waits, when the person is one to do something about it.
+    """
     if explanation is None:
         return _show(status, code, detail, {"errors": {}})
     facts = {
@@ -239,6 +252,7 @@ def _explain(
         "screen": SCREENS[explanation.screen],
         "clause": clause or explanation.clause,
         "way_back": g.get("way_back", ""),
+        "held": held,
     }
     return _show(status, code, detail, facts)
 

@@ -1,5 +1,7 @@
 """A launch, or the registration of an LMS, was not accepted."""
 
+from collections.abc import Mapping
+
 from mentorai.core.errors.root import MentorAIError
 
 
@@ -29,9 +31,25 @@ class UnknownDeployment(LaunchRejected):
 
 
 class DeploymentHeld(UnknownDeployment):
-    """This deployment of the LMS waits for approval by campus IT."""
+    """This deployment of the LMS waits for approval by campus IT.
+
+    registration_id: where campus IT decides on it. facts: what tells it from others, each by what
+    it is called; for staff and campus IT to pass on, and empty when a student launched.
+    """
 
     code = "deployment_held"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        clause: str = "",
+        registration_id: str = "",
+        facts: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, clause=clause)
+        self.registration_id = registration_id
+        self.facts = dict(facts or {})
 
 
 class DeploymentRefused(UnknownDeployment):

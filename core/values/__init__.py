@@ -38,6 +38,7 @@ from mentorai.core.values.people import (
 )
 from mentorai.core.values.platforms import Bucket, Platform, PlatformProfile
 from mentorai.core.values.sessions import Denial, EndReason, RequestFacts, Session
+from mentorai.core.values.setup import SetupChoice, SetupField, SetupGuide, SetupStep, SetupWay
 from mentorai.core.values.turns import (
     Citation,
     DoneEvent,
@@ -97,6 +98,11 @@ __all__ = [
     "Score",
     "Section",
     "Session",
+    "SetupChoice",
+    "SetupField",
+    "SetupGuide",
+    "SetupStep",
+    "SetupWay",
     "SourcesEvent",
     "StartEvent",
     "TokenEvent",

@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mentorai.core import hookimpl
-from mentorai.core.values import PlatformProfile
+from mentorai.core.values import PlatformProfile, SetupGuide
+from mentorai.plugins.brightspace.guide import GUIDE
 
 FAMILY, FAMILY_CODE = "brightspace", "desire2learn"
 # Tokens come from the vendor, whatever the school's own host is called.
@@ -34,6 +35,12 @@ def platform_profile() -> PlatformProfile:
         token_audience=TOKEN_AUDIENCE,
         screens=SCREENS,
     )
+
+
+@hookimpl
+def setup_guide() -> SetupGuide:
+    """The steps by which it is connected."""
+    return GUIDE
 
 
 @hookimpl

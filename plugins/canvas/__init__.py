@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mentorai.core import hookimpl
-from mentorai.core.values import PlatformProfile
+from mentorai.core.values import PlatformProfile, SetupGuide
+from mentorai.plugins.canvas.guide import GUIDE
 
 FAMILY = FAMILY_CODE = "canvas"
 # Hosted Canvas: one issuer for all schools, whose endpoints lie on the vendor's single sign-on.
@@ -44,6 +45,12 @@ def platform_profile() -> PlatformProfile:
         token_audience="",
         screens=SCREENS,
     )
+
+
+@hookimpl
+def setup_guide() -> SetupGuide:
+    """The steps by which it is connected."""
+    return GUIDE
 
 
 @hookimpl

@@ -20,14 +20,15 @@ from mentorai.core.values import (
     RosterEnd,
     Score,
     Session,
+    SetupGuide,
 )
+from mentorai.plugins.lti_launch.guide import FAMILY, GUIDE, write_document
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
     from mentorai.lti.registrations import Registration
     from mentorai.lti.tool import Tool
 
-FAMILY = "lti"
 # So that a course of thousands comes in pages that fit into memory, and into a size cap.
 ROSTER_PAGE = 200
 
@@ -37,6 +38,18 @@ def recognise_platform(family_code: str) -> str:
     """What the platform calls itself, else plain `lti`."""
     name = family_code.strip().lower()
     return name if name.isascii() and name.isprintable() and name else FAMILY
+
+
+@hookimpl
+def setup_guide() -> SetupGuide:
+    """The steps for an LMS of which no plugin knows more."""
+    return GUIDE
+
+
+@hookimpl
+def registration_document(platform: str, tool: dict[str, Any]) -> dict[str, Any] | None:
+    """Our values for an LMS of which no plugin knows more."""
+    return write_document(tool) if platform == FAMILY else None
 
 
 @hookimpl

@@ -23,7 +23,9 @@ from mentorai.core.values import (
     Receipt,
     Result,
     Score,
+    SetupGuide,
 )
+from mentorai.plugins.moodle.guide import GUIDE
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
@@ -68,6 +70,12 @@ def platform_profile() -> PlatformProfile:
         registration_errors=REGISTRATION_ERRORS,
         screens=SCREENS,
     )
+
+
+@hookimpl
+def setup_guide() -> SetupGuide:
+    """The steps by which it is connected."""
+    return GUIDE
 
 
 @hookimpl

@@ -6,7 +6,8 @@ Launches, grades and rosters are those of any LMS that speaks LTI 1.3.
 from typing import Any
 
 from mentorai.core import hookimpl
-from mentorai.core.values import PlatformProfile
+from mentorai.core.values import PlatformProfile, SetupGuide
+from mentorai.plugins.sakai.guide import GUIDE
 
 FAMILY = FAMILY_CODE = "sakai"
 SCREENS = {
@@ -22,6 +23,12 @@ SCREENS = {
 def platform_profile() -> PlatformProfile:
     """Its token address is the audience of our assertions."""
     return PlatformProfile(family=FAMILY, title="Sakai", token_audience="", screens=SCREENS)
+
+
+@hookimpl
+def setup_guide() -> SetupGuide:
+    """The steps by which it is connected."""
+    return GUIDE
 
 
 @hookimpl

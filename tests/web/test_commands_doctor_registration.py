@@ -21,7 +21,7 @@ from mentorai.lti.tool import Tool
 from mentorai.plugins.sandbox.tokens import GRANTED
 from mentorai.web.app import create_app
 from mentorai.web.commands import main
-from mentorai.web.commands.registration_words import WORDS
+from mentorai.web.registration_words import WORDS
 from tests.fakes.browserless import Browser
 from tests.fakes.platforms import RunningSandbox, free_port, running_app, running_sandbox
 

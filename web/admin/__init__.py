@@ -6,6 +6,7 @@ from flask import Blueprint, g
 
 from mentorai.core.engine import Engine
 from mentorai.web.admin.accounts import AccountPages
+from mentorai.web.admin.add_platform import AddPlatformPages
 from mentorai.web.admin.analytics import AnalyticsPages
 from mentorai.web.admin.datasets import DatasetPages
 from mentorai.web.admin.desk import guard
@@ -20,6 +21,7 @@ from mentorai.web.admin.platforms import PlatformPages
 from mentorai.web.admin.prompt import PromptPages
 from mentorai.web.admin.questions import QuestionPages
 from mentorai.web.admin.quizzes import QuizPages
+from mentorai.web.admin.test_launch import TestLaunchPages
 from mentorai.web.admin.tool_keys import ToolKeyPages
 from mentorai.web.admin.webhooks import WebhookPages, count_stopped
 from mentorai.web.gate import carry
@@ -38,6 +40,8 @@ PAGES = (
     PeoplePages,
     AnalyticsPages,
     PlatformPages,
+    AddPlatformPages,
+    TestLaunchPages,
     InvitationPages,
     ToolKeyPages,
     LaunchPages,

@@ -24,6 +24,8 @@ IT_ONLY = OPEN | {
     *("launches", "stray_launches"),
     *("platforms", "platform", "put_platform_status", "put_platform_policy"),
     *("add_deployment", "decide_deployment", "put_platform_role", "drop_platform_role"),
+    *("choose_lms", "add_platform", "put_platform", "link_platform", "await_platform"),
+    *("discard_draft", "test_launch", "check_platform"),
     *("key_policy", "put_key_policy"),
     *("invitations", "invite_platform", "withdraw_invitation", "tool_keys"),
 }

@@ -44,10 +44,14 @@ class PlatformPages:
 
     def platforms(self) -> str:
         """The list, and the addresses that an LMS asks for."""
+        from mentorai.lti.setup_forms import list_guides
+
         tool = self._tool()
         return render_template(
             "admin/platforms.html",
             registrations=tool.registrations.list(desk().organization_id),
+            drafts=tool.registration_drafts.list(desk().organization_id),
+            titles={guide.family: guide.title for guide in list_guides(self._engine)},
             addresses=(("OIDC login initiation URL", tool.login_url), *_find_addresses(tool)),
         )
 
@@ -154,4 +158,6 @@ def _read_choice(name: str, choices: Mapping[str, Any]) -> str:
 
 
 def _go_back(registration_id: str, done: str) -> Response:
-    return redirect(url_for(".platform", registration_id=registration_id, done=done), 303)
+    # A decision on the page of the first launch leads back there.
+    page = ".test_launch" if request.form.get("back") == "test" else ".platform"
+    return redirect(url_for(page, registration_id=registration_id, done=done), 303)

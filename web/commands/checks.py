@@ -246,7 +246,7 @@ def try_registration(engine: "Engine", registration: "Registration") -> Iterator
     from mentorai.core.offers import find_offers
     from mentorai.lti.probe import probe
     from mentorai.lti.tool import Tool
-    from mentorai.web.commands.registration_words import say
+    from mentorai.web.registration_words import say
 
     offers = find_offers(engine.database, registration.organization_id, registration.id)
     profiles = engine.plugins.ask_all("platform_profile")

@@ -1,4 +1,4 @@
-"""What `mentorai doctor --registration` says of each thing that a probe sees.
+"""What the doctor says of each thing that a probe of an LMS sees, in a terminal and in the admin.
 
 code -> the sentence, filled with the facts, and where to change it: a key of SCREENS, or "".
 """
@@ -148,10 +148,14 @@ WORDS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def say(observation: "Observation", screens: Mapping[str, str]) -> str:
-    """The sentence for an observation, with the screen to look at when something is to be done."""
+def tell(observation: "Observation", screens: Mapping[str, str]) -> tuple[str, str]:
+    """The sentence for an observation, and where to change it; empty if nothing is to be done."""
     sentence, screen = WORDS[observation.code]
-    said = sentence.format(**observation.facts)
-    if observation.state == "well" or not screen:
-        return said
-    return f"{said} Where: {screens[screen]}."
+    is_well = observation.state == "well" or not screen
+    return sentence.format(**observation.facts), "" if is_well else screens[screen]
+
+
+def say(observation: "Observation", screens: Mapping[str, str]) -> str:
+    """Both in one line."""
+    said, where = tell(observation, screens)
+    return f"{said} Where: {where}." if where else said
