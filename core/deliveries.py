@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from mentorai.core.attempts import attempts
 from mentorai.core.clock import now
@@ -172,12 +172,14 @@ def judge_error(error: MentorAIError, row: Row[Any]) -> Decision:
     )
 
 
+_TIMES = (
+    select(attempts.c.started_at, attempts.c.submitted_at)
+    .join(grades, grades.c.attempt_id == attempts.c.id)
+    .where(grades.c.id == bindparam("grade_id"))
+)
+
+
 def _find_times(connection: Connection, grade_id: str) -> tuple[datetime | None, datetime | None]:
     """When the attempt behind a grade began and was handed in; None for a grade without one."""
-    query = (
-        select(attempts.c.started_at, attempts.c.submitted_at)
-        .join(grades, grades.c.attempt_id == attempts.c.id)
-        .where(grades.c.id == grade_id)
-    )
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_TIMES, {"grade_id": grade_id}).one_or_none()
     return (row.started_at, row.submitted_at) if row and row.submitted_at else (None, None)

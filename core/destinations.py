@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from mentorai.core.errors import NoLineItem, NotGradable, PersonIsStaff
 from mentorai.core.line_items import line_items
@@ -15,6 +15,32 @@ from mentorai.core.values import GradePlace, GradeService, Role
 
 OUTSIDE_A_COURSE = "This was not opened from a course page, so it belongs to no gradebook."
 IS_UNKNOWN = "The LMS did not say who this person is, so it cannot keep a grade for them."
+
+# Made once: for a statement that runs with every score, making it costs more than running it.
+_LINK = (
+    select(resource_links, contexts.c.lms_context_id)
+    .outerjoin(contexts, contexts.c.id == resource_links.c.context_id)
+    .where(resource_links.c.id == bindparam("link_id"))
+)
+_SUBJECT = (
+    select(identities.c.subject)
+    .where(
+        identities.c.person_id == bindparam("person_id"),
+        identities.c.authority == bindparam("authority"),
+    )
+    .order_by(identities.c.id)
+)
+_PLACED = select(placements.c.quiz_id).where(placements.c.resource_link_id == bindparam("link_id"))
+_OTHERS = select(line_items.c.id).where(
+    line_items.c.resource_link_id == bindparam("link_id"),
+    line_items.c.url == bindparam("url"),
+    line_items.c.activity_id != bindparam("quiz_id"),
+)
+_ROLE = select(enrolments.c.role).where(
+    enrolments.c.context_id == bindparam("context_id"),
+    enrolments.c.person_id == bindparam("person_id"),
+)
+_TITLE = select(quizzes.c.title).where(quizzes.c.id == bindparam("quiz_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +63,13 @@ def find_destination(
 
     Raises NoLineItem or NotGradable, with a sentence for the person, if it goes nowhere.
     """
-    link = connection.execute(
-        select(resource_links, contexts.c.lms_context_id)
-        .outerjoin(contexts, contexts.c.id == resource_links.c.context_id)
-        .where(resource_links.c.id == resource_link_id)
-    ).one_or_none()
+    link = connection.execute(_LINK, {"link_id": resource_link_id}).one_or_none()
     if link is None:
         raise NoLineItem(OUTSIDE_A_COURSE)
     if _is_staff(connection, link.context_id, person_id):
         raise PersonIsStaff
-    subject = connection.execute(
-        select(identities.c.subject)
-        .where(
-            identities.c.person_id == person_id,
-            identities.c.authority == f"lti:{link.registration_id}",
-        )
-        .order_by(identities.c.id)
-    ).scalar()
+    whose = {"person_id": person_id, "authority": f"lti:{link.registration_id}"}
+    subject = connection.execute(_SUBJECT, whose).scalar()
     if subject is None:
         raise NotGradable(IS_UNKNOWN)
     place = GradePlace(
@@ -82,32 +98,21 @@ def _find_own_column(connection: Connection, link: Row[Any], quiz_id: str | None
     url: str | None = link.line_item_url
     if url is None or quiz_id is None:
         return url
-    placed = connection.execute(
-        select(placements.c.quiz_id).where(placements.c.resource_link_id == link.id)
-    ).scalar_one_or_none()
+    placed = connection.execute(_PLACED, {"link_id": link.id}).scalar_one_or_none()
     if placed is not None:
         return url if placed == quiz_id else None
-    others = select(line_items.c.id).where(
-        line_items.c.resource_link_id == link.id,
-        line_items.c.url == url,
-        line_items.c.activity_id != quiz_id,
-    )
-    return url if connection.execute(others).first() is None else None
+    others = {"link_id": link.id, "url": url, "quiz_id": quiz_id}
+    return url if connection.execute(_OTHERS, others).first() is None else None
 
 
 def _is_staff(connection: Connection, context_id: str | None, person_id: str) -> bool:
-    role: str | None = connection.execute(
-        select(enrolments.c.role).where(
-            enrolments.c.context_id == context_id, enrolments.c.person_id == person_id
-        )
-    ).scalar_one_or_none()
+    whose = {"context_id": context_id, "person_id": person_id}
+    role: str | None = connection.execute(_ROLE, whose).scalar_one_or_none()
     return role is not None and Role(role).is_staff
 
 
 def _find_title(connection: Connection, quiz_id: str | None) -> str | None:
     if quiz_id is None:
         return None
-    title: str | None = connection.execute(
-        select(quizzes.c.title).where(quizzes.c.id == quiz_id)
-    ).scalar_one_or_none()
+    title: str | None = connection.execute(_TITLE, {"quiz_id": quiz_id}).scalar_one_or_none()
     return title

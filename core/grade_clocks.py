@@ -8,7 +8,17 @@ two are the same, whatever the clocks of several machines say.
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Column, Connection, ForeignKey, Table, func, insert, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    ForeignKey,
+    Table,
+    bindparam,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from mentorai.core.clock import now
@@ -24,6 +34,10 @@ grade_clocks = Table(
     Column("last_at", Instant, nullable=False),
 )
 
+_MINE = grade_clocks.c.mentor_id == bindparam("mentor")
+_READ = select(grade_clocks.c.last_at).where(_MINE).with_for_update()
+_MOVE = update(grade_clocks).where(_MINE).values(last_at=bindparam("moment"))
+
 
 def take_moment(connection: Connection, mentor_id: str) -> datetime:
     """The instant for a change of this mentor's grades in the caller's transaction.
@@ -31,18 +45,17 @@ def take_moment(connection: Connection, mentor_id: str) -> datetime:
     Later than that of every change before. Take it before the grade's own row, so that two
     changes never wait for each other.
     """
-    mine = grade_clocks.c.mentor_id == mentor_id
-    query = select(grade_clocks.c.last_at).where(mine).with_for_update()
-    last: datetime | None = connection.execute(query).scalar_one_or_none()
+    mine = {"mentor": mentor_id}
+    last: datetime | None = connection.execute(_READ, mine).scalar_one_or_none()
     if last is None:
         try:
             with connection.begin_nested():
                 return _start(connection, mentor_id)
         except IntegrityError:
             # Another change started it at this moment.
-            last = connection.execute(query).scalar_one()
+            last = connection.execute(_READ, mine).scalar_one()
     moment = max(now(), last + TICK)
-    connection.execute(update(grade_clocks).where(mine).values(last_at=moment))
+    connection.execute(_MOVE, mine | {"moment": moment})
     return moment
 
 

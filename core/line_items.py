@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    bindparam,
     delete,
     insert,
     or_,
@@ -73,6 +74,21 @@ score_clocks = Table(
     Column("last_at", Instant, nullable=False),
 )
 
+# Made once: for a statement that runs with every score, making it costs more than running it.
+_FIND = select(line_items).where(
+    line_items.c.resource_link_id == bindparam("link_id"),
+    line_items.c.activity_id == bindparam("activity"),
+    line_items.c.url.is_not(None),
+)
+_MY_CLOCK = and_(
+    score_clocks.c.column == bindparam("in_column"), score_clocks.c.person_id == bindparam("whose")
+)
+_READ_CLOCK = select(score_clocks.c.last_at).where(_MY_CLOCK).with_for_update()
+_START_CLOCK = insert(score_clocks).values(
+    column=bindparam("in_column"), person_id=bindparam("whose"), last_at=bindparam("second")
+)
+_MOVE_CLOCK = update(score_clocks).where(_MY_CLOCK).values(last_at=bindparam("second"))
+
 
 class LineItems:
     """The columns of every platform that scores go to."""
@@ -86,6 +102,9 @@ class LineItems:
         None while another worker is asking: come back in a moment.
         Raises NoLineItem when nobody serves this platform, and what the plugin raises.
         """
+        known = self.find(place.resource_link_id, place.activity_id)
+        if known is not None:
+            return known
         finder = new_id()
         with self._database.write() as connection:
             row = self._put_row(connection, place)
@@ -110,13 +129,9 @@ class LineItems:
 
     def find(self, resource_link_id: str | None, activity_id: str | None) -> LineItem | None:
         """The column that is remembered for a place, or None; nobody is asked."""
-        query = select(line_items).where(
-            line_items.c.resource_link_id == resource_link_id,
-            line_items.c.activity_id == (activity_id or ""),
-            line_items.c.url.is_not(None),
-        )
+        facts = {"link_id": resource_link_id, "activity": activity_id or ""}
         with self._database.read() as connection:
-            row = connection.execute(query).one_or_none()
+            row = connection.execute(_FIND, facts).one_or_none()
         return _line_item(row) if row else None
 
     def forget(self, place: GradePlace) -> None:
@@ -193,22 +208,20 @@ class ScoreClocks:
         A score may not bear the second in which the platform took the last one, nor one far
         ahead. Only when our clock was set back do we go ahead of it.
         """
-        key = {"column": _column(line_item), "person_id": person_id}
-        mine = and_(*(score_clocks.c[name] == value for name, value in key.items()))
-        query = select(score_clocks.c.last_at).where(mine).with_for_update()
+        key = {"in_column": _column(line_item), "whose": person_id}
         with self._database.write() as connection:
-            last: datetime | None = connection.execute(query).scalar_one_or_none()
+            last: datetime | None = connection.execute(_READ_CLOCK, key).scalar_one_or_none()
             moment = now()
             second = moment.replace(microsecond=0)
             if last is None:
-                connection.execute(insert(score_clocks).values(**key, last_at=second))
+                connection.execute(_START_CLOCK, key | {"second": second})
                 return second
             if last >= second:
                 wait = last + SECOND - moment
                 if wait <= LONGEST_WAIT:
                     return wait
                 second = last + SECOND
-            connection.execute(update(score_clocks).where(mine).values(last_at=second))
+            connection.execute(_MOVE_CLOCK, key | {"second": second})
         return second
 
     def note(self, line_item: LineItem, person_id: str, received_at: datetime) -> None:

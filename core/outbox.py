@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import Connection, Row, and_, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from mentorai.core.attempts import attempts
@@ -47,6 +47,11 @@ WAKE_SECONDS = 3.0
 TOGETHER = 50
 # It was leased and not sent: as if nothing had been.
 _UNTOUCHED = Decision("waiting", counts=False)
+_NEWER = select(outbox.c.id).where(
+    outbox.c.grade_id == bindparam("whose"),
+    outbox.c.status == "waiting",
+    outbox.c.id != bindparam("row_id"),
+)
 log = structlog.get_logger(__name__)
 
 
@@ -260,17 +265,13 @@ class Outbox:
     def _settle(self, row: Row[Any], decision: Decision, answer: object = None) -> None:
         asked = asked_seconds(answer) if isinstance(answer, MentorAIError) else 0.0
         stale = isinstance(answer, ScoreStale)
-        newer = select(outbox.c.id).where(
-            outbox.c.grade_id == row.grade_id,
-            outbox.c.status == "waiting",
-            outbox.c.id != row.id,
-        )
         with self._engine.database.write() as connection:
             status = settle_row(connection, row, decision, stale=stale)
             if asked:
                 until = now() + timedelta(seconds=asked)
                 postpone_rows(connection, row.registration_id, until)
-            newer_id = connection.execute(newer).scalar()
+            facts = {"whose": row.grade_id, "row_id": row.id}
+            newer_id = connection.execute(_NEWER, facts).scalar()
         if status is None:
             log.warning("score_lease_lost", row=row.id)
             return

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     func,
     or_,
     select,
@@ -32,6 +33,8 @@ from mentorai.core.grades import grades
 from mentorai.core.identifiers import new_id
 from mentorai.core.retries import Decision
 from mentorai.core.webhook_events import note_settled_grade
+
+ABOUT = timedelta(seconds=2)
 
 outbox = Table(
     "outbox",
@@ -78,34 +81,80 @@ def is_due(moment: datetime) -> ColumnElement[bool]:
     )
 
 
+# Made once: for a statement that runs with every score, making it costs more than running it.
+_MOMENT = bindparam("moment", type_=Instant())
+_LAPSED = outbox.alias()
+_LOOK_AT = select(
+    outbox.c.grade_id,
+    select(_LAPSED.c.id)
+    .where(
+        _LAPSED.c.grade_id == outbox.c.grade_id,
+        _LAPSED.c.status == "leased",
+        _LAPSED.c.lease_until <= _MOMENT,
+    )
+    .exists()
+    .label("has_lapsed"),
+).where(outbox.c.id == bindparam("row_id"))
+_TAKE = (
+    update(outbox)
+    .where(
+        outbox.c.id == bindparam("row_id"),
+        outbox.c.status == "waiting",
+        outbox.c.due_at <= _MOMENT,
+        ~select(_LAPSED.c.id)
+        .where(_LAPSED.c.grade_id == bindparam("whose"), _LAPSED.c.status == "leased")
+        .exists(),
+    )
+    .values(
+        status="leased",
+        lease=bindparam("new_lease"),
+        lease_until=bindparam("until"),
+        attempts=outbox.c.attempts + 1,
+        first_tried_at=func.coalesce(outbox.c.first_tried_at, _MOMENT),
+        updated_at=_MOMENT,
+    )
+    .returning(outbox)
+)
+
+
 def take_row(connection: Connection, row_id: str, seconds: float) -> Row[Any] | None:
     """Lease a row that is due, or None if it is not, or its grade has another in flight.
 
     One UPDATE takes it. Of two on PostgreSQL that see the same moment, the unique index lets
     one through; the other gets IntegrityError.
     """
-    moment, mine = now(), outbox.c.id == row_id
-    grade_id = connection.execute(select(outbox.c.grade_id).where(mine)).scalar()
-    _take_back(connection, grade_id, moment)
-    in_flight = select(outbox.c.id).where(
-        outbox.c.grade_id == grade_id, outbox.c.status == "leased"
-    )
-    taken = connection.execute(
-        update(outbox)
-        .where(mine, outbox.c.status == "waiting", outbox.c.due_at <= moment)
-        .where(~in_flight.exists())
-        .values(
-            status="leased",
-            lease=new_id(),
-            lease_until=moment + timedelta(seconds=seconds),
-            attempts=outbox.c.attempts + 1,
-            first_tried_at=func.coalesce(outbox.c.first_tried_at, moment),
-            updated_at=moment,
-        )
-    )
-    if taken.rowcount == 0:
+    moment = now()
+    facts = {"row_id": row_id, "moment": moment}
+    found = connection.execute(_LOOK_AT, facts).one_or_none()
+    if found is None:
         return None
-    return connection.execute(select(outbox).where(mine)).one()
+    if found.has_lapsed:
+        _take_back(connection, found.grade_id, moment)
+    until = moment + timedelta(seconds=seconds)
+    lease = {"whose": found.grade_id, "new_lease": new_id(), "until": until}
+    return connection.execute(_TAKE, facts | lease).one_or_none()
+
+
+_FIND_GRADE = select(grades.c.sync_row_id, grades.c.mentor_id).where(
+    grades.c.id == bindparam("grade_id")
+)
+_SETTLE = (
+    update(outbox)
+    .where(outbox.c.id == bindparam("row_id"), outbox.c.lease == bindparam("held"))
+    .values(
+        status=bindparam("new_status"),
+        lease=None,
+        lease_until=None,
+        attempts=bindparam("tries"),
+        stale_attempts=bindparam("stale_tries"),
+        due_at=bindparam("due"),
+        handed_until=_MOMENT,
+        last_error_code=bindparam("code"),
+        last_error_message=bindparam("message"),
+        sent_at=bindparam("sent"),
+        updated_at=_MOMENT,
+    )
+)
 
 
 def settle_row(
@@ -116,31 +165,24 @@ def settle_row(
     None if the lease was lost meanwhile. A value that a newer one replaced does not wait again.
     """
     moment = now()
-    grade = connection.execute(
-        select(grades.c.sync_row_id, grades.c.mentor_id).where(grades.c.id == row.grade_id)
-    ).one_or_none()
+    grade = connection.execute(_FIND_GRADE, {"grade_id": row.grade_id}).one_or_none()
     is_current = grade is not None and grade.sync_row_id == row.id
     replaced = decision.status == "waiting" and not is_current
     status = "superseded" if replaced else decision.status
     attempts = row.attempts if decision.counts else row.attempts - 1
-    settled = connection.execute(
-        update(outbox)
-        .where(outbox.c.id == row.id, outbox.c.lease == row.lease)
-        .values(
-            status=status,
-            lease=None,
-            lease_until=None,
-            attempts=attempts,
-            stale_attempts=row.stale_attempts + stale,
-            due_at=decision.due_at or moment,
-            handed_until=moment,
-            last_error_code=decision.code,
-            last_error_message=decision.message,
-            sent_at=decision.sent_at,
-            updated_at=moment,
-        )
-    )
-    if settled.rowcount == 0:
+    facts = {
+        "row_id": row.id,
+        "held": row.lease,
+        "new_status": status,
+        "tries": attempts,
+        "stale_tries": row.stale_attempts + stale,
+        "due": decision.due_at or moment,
+        "moment": moment,
+        "code": decision.code,
+        "message": decision.message,
+        "sent": decision.sent_at,
+    }
+    if connection.execute(_SETTLE, facts).rowcount == 0:
         return None
     if decision.counts and grade is not None and is_current:
         moment = take_moment(connection, grade.mentor_id)
@@ -167,6 +209,21 @@ def _take_back(connection: Connection, grade_id: str | None, moment: datetime) -
         )
 
 
+_NOTE = (
+    update(grades)
+    .where(grades.c.id == bindparam("grade_id"), grades.c.sync_row_id == bindparam("row_id"))
+    .values(
+        sync_status=bindparam("status"),
+        sync_attempts=bindparam("tries"),
+        sync_error_code=bindparam("code"),
+        sync_error_message=bindparam("message"),
+        sync_sent_at=bindparam("sent"),
+        sync_next_try_at=bindparam("next_try"),
+        updated_at=_MOMENT,
+    )
+)
+
+
 def _note_on_grade(
     connection: Connection,
     row: Row[Any],
@@ -175,29 +232,31 @@ def _note_on_grade(
     decision: Decision,
     moment: datetime,
 ) -> None:
-    connection.execute(
-        update(grades)
-        .where(grades.c.id == row.grade_id, grades.c.sync_row_id == row.id)
-        .values(
-            sync_status=status,
-            sync_attempts=attempts,
-            sync_error_code=decision.code,
-            sync_error_message=decision.message,
-            sync_sent_at=decision.sent_at,
-            sync_next_try_at=decision.due_at,
-            updated_at=moment,
-        )
-    )
+    facts = {
+        "grade_id": row.grade_id,
+        "row_id": row.id,
+        "status": status,
+        "tries": attempts,
+        "code": decision.code,
+        "message": decision.message,
+        "sent": decision.sent_at,
+        "next_try": decision.due_at,
+        "moment": moment,
+    }
+    connection.execute(_NOTE, facts)
 
 
 def postpone_rows(connection: Connection, registration_id: str | None, until: datetime) -> None:
-    """Leave a platform alone that asked for it: its other rows wait as well."""
+    """Leave a platform alone that asked for it: its other rows wait as well.
+
+    Those that wait about as long already stay as they are: many calls may be told at once.
+    """
     connection.execute(
         update(outbox)
         .where(
             outbox.c.registration_id == registration_id,
             outbox.c.status == "waiting",
-            outbox.c.due_at < until,
+            outbox.c.due_at < until - ABOUT,
         )
         .values(due_at=until)
     )

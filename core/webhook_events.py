@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, String, bindparam, insert, select, update
 
 from mentorai.core.clock import now
 from mentorai.core.grade_rows import Grade, grades, read_grade, select_grades
@@ -161,16 +161,25 @@ def _had(connection: Connection, webhook_id: str, once: str) -> bool:
     return connection.execute(query).first() is not None
 
 
+# Made once: making a statement costs more than running it. Of a mentor that is NULL it finds the
+# organization's own.
+_LISTENERS = (
+    select(webhooks.c.id, webhooks.c.events)
+    .where(
+        hears(bindparam("organization"), bindparam("mentor", type_=String)),
+        webhooks.c.status == "active",
+    )
+    # Always in one order, so that two transactions never wait for each other.
+    .order_by(webhooks.c.id)
+)
+
+
 def _list_listeners(
     connection: Connection, event: str, organization_id: str, mentor_id: str | None
 ) -> Sequence[str]:
-    query = (
-        select(webhooks.c.id, webhooks.c.events)
-        .where(hears(organization_id, mentor_id), webhooks.c.status == "active")
-        # Always in one order, so that two transactions never wait for each other.
-        .order_by(webhooks.c.id)
-    )
-    return [row.id for row in connection.execute(query) if event in row.events.split()]
+    facts = {"organization": organization_id, "mentor": mentor_id}
+    found = connection.execute(_LISTENERS, facts)
+    return [row.id for row in found if event in row.events.split()]
 
 
 def _describe(grade: Grade) -> Mapping[str, Any]:

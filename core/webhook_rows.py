@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import (
+    BindParameter,
     Column,
     ColumnElement,
     ForeignKey,
@@ -133,12 +134,14 @@ def of_owner(organization_id: str, mentor_id: str | None) -> ColumnElement[bool]
     )
 
 
-def hears(organization_id: str, mentor_id: str | None) -> ColumnElement[bool]:
+def hears(
+    organization_id: str | BindParameter[str], mentor_id: str | BindParameter[str] | None
+) -> ColumnElement[bool]:
     """The condition that a webhook is to be told what happens in this mentor."""
     own = webhooks.c.mentor_id.is_(None)
     return and_(
         webhooks.c.organization_id == organization_id,
-        or_(own, webhooks.c.mentor_id == mentor_id) if mentor_id else own,
+        own if mentor_id is None else or_(own, webhooks.c.mentor_id == mentor_id),
     )
 
 

@@ -136,8 +136,7 @@ def _find(engine: "Engine", platform: Platform) -> "tuple[Tool, Registration] | 
     from mentorai.lti.tool import Tool
 
     tool = engine.room(Tool)
-    try:
-        found = tool.registrations.get(platform.organization_id, platform.registration_id)
-    except NotFound:
+    found = tool.registrations.find_named(platform.registration_id)
+    if found is None or found.organization_id != platform.organization_id:
         return None
     return tool, found
