@@ -123,6 +123,22 @@ def read_group_service(row: Row[Any]) -> GroupService | None:
     return GroupService(row.groups_url, row.group_sets_url) if row.groups_url else None
 
 
+def find_neighbours(
+    connection: Connection, resource_link_id: str
+) -> tuple[str | None, frozenset[str]]:
+    """The platform's names of a resource link's context, and of all other links in it."""
+    own = select(resource_links.c.context_id).where(resource_links.c.id == resource_link_id)
+    context_id = connection.execute(own).scalar_one_or_none()
+    if context_id is None:
+        return None, frozenset()
+    named = select(contexts.c.lms_context_id).where(contexts.c.id == context_id)
+    others = select(resource_links.c.lms_resource_link_id).where(
+        resource_links.c.context_id == context_id, resource_links.c.id != resource_link_id
+    )
+    found = connection.execute(others).scalars()
+    return connection.execute(named).scalar_one(), frozenset(found)
+
+
 def put_context(connection: Connection, launch: Launch) -> str | None:
     """The id of our row for the context of a launch, made or mended; None if it has none."""
     if launch.context is None:

@@ -30,6 +30,7 @@ class Plugins:
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
         self._installed: set[str] = set()
+        self._profiles: dict[str, PlatformProfile] = {}
 
     def add(self, plugin: object, name: str) -> None:
         """Register one plugin.
@@ -90,6 +91,11 @@ class Plugins:
                 names = f"{claimed[family]} and {implementation.plugin_name}"
                 raise PluginConflict(f"The plugins {names} both claim the family {family}.")
             claimed[family] = implementation.plugin_name
+            self._profiles[family] = profile
+
+    def find_profile(self, family: str) -> PlatformProfile | None:
+        """What is special about a family of LMS, as its plugin said at start, or None."""
+        return self._profiles.get(family)
 
     def names(self) -> list[str]:
         """The registered plugins' names, sorted."""

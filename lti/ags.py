@@ -4,11 +4,14 @@ Source: LTI Assignment and Grade Services 2.0.
 """
 
 import math
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from mentorai.core.clock import now
 from mentorai.core.errors import (
+    MentorAIError,
     NoLineItem,
     NotGradable,
     PlatformReplyInvalid,
@@ -51,12 +54,25 @@ __all__ = [
 ]
 SCORE_SCOPE = f"{SCOPE}score"
 SCORE_TYPE = "application/vnd.ims.lis.v1.score+json"
+# The columns that we made bear it, with the link that they were made for.
+TAG = "mentorai:"
+TAG_LENGTH = 200
+ReadRefusal = Callable[[Reply], MentorAIError | None]
 
 
-def find_line_item(tool: Tool, registration: Registration, place: GradePlace) -> LineItem:
-    """The column of a place: the one the launch named, else one found by link and activity,
-    else a new one.
+def find_line_item(
+    tool: Tool,
+    registration: Registration,
+    place: GradePlace,
+    *,
+    binds: bool = True,
+    others: Collection[str] = (),
+) -> LineItem:
+    """The column of a place: the one the launch named, else one found by link and activity, else
+    one that came along when the course was copied, else a new one.
 
+    binds: whether a column can be tied to the place's link; its tag names the link anyway.
+    others: the other links of the course, by the platform's names: columns of theirs stay theirs.
     Raises NoLineItem if the platform offers none of these; PlatformError.
     """
     service = place.service
@@ -70,22 +86,31 @@ def find_line_item(tool: Tool, registration: Registration, place: GradePlace) ->
         )
     if not service.line_items_url:
         raise NoLineItem()
-    found = _find_listed(tool, registration, place, service.line_items_url)
-    return found or _make(tool, registration, place, service.line_items_url)
+    found = _find_listed(tool, registration, place, service.line_items_url, binds, others)
+    return found or _make(tool, registration, place, service.line_items_url, binds)
 
 
 def push_score(
-    tool: Tool, registration: Registration, line_item: LineItem, score: Score
+    tool: Tool,
+    registration: Registration,
+    line_item: LineItem,
+    score: Score,
+    *,
+    read_refusal: ReadRefusal | None = None,
+    keeps_grade: bool = False,
 ) -> Receipt:
     """Bring a score to a column.
 
-    News without a final score is not sent to where a grade is: some platforms would wipe it.
-    Raises ScoreOutOfRange, ScoreStale (409), NotGradable (400, 422), NoLineItem (404: the
+    read_refusal: what the family of LMS means by an answer that is not of the 200s; None from it
+        leaves that to the status. keeps_grade: the score itself says that a grade is to be kept.
+    News without a final score is otherwise not sent to where a grade is: some platforms would
+    wipe it.
+    Raises what read_refusal says; ScoreOutOfRange, ScoreStale (409), NotGradable (400, 422), NoLineItem (404: the
     column is gone), ScoreRejected (it would wipe a grade), PlatformThrottled,
     PlatformUnavailable, PlatformRefused.
     """
     body = build_score(score)
-    if not score.is_final:
+    if not score.is_final and not keeps_grade:
         _check_no_grade(tool, registration, line_item, score.subject)
     url = add_path(line_item.url, "scores")
     reply = call(
@@ -97,6 +122,9 @@ def push_score(
         media_type=SCORE_TYPE,
         body=body,
     )
+    refusal = read_refusal(reply) if read_refusal and not reply.is_ok else None
+    if refusal is not None:
+        raise refusal
     _check_taken(reply)
     return Receipt(received_at=now())
 
@@ -137,24 +165,39 @@ def _check_no_grade(
 
 
 def _find_listed(
-    tool: Tool, registration: Registration, place: GradePlace, url: str
+    tool: Tool,
+    registration: Registration,
+    place: GradePlace,
+    url: str,
+    binds: bool,
+    others: Collection[str],
 ) -> LineItem | None:
     offered = place.service.scopes
     scope = LINE_ITEM_READ_SCOPE if LINE_ITEM_READ_SCOPE in offered else LINE_ITEM_SCOPE
     if offered and scope not in offered:
         return None
-    found = list_line_items(
-        tool,
-        registration,
-        url,
-        scope=scope,
-        resource_link_id=place.lms_resource_link_id,
-        resource_id=place.activity_id or "",
-    )
-    return next(found, None)
+    activity_id, link_id = place.activity_id or "", place.lms_resource_link_id
+    listed = partial(list_line_items, tool, registration, url, scope=scope, resource_id=activity_id)
+    own = listed(resource_link_id=link_id) if binds else listed(tag=_tag(link_id))
+    for item in own:
+        # A link without an activity may have a column of the teacher's, but none of a quiz.
+        if activity_id or not item.resource_id or not _is_ours(item):
+            return item
+    return _find_carried_over(listed(), others) if activity_id else None
 
 
-def _make(tool: Tool, registration: Registration, place: GradePlace, url: str) -> LineItem:
+def _find_carried_over(listed: Iterable[LineItem], others: Collection[str]) -> LineItem | None:
+    """The one column of an activity that no link of this course claims: its copy or its backup
+    brought it along, and the link for which we made it has another name now.
+    """
+    claimed = {_tag(each) for each in others}
+    found = [item for item in listed if _is_ours(item) and item.tag not in claimed]
+    return found[0] if len(found) == 1 else None
+
+
+def _make(
+    tool: Tool, registration: Registration, place: GradePlace, url: str, binds: bool
+) -> LineItem:
     if place.service.scopes and LINE_ITEM_SCOPE not in place.service.scopes:
         raise NoLineItem()
     wanted = LineItem(
@@ -162,10 +205,19 @@ def _make(tool: Tool, registration: Registration, place: GradePlace, url: str) -
         label=place.title,
         score_maximum=place.score_maximum,
         resource_id=place.activity_id,
-        resource_link_id=place.lms_resource_link_id,
+        tag=_tag(place.lms_resource_link_id),
+        resource_link_id=place.lms_resource_link_id if binds else None,
     )
     review = {"submissionReview": build_review(place.activity_id)}
     return make_line_item(tool, registration, url, wanted, review)
+
+
+def _tag(link_id: str) -> str:
+    return f"{TAG}{link_id}"[:TAG_LENGTH]
+
+
+def _is_ours(item: LineItem) -> bool:
+    return (item.tag or "").startswith(TAG)
 
 
 def _check_taken(reply: Reply) -> None:

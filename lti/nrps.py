@@ -11,7 +11,7 @@ from mentorai.core.values import Member, Role, RosterEnd
 from mentorai.lti.claim_values import is_variable
 from mentorai.lti.origins import find_origin
 from mentorai.lti.registrations import Registration
-from mentorai.lti.roles import Overrides, read_role
+from mentorai.lti.roles import Overrides, is_test_user, read_role
 from mentorai.lti.services import add_query, find_link, read_pages
 from mentorai.lti.tool import Tool
 
@@ -33,6 +33,7 @@ def list_members(
     resource_link_id: str = "",
     role: Role | None = None,
     limit: int = 0,
+    query: Mapping[str, str] = {},
 ) -> Iterator[Member | RosterEnd]:
     """Every member of the context; rows without an id are left out. No more than a page is held.
 
@@ -40,11 +41,13 @@ def list_members(
         changed since then (section 2.6), which is called as it is.
     resource_link_id: only who may open this link, each with the `message` of its launch
         (section 3). role, limit: wishes; who has another role is left out here.
+    query: what else this platform is asked for.
     Raises, while it is read, ScopeNotGranted and PlatformError of every kind.
     """
     asked = {"rlid": resource_link_id} if resource_link_id else {}
     asked |= {"role": role.value.capitalize()} if role in _ASKABLE else {}
     asked |= {"limit": str(limit)} if limit else {}
+    asked |= query
     if memberships_url.endswith(DIFFERENCES):
         url = memberships_url.removesuffix(DIFFERENCES)
     else:
@@ -67,7 +70,7 @@ def list_members(
 
 
 def read_member(row: Mapping[str, Any], overrides: Overrides) -> Member | None:
-    """One row of a roster (section 2.2), or None if it names nobody.
+    """One row of a roster (section 2.2), or None if it names nobody, or the preview student.
 
     overrides: what campus IT said of the platform's roles.
 
@@ -82,6 +85,8 @@ def read_member(row: Mapping[str, Any], overrides: Overrides) -> Member | None:
         return None
     roles = row.get("roles")
     names = [each for each in roles if isinstance(each, str)] if isinstance(roles, list) else []
+    if is_test_user(names):
+        return None
     whole = _text(row, "name") or " ".join(
         filter(None, (_text(row, "given_name"), _text(row, "family_name")))
     )

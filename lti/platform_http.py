@@ -53,12 +53,16 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A platform's answer, whole. url: where it came from in the end."""
+    """A platform's answer, whole.
+
+    url: where it came from in the end. reason: the words beside its status.
+    """
 
     url: str
     status: int
     headers: Mapping[str, str]
     body: bytes
+    reason: str = ""
 
     @property
     def is_ok(self) -> bool:
@@ -223,7 +227,8 @@ class PlatformHttp:
                 content = _read_body(response, deadline, limit_bytes)
         except (requests.Timeout, ReadTimeoutError) as error:
             raise TimeoutError(type(error).__name__) from error
-        return Reply(url, response.status_code, response.headers, content)
+        reason = response.reason or ""
+        return Reply(url, response.status_code, response.headers, content, reason)
 
 
 def check_reply(reply: Reply, what: str) -> None:

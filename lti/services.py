@@ -46,7 +46,8 @@ def call(
     tool.service_origins.check(registration, url)
     method = method or ("GET" if body is None else "POST")
     headers = {"Accept": accept} | ({"Content-Type": media_type} if body is not None else {})
-    text = "" if body is None else json.dumps(body, allow_nan=False)
+    # In one short line: Moodle repeats it in the status line of a refusal.
+    text = "" if body is None else json.dumps(body, allow_nan=False, separators=(",", ":"))
     token = tool.tokens.get(registration, scopes)
     reply = _send(tool, method, url, headers | _bearer(token), text)
     if reply.status == 401:

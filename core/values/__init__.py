@@ -36,7 +36,7 @@ from mentorai.core.values.people import (
     Role,
     RosterEnd,
 )
-from mentorai.core.values.platforms import Bucket, Platform, PlatformProfile
+from mentorai.core.values.platforms import Bucket, Platform, PlatformProfile, Refusal
 from mentorai.core.values.sessions import Denial, EndReason, RequestFacts, Session
 from mentorai.core.values.setup import SetupChoice, SetupField, SetupGuide, SetupStep, SetupWay
 from mentorai.core.values.turns import (
@@ -90,6 +90,7 @@ __all__ = [
     "Platform",
     "PlatformProfile",
     "Receipt",
+    "Refusal",
     "RequestFacts",
     "ResourceLink",
     "Result",

@@ -1,6 +1,6 @@
 """An LMS, and what is special about its family."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -32,6 +32,20 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer by which a family of LMS refuses a score, and what it means.
+
+    status: of the answer. words: what its reason or its body says, in lower case; empty: anything.
+    error: what to raise, given `sentence`, which says it to an instructor.
+    """
+
+    status: int
+    words: str
+    error: Callable[[str], Exception]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlatformProfile:
     """What is special about one family of LMS, as data and not as branches.
 
@@ -45,6 +59,17 @@ class PlatformProfile:
     calls_at_once: the most calls that one process has under way at one of its hosts; None: as
         many as it answers the quicker for.
     bucket: how it counts calls, if it counts them: one for all schools of a client id.
+    shares_issuer: all schools that have it send one issuer, which alone tells nobody apart.
+    school_claims: what tells campus IT which school a launch comes from: words for it -> where it
+        stands in the id_token, as names with a point between them (`tool_platform.guid`).
+    refusals: what its answers to a score mean where the status alone does not say it.
+    binds_columns: whether we may tie a gradebook column to a resource link.
+    course_is_link: whether a launch from the course's menu names the course itself as its resource
+        link, to which no column can be tied.
+    roster_page: members asked for at once; 0: nothing is asked, and all come together.
+    roster_query: what else a roster is asked for.
+    results_page: results asked for at once; 0: nothing is asked, for it may fail on that.
+    hides_zero: whether a result without a score may be a grade of zero.
     """
 
     family: str
@@ -55,6 +80,15 @@ class PlatformProfile:
     screens: Mapping[str, str] = field(default_factory=dict)
     calls_at_once: int | None = None
     bucket: Bucket | None = None
+    shares_issuer: bool = False
+    school_claims: Mapping[str, str] = field(default_factory=dict)
+    refusals: tuple[Refusal, ...] = ()
+    binds_columns: bool = True
+    course_is_link: bool = False
+    roster_page: int = 200
+    roster_query: Mapping[str, str] = field(default_factory=dict)
+    results_page: int = 0
+    hides_zero: bool = False
 
 
 @dataclass(frozen=True, slots=True)

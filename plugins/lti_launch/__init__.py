@@ -26,11 +26,8 @@ from mentorai.plugins.lti_launch.guide import FAMILY, GUIDE, write_document
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
-    from mentorai.lti.registrations import Registration
-    from mentorai.lti.tool import Tool
+    from mentorai.lti.course_services import CourseServices
 
-# So that a course of thousands comes in pages that fit into memory, and into a size cap.
-ROSTER_PAGE = 200
 
 
 @hookimpl
@@ -55,10 +52,8 @@ def registration_document(platform: str, tool: dict[str, Any]) -> dict[str, Any]
 @hookimpl
 def find_line_item(engine: "Engine", place: GradePlace) -> LineItem | None:
     """The column that the launch named, or one found or made by AGS."""
-    from mentorai.lti import ags
-
-    found = _find(engine, place.platform)
-    return ags.find_line_item(*found, place) if found else None
+    services = _find(engine, place.platform)
+    return services.find_line_item(place) if services else None
 
 
 @hookimpl
@@ -66,10 +61,8 @@ def push_score(
     engine: "Engine", platform: Platform, line_item: LineItem, score: Score
 ) -> Receipt | None:
     """Bring the score by AGS."""
-    from mentorai.lti import ags
-
-    found = _find(engine, platform)
-    return ags.push_score(*found, line_item, score) if found else None
+    services = _find(engine, platform)
+    return services.push_score(line_item, score) if services else None
 
 
 @hookimpl
@@ -77,10 +70,8 @@ def read_results(
     engine: "Engine", platform: Platform, line_item: LineItem
 ) -> Sequence[Result] | None:
     """Read the gradebook by AGS."""
-    from mentorai.lti.results import list_results
-
-    found = _find(engine, platform)
-    return list(list_results(*found, line_item)) if found else None
+    services = _find(engine, platform)
+    return services.read_results(line_item) if services else None
 
 
 @hookimpl
@@ -88,10 +79,8 @@ def list_members(
     engine: "Engine", platform: Platform, memberships_url: str
 ) -> Iterator[Member | RosterEnd] | None:
     """Read the roster by NRPS, where the platform offered it."""
-    from mentorai.lti import nrps
-
-    found = _find(engine, platform) if memberships_url else None
-    return nrps.list_members(*found, memberships_url, limit=ROSTER_PAGE) if found else None
+    services = _find(engine, platform) if memberships_url else None
+    return services.list_members(memberships_url) if services else None
 
 
 @hookimpl
@@ -99,10 +88,8 @@ def list_groups(
     engine: "Engine", platform: Platform, service: GroupService
 ) -> Iterator[Group] | None:
     """Read the groups by the course groups service."""
-    from mentorai.lti import groups
-
-    found = _find(engine, platform)
-    return groups.list_groups(*found, service) if found else None
+    services = _find(engine, platform)
+    return services.list_groups(service) if services else None
 
 
 @hookimpl
@@ -132,11 +119,7 @@ def web_routes(engine: "Engine") -> Any:
     return make_routes(engine)
 
 
-def _find(engine: "Engine", platform: Platform) -> "tuple[Tool, Registration] | None":
-    from mentorai.lti.tool import Tool
+def _find(engine: "Engine", platform: Platform) -> "CourseServices | None":
+    from mentorai.lti.course_services import CourseServices
 
-    tool = engine.room(Tool)
-    found = tool.registrations.find_named(platform.registration_id)
-    if found is None or found.organization_id != platform.organization_id:
-        return None
-    return tool, found
+    return CourseServices.find(engine, platform)

@@ -407,6 +407,7 @@ def test_line_item_is_made_when_there_is_none(tool: Any, registration: Any, plat
         "scoreMaximum": 12,
         "resourceLinkId": "17",
         "resourceId": "quiz-1",
+        "tag": "mentorai:17",
         "submissionReview": {
             "reviewableStatus": ["InProgress", "Submitted", "Completed"],
             "label": "Open the attempt and the conversation",

@@ -1,0 +1,113 @@
+"""Grades and rosters of one platform by LTI Advantage, as its family of LMS wants them asked for.
+
+What is special about the family comes from its profile; what no data can say, its plugin does
+before and after it calls these.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from mentorai.core.errors import MentorAIError
+from mentorai.core.launch_facts import GroupService
+from mentorai.core.places import find_neighbours
+from mentorai.core.values import (
+    GradePlace,
+    Group,
+    LineItem,
+    Member,
+    Platform,
+    PlatformProfile,
+    Receipt,
+    Result,
+    RosterEnd,
+    Score,
+)
+from mentorai.lti import ags, groups, nrps
+from mentorai.lti.platform_http import Reply
+from mentorai.lti.registrations import Registration
+from mentorai.lti.results import list_results
+from mentorai.lti.score_refusals import read_refusal
+from mentorai.lti.tool import Tool
+
+if TYPE_CHECKING:
+    from mentorai.core.engine import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class CourseServices:
+    """The services of one platform."""
+
+    engine: "Engine"
+    tool: Tool
+    registration: Registration
+    profile: PlatformProfile
+
+    @classmethod
+    def find(cls, engine: "Engine", platform: Platform) -> Self | None:
+        """The services of a platform; None if it is not registered here (any more)."""
+        tool = engine.room(Tool)
+        found = tool.registrations.find_named(platform.registration_id)
+        if found is None or found.organization_id != platform.organization_id:
+            return None
+        profile = engine.plugins.find_profile(platform.family)
+        plain = PlatformProfile(family=platform.family, title="LMS")
+        return cls(engine, tool, found, profile or plain)
+
+    def find_line_item(self, place: GradePlace) -> LineItem:
+        """The column of a place, found or made (ags.find_line_item). Raises as that does."""
+        with self.engine.database.read() as connection:
+            context_id, others = find_neighbours(connection, place.resource_link_id)
+        is_course = self.profile.course_is_link and place.lms_resource_link_id == context_id
+        return ags.find_line_item(
+            self.tool,
+            self.registration,
+            place,
+            binds=self.profile.binds_columns and not is_course,
+            others=others,
+        )
+
+    def push_score(
+        self,
+        line_item: LineItem,
+        score: Score,
+        *,
+        read_answer: ags.ReadRefusal | None = None,
+        keeps_grade: bool = False,
+    ) -> Receipt:
+        """Bring a score to a column (ags.push_score). Raises as that does.
+
+        read_answer: what the plugin makes of a refusal that its profile does not explain.
+        """
+
+        def read(reply: Reply) -> MentorAIError | None:
+            known = read_refusal(self.profile, reply)
+            return read_answer(reply) if known is None and read_answer else known
+
+        return ags.push_score(
+            self.tool,
+            self.registration,
+            line_item,
+            score,
+            read_refusal=read,
+            keeps_grade=keeps_grade,
+        )
+
+    def read_results(self, line_item: LineItem) -> Sequence[Result]:
+        """What a column holds (results.list_results). Raises as that does."""
+        size = self.profile.results_page
+        return list(list_results(self.tool, self.registration, line_item, limit=size))
+
+    def list_members(self, memberships_url: str) -> Iterator[Member | RosterEnd]:
+        """The members of a context (nrps.list_members). Raises as that does."""
+        return nrps.list_members(
+            self.tool,
+            self.registration,
+            memberships_url,
+            limit=self.profile.roster_page,
+            query=self.profile.roster_query,
+        )
+
+    def list_groups(self, service: GroupService) -> Iterator[Group]:
+        """The groups of a context (groups.list_groups). Raises as that does."""
+        return groups.list_groups(self.tool, self.registration, service)
