@@ -123,20 +123,14 @@ def read_group_service(row: Row[Any]) -> GroupService | None:
     return GroupService(row.groups_url, row.group_sets_url) if row.groups_url else None
 
 
-def find_neighbours(
-    connection: Connection, resource_link_id: str
-) -> tuple[str | None, frozenset[str]]:
-    """The platform's names of a resource link's context, and of all other links in it."""
+def list_neighbours(connection: Connection, resource_link_id: str) -> frozenset[str]:
+    """The platform's names of all other resource links in the context of one."""
     own = select(resource_links.c.context_id).where(resource_links.c.id == resource_link_id)
-    context_id = connection.execute(own).scalar_one_or_none()
-    if context_id is None:
-        return None, frozenset()
-    named = select(contexts.c.lms_context_id).where(contexts.c.id == context_id)
     others = select(resource_links.c.lms_resource_link_id).where(
-        resource_links.c.context_id == context_id, resource_links.c.id != resource_link_id
+        resource_links.c.context_id == own.scalar_subquery(),
+        resource_links.c.id != resource_link_id,
     )
-    found = connection.execute(others).scalars()
-    return connection.execute(named).scalar_one(), frozenset(found)
+    return frozenset(connection.execute(others).scalars())
 
 
 def put_context(connection: Connection, launch: Launch) -> str | None:

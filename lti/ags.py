@@ -105,8 +105,8 @@ def push_score(
         leaves that to the status. keeps_grade: the score itself says that a grade is to be kept.
     News without a final score is otherwise not sent to where a grade is: some platforms would
     wipe it.
-    Raises what read_refusal says; ScoreOutOfRange, ScoreStale (409), NotGradable (400, 422), NoLineItem (404: the
-    column is gone), ScoreRejected (it would wipe a grade), PlatformThrottled,
+    Raises what read_refusal says, ScoreOutOfRange, ScoreStale (409), NotGradable (400, 422),
+    NoLineItem (404: the column is gone), ScoreRejected (it would wipe a grade), PlatformThrottled,
     PlatformUnavailable, PlatformRefused.
     """
     body = build_score(score)

@@ -279,14 +279,13 @@ def read_launch(claims: Claims, registration: Registration, public_url: str) -> 
     target = read_target(claims, message_type, public_url)
     link = read_resource_link(claims) if _has_link(claims, message_type) else None
     presentation = read_object(claims, f"{CLAIM}launch_presentation")
-    platform = find_object(claims, f"{CLAIM}tool_platform")
     return Launch(
         organization_id=registration.organization_id,
         registration_id=registration.id,
         deployment_id=deployment_id,
         issuer=registration.issuer,
         client_id=registration.client_id,
-        family_code=find_text(platform, "product_family_code", CODE_LENGTH),
+        family_code=_find_family(claims) or registration.family,
         message_type=message_type,
         subject=subject,
         role=_read_power(roles, registration.role_overrides, subject),
@@ -305,6 +304,14 @@ def read_launch(claims: Claims, registration: Registration, public_url: str) -> 
         roles=tuple(roles),
         details=OptionalClaims(claims),
     )
+
+
+def _find_family(claims: Claims) -> str:
+    """What the platform calls itself: its product family code, or as in LTI 1.1 (ext.lms)."""
+    found = find_text(
+        find_object(claims, f"{CLAIM}tool_platform"), "product_family_code", CODE_LENGTH
+    )
+    return found or find_text(find_object(claims, f"{CLAIM}ext"), "lms", CODE_LENGTH)
 
 
 def _has_link(claims: Claims, message_type: str) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from mentorai.core.errors import MentorAIError
 from mentorai.core.launch_facts import GroupService
-from mentorai.core.places import find_neighbours
+from mentorai.core.places import list_neighbours
 from mentorai.core.values import (
     GradePlace,
     Group,
@@ -57,13 +57,14 @@ class CourseServices:
     def find_line_item(self, place: GradePlace) -> LineItem:
         """The column of a place, found or made (ags.find_line_item). Raises as that does."""
         with self.engine.database.read() as connection:
-            context_id, others = find_neighbours(connection, place.resource_link_id)
-        is_course = self.profile.course_is_link and place.lms_resource_link_id == context_id
+            others = list_neighbours(connection, place.resource_link_id)
+        is_course = place.lms_resource_link_id == place.lms_context_id
+        may_bind = self.profile.binds_columns and not (self.profile.course_is_link and is_course)
         return ags.find_line_item(
             self.tool,
             self.registration,
             place,
-            binds=self.profile.binds_columns and not is_course,
+            binds=may_bind,
             others=others,
         )
 

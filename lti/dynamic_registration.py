@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 ANSWER_CLAUSE = "LTI Dynamic Registration 1.0, section 4"
 JSON_TYPE = "application/json"
 SECRET_LENGTH = 10_000
-FAMILY_LENGTH = 64
 _REASON = re.compile(r"[A-Za-z0-9_ .:'-]{3,120}")
 log = structlog.get_logger(__name__)
 
@@ -81,11 +80,11 @@ class DynamicRegistration:
             self._tool.http,
             configuration_url,
             registration_token,
-            lambda issuer, code: self._find_profile(issuer, code).vendor_domains,
+            lambda issuer, code: self._tool.find_profile(issuer, code).vendor_domains,
             allow_loopback=self._loopback,
         )
         _check_expected(invited, found)
-        profile = self._find_profile(found.issuer, found.family_code)
+        profile = self._tool.find_profile(found.issuer, found.family_code)
         document = build_registration(self._tool, found.supported)
         return Offer(invited, found, profile, self._refine(profile.family, document))
 
@@ -133,7 +132,9 @@ class DynamicRegistration:
             "PUT", client.url, headers=bearer | {"Content-Type": JSON_TYPE}, body=json.dumps(body)
         )
         if not reply.is_ok:
-            raise self._explain(reply, self._find_profile(registration.issuer, registration.family))
+            raise self._explain(
+                reply, self._tool.find_profile(registration.issuer, registration.family)
+            )
         answer = _read_object(reply)
         self._keep_client(registration, answer, client, registration.issuer)
         return answer
@@ -202,23 +203,13 @@ class DynamicRegistration:
         """Keep how the registration can be changed, if the platform says it and it is its own."""
         url = answer.get("registration_client_uri") or before.url
         token = answer.get("registration_access_token") or before.token
-        domains = self._find_profile(issuer, registration.family).vendor_domains
+        domains = self._tool.find_profile(issuer, registration.family).vendor_domains
         fault = find_endpoint_fault(url, issuer, domains, allow_loopback=self._loopback)
         if not url or not _is_secret(token) or fault:
             log.info("registration_not_changeable", registration=registration.id)
             return
         client = RegistrationClient(str(url), str(token), before.supported)
         self._tool.registration_clients.put(registration.id, client)
-
-    def _find_profile(self, issuer: str, family_code: str) -> PlatformProfile:
-        family = self._plugins.ask_first(
-            "recognise_platform", issuer=issuer, family_code=family_code
-        )
-        profiles = self._plugins.ask_all("platform_profile")
-        # What an unknown platform calls itself is kept if there is room for it.
-        usable = family and len(family) <= FAMILY_LENGTH
-        plain = PlatformProfile(family=family if usable else "lti", title="LMS")
-        return next((each for each in profiles if each.family == family), plain)
 
     def _refine(self, family: str, document: dict[str, Any]) -> dict[str, Any]:
         refined: dict[str, Any] | None = self._plugins.ask_first(

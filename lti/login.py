@@ -134,7 +134,8 @@ def _find_registration(
     if client_id:
         return tool.registrations.check(issuer, [client_id])
     found = tool.registrations.find_only(issuer)
-    if found is None:
+    # Of an issuer that many schools share, the one that is registered here need not be theirs.
+    if found is None or tool.find_profile(issuer, found.family).shares_issuer:
         raise UnknownRegistration(
             "The LMS did not say which registration it means (client_id), and its issuer alone "
             "does not tell.",

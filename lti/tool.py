@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from mentorai.core.values import PlatformProfile
 from mentorai.lti.consumer_keys import ConsumerKeys
 from mentorai.lti.data_privacy import PrivacyVisits
 from mentorai.lti.deep_linking_requests import DeepLinkingRequests
@@ -25,6 +26,8 @@ from mentorai.lti.tool_keys import ToolKeys
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
 
+FAMILY_LENGTH = 64
+
 
 class Tool:
     """The tool's side of LTI. Made once: `engine.room(Tool)`."""
@@ -32,6 +35,7 @@ class Tool:
     def __init__(self, engine: "Engine") -> None:
         database, settings = engine.database, engine.settings
         self.settings = settings
+        self._plugins = engine.plugins
         self.http = PlatformHttp(settings)
         self.registrations = Registrations(database, settings)
         self.deployments = Deployments(database, self.registrations)
@@ -54,6 +58,15 @@ class Tool:
         )
         self.privacy_visits = PrivacyVisits(database, engine.people)
         self.tokens = Tokens(database, settings, self.http, self.tool_keys)
+
+    def find_profile(self, issuer: str, family_code: str) -> PlatformProfile:
+        """What is special about a platform's family; of a family without a plugin, its name."""
+        family = self._plugins.ask_first(
+            "recognise_platform", issuer=issuer, family_code=family_code
+        )
+        # What an unknown platform calls itself is kept if there is room for it.
+        usable = family if family and len(family) <= FAMILY_LENGTH else "lti"
+        return self._plugins.find_profile(usable) or PlatformProfile(usable, title="LMS")
 
     @property
     def login_url(self) -> str:

@@ -1,5 +1,6 @@
-"""Brightspace, by D2L: what it is, how it is recognised, and how the tool is registered there.
+"""Brightspace, by D2L: what it is, how it is recognised, and what it wants otherwise.
 
+registration.py has what registers the tool there, scores.py what its refusals of a score mean.
 Launches, grades and rosters are those of any LMS that speaks LTI 1.3.
 """
 
@@ -9,6 +10,8 @@ from urllib.parse import urlsplit
 from mentorai.core import hookimpl
 from mentorai.core.values import PlatformProfile, SetupGuide
 from mentorai.plugins.brightspace.guide import GUIDE
+from mentorai.plugins.brightspace.registration import write_document
+from mentorai.plugins.brightspace.scores import REFUSALS
 
 FAMILY, FAMILY_CODE = "brightspace", "desire2learn"
 # Tokens come from the vendor, whatever the school's own host is called.
@@ -23,6 +26,7 @@ SCREENS = {
     "privacy": "External Learning Tools, LTI Advantage, the deployment: Security Settings",
     "platform_facts": "Manage Extensibility, LTI Advantage, this tool: registration details",
 }
+SCHOOL_CLAIMS = {"organization": "tool_platform.name", "guid": "tool_platform.guid"}
 
 
 @hookimpl
@@ -34,6 +38,8 @@ def platform_profile() -> PlatformProfile:
         vendor_domains=VENDOR_DOMAINS,
         token_audience=TOKEN_AUDIENCE,
         screens=SCREENS,
+        school_claims=SCHOOL_CLAIMS,
+        refusals=REFUSALS,
     )
 
 
@@ -54,20 +60,4 @@ def recognise_platform(issuer: str, family_code: str) -> str | None:
 @hookimpl
 def registration_document(platform: str, tool: dict[str, Any]) -> dict[str, Any] | None:
     """The fields of its form "Register Tool" under Manage Extensibility, LTI Advantage."""
-    if platform != FAMILY:
-        return None
-    return {
-        "Name": tool["name"],
-        "Description": tool["description"],
-        "Domain": tool["launch_url"].removesuffix("/lti/launch"),
-        "Redirect URLs": tool["launch_url"],
-        "OpenID Connect Login URL": tool["login_url"],
-        "Target Link URI": tool["launch_url"],
-        "Keyset URL": tool["keyset_url"],
-        "Extensions": "Assignment and Grade Services, Deep Linking, Names and Role Provisioning "
-        "Services",
-        "Substitution parameters": "\n".join(
-            f"{name}={variable}" for name, variable in tool["custom"].items()
-        ),
-        "Security settings of the deployment": "First Name, Last Name, Email",
-    }
+    return write_document(tool) if platform == FAMILY else None

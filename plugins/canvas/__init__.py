@@ -1,29 +1,33 @@
-"""Canvas, by Instructure: what it is, how it is recognised, and how the tool is registered there.
+"""Canvas, by Instructure: what it is, how it is recognised, and what it wants otherwise.
 
-Launches, grades and rosters are those of any LMS that speaks LTI 1.3.
+registration.py has what registers the tool there, launches.py what its launches say in their own
+way, scores.py how a score is shaped for it and what its refusals mean.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mentorai.core import hookimpl
-from mentorai.core.values import PlatformProfile, SetupGuide
+from mentorai.core.values import (
+    Launch,
+    LineItem,
+    Platform,
+    PlatformProfile,
+    Receipt,
+    Score,
+    SetupGuide,
+)
 from mentorai.plugins.canvas.guide import GUIDE
+from mentorai.plugins.canvas.launches import refine
+from mentorai.plugins.canvas.registration import extend_registration, write_document
+from mentorai.plugins.canvas.scores import REFUSALS, shape_score
+
+if TYPE_CHECKING:
+    from mentorai.core.engine import Engine
 
 FAMILY = FAMILY_CODE = "canvas"
 # Hosted Canvas: one issuer for all schools, whose endpoints lie on the vendor's single sign-on.
 VENDOR_DOMAINS = ("instructure.com", "canvaslms.com")
-EXTENSION = "https://canvas.instructure.com/lti"
-TOOL_CONFIGURATION = "https://purl.imsglobal.org/spec/lti-tool-configuration"
-TOOL_ID = "mentorai"
-# Names and e-mail addresses, and no more is asked for than LTI's own claims hold.
-PRIVACY_LEVEL = "public"
-# Message -> where Canvas shows it.
-PLACEMENTS = {
-    "LtiResourceLinkRequest": ("course_navigation",),
-    "LtiDeepLinkingRequest": ("assignment_selection", "link_selection"),
-}
-WIDTH, HEIGHT = 800, 700
 SCREENS = {
     "tool": "Admin, Developer Keys: this tool's LTI key; and Settings, Apps, where it is installed",
     "addresses": "Admin, Developer Keys, this tool's LTI key: redirect URIs, target link URI, JWK",
@@ -33,6 +37,15 @@ SCREENS = {
     "placements": "Admin, Developer Keys, this tool's LTI key: Placements",
     "platform_facts": "Admin, Developer Keys: the number under Details is the client id",
 }
+# The issuer names no school; these do.
+SCHOOL_CLAIMS = {
+    "Canvas host": "custom.canvas_api_domain",
+    "account": "tool_platform.name",
+    "account guid": "tool_platform.guid",
+    "root account": "custom.canvas_root_account_id",
+}
+# What it gives at once, whatever is asked for.
+ROSTER_PAGE = 50
 
 
 @hookimpl
@@ -44,6 +57,11 @@ def platform_profile() -> PlatformProfile:
         vendor_domains=VENDOR_DOMAINS,
         token_audience="",
         screens=SCREENS,
+        shares_issuer=True,
+        school_claims=SCHOOL_CLAIMS,
+        refusals=REFUSALS,
+        course_is_link=True,
+        roster_page=ROSTER_PAGE,
     )
 
 
@@ -62,67 +80,33 @@ def recognise_platform(issuer: str, family_code: str) -> str | None:
 
 
 @hookimpl
+def refine_launch(platform: Platform, launch: Launch) -> Launch | None:
+    """The school's own host, and a name for the place in the course's menu."""
+    return refine(launch) if platform.family == FAMILY else None
+
+
+@hookimpl
+def push_score(
+    engine: "Engine", platform: Platform, line_item: LineItem, score: Score
+) -> Receipt | None:
+    """Bring the score by AGS, as a grade and not as a submission."""
+    if platform.family != FAMILY:
+        return None
+    from mentorai.lti.course_services import CourseServices
+
+    services = CourseServices.find(engine, platform)
+    if services is None:
+        return None
+    return services.push_score(line_item, shape_score(score), keeps_grade=True)
+
+
+@hookimpl
 def refine_registration(platform: str, registration: dict[str, Any]) -> dict[str, Any] | None:
     """Canvas' own claims: what it shares, and where it shows what."""
-    if platform != FAMILY:
-        return None
-    own = registration[TOOL_CONFIGURATION]
-    messages = [_place(message) for message in own["messages"]]
-    extras = {f"{EXTENSION}/privacy_level": PRIVACY_LEVEL, f"{EXTENSION}/tool_id": TOOL_ID}
-    return registration | {TOOL_CONFIGURATION: own | extras | {"messages": messages}}
+    return extend_registration(registration) if platform == FAMILY else None
 
 
 @hookimpl
 def registration_document(platform: str, tool: dict[str, Any]) -> dict[str, Any] | None:
     """The JSON of an LTI developer key, to paste or to point to."""
-    if platform != FAMILY:
-        return None
-    return {
-        "title": tool["name"],
-        "description": tool["description"],
-        "oidc_initiation_url": tool["login_url"],
-        "target_link_uri": tool["launch_url"],
-        "public_jwk_url": tool["keyset_url"],
-        "scopes": [
-            scope for scope in tool["scopes"] if "/lti-ags/" in scope or "/lti-nrps/" in scope
-        ],
-        "custom_fields": tool["custom"],
-        "extensions": [
-            {
-                "platform": "canvas.instructure.com",
-                "domain": tool["domain"],
-                "tool_id": TOOL_ID,
-                "privacy_level": PRIVACY_LEVEL,
-                "settings": {"text": tool["name"], "placements": _list_placements(tool)},
-            }
-        ],
-    }
-
-
-def _place(message: dict[str, Any]) -> dict[str, Any]:
-    placements = PLACEMENTS.get(message["type"])
-    if not placements:
-        return message
-    placed = message | {"placements": list(placements)}
-    if "course_navigation" in placements:
-        # Each course chooses by itself whether the mentor is in its menu.
-        placed[f"{EXTENSION}/course_navigation/default_enabled"] = False
-    return placed
-
-
-def _list_placements(tool: dict[str, Any]) -> list[dict[str, Any]]:
-    found = []
-    for message_type, placements in PLACEMENTS.items():
-        for placement in placements:
-            placed = {
-                "placement": placement,
-                "message_type": message_type,
-                "target_link_uri": tool["launch_url"],
-                "text": tool["name"],
-            }
-            if placement == "course_navigation":
-                placed["default"] = "disabled"
-            else:
-                placed |= {"selection_width": WIDTH, "selection_height": HEIGHT}
-            found.append(placed)
-    return found
+    return write_document(tool) if platform == FAMILY else None

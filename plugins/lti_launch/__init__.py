@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from mentorai.lti.course_services import CourseServices
 
 
-
 @hookimpl
 def recognise_platform(family_code: str) -> str:
     """What the platform calls itself, else plain `lti`."""

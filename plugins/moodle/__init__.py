@@ -1,6 +1,7 @@
-"""Moodle: what it is, how it is recognised, and how the tool is registered there.
+"""Moodle: what it is, how it is recognised, and what it wants otherwise.
 
-Launches, grades and rosters are those of any LMS that speaks LTI 1.3. Where campus IT connected
+registration.py has what registers the tool there, launches.py what its launches say in their own
+way, scores.py what its refusals of a score mean. Where campus IT connected
 Moodle's web services (web_service*.py), groups, teachers' changes, and what LTI leaves out come by
 them.
 """
@@ -16,6 +17,7 @@ from mentorai.core.values import (
     Context,
     GradePlace,
     Group,
+    Launch,
     LineItem,
     Member,
     Platform,
@@ -25,13 +27,18 @@ from mentorai.core.values import (
     Score,
     SetupGuide,
 )
+from mentorai.plugins.moodle import scores as ags_scores
 from mentorai.plugins.moodle.guide import GUIDE
+from mentorai.plugins.moodle.launches import refine
+from mentorai.plugins.moodle.registration import write_document
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
     from mentorai.plugins.moodle.web_services import WebServices
 
-FAMILY = FAMILY_CODE = "moodle"
+FAMILY = "moodle"
+# Its product family code, and what it calls itself in the claim `ext`.
+FAMILY_CODES = ("moodle", "moodle-2")
 # Moodle refuses a registration in plain words instead of OAuth's codes.
 BEGIN_ANEW = (
     "In Moodle, begin anew: Site administration, Plugins, External tool, Manage tools, and paste "
@@ -58,6 +65,7 @@ SCREENS = {
     "placements": "the activity in the course; or Content item in this tool's settings",
     "platform_facts": "Manage tools, this tool's card, View configuration details",
 }
+SCHOOL_CLAIMS = {"site": "tool_platform.name", "site id": "tool_platform.guid"}
 
 
 @hookimpl
@@ -69,6 +77,9 @@ def platform_profile() -> PlatformProfile:
         token_audience="",
         registration_errors=REGISTRATION_ERRORS,
         screens=SCREENS,
+        school_claims=SCHOOL_CLAIMS,
+        refusals=ags_scores.REFUSALS,
+        hides_zero=True,
     )
 
 
@@ -80,35 +91,36 @@ def setup_guide() -> SetupGuide:
 
 @hookimpl
 def recognise_platform(family_code: str) -> str | None:
-    """Known by its product family code; its issuer is the school's own address."""
-    return FAMILY if family_code.strip().lower() == FAMILY_CODE else None
+    """Known by what it calls itself; its issuer is the school's own address."""
+    return FAMILY if family_code.strip().lower() in FAMILY_CODES else None
+
+
+@hookimpl
+def refine_launch(platform: Platform, launch: Launch) -> Launch | None:
+    """The language as the web writes it."""
+    return refine(launch) if platform.family == FAMILY else None
+
+
+@hookimpl
+def push_score(
+    engine: "Engine", platform: Platform, line_item: LineItem, score: Score
+) -> Receipt | None:
+    """Bring the score by AGS, if it is final; by web services to a column found by them."""
+    if platform.family != FAMILY:
+        return None
+    answers = push_scores(engine, platform, line_item, [score])
+    if answers is None:
+        return _push_by_ags(engine, platform, line_item, score)
+    (answer,) = answers
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 @hookimpl
 def registration_document(platform: str, tool: dict[str, Any]) -> dict[str, Any] | None:
     """The fields of its form "External tool configuration"."""
-    if platform != FAMILY:
-        return None
-    custom = "\n".join(f"{name}={variable}" for name, variable in tool["custom"].items())
-    return {
-        "Tool name": tool["name"],
-        "Tool URL": tool["launch_url"],
-        "Tool description": tool["description"],
-        "LTI version": "LTI 1.3",
-        "Public key type": "Keyset URL",
-        "Public keyset": tool["keyset_url"],
-        "Initiate login URL": tool["login_url"],
-        "Redirection URI(s)": tool["launch_url"],
-        "Custom parameters": custom,
-        "Supports Deep Linking (Content-Item Message)": "yes",
-        "Content Selection URL": tool["launch_url"],
-        "IMS LTI Assignment and Grade Services": "Use this service for grade sync "
-        "and column management",
-        "IMS LTI Names and Role Provisioning": "Use this service to retrieve members' information",
-        "Share launcher's name with tool": "Always",
-        "Share launcher's email with tool": "Always",
-        "Accept grades from the tool": "Always",
-    }
+    return write_document(tool) if platform == FAMILY else None
 
 
 @hookimpl
@@ -153,20 +165,6 @@ def push_scores(
 
 
 @hookimpl
-def push_score(
-    engine: "Engine", platform: Platform, line_item: LineItem, score: Score
-) -> Receipt | None:
-    """One, to a column that was found by web services."""
-    answers = push_scores(engine, platform, line_item, [score])
-    if answers is None:
-        return None
-    (answer,) = answers
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
-
-
-@hookimpl
 def read_results(
     engine: "Engine", platform: Platform, line_item: LineItem
 ) -> Sequence[Result] | None:
@@ -200,3 +198,12 @@ def _find_web_services(engine: "Engine", platform: Platform) -> "WebServices | N
     from mentorai.plugins.moodle.web_services import find_web_services
 
     return find_web_services(engine, platform) if platform.family == FAMILY else None
+
+
+def _push_by_ags(
+    engine: "Engine", platform: Platform, line_item: LineItem, score: Score
+) -> Receipt | None:
+    from mentorai.lti.course_services import CourseServices
+
+    services = CourseServices.find(engine, platform)
+    return ags_scores.push_score(services, line_item, score) if services else None

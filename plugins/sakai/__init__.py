@@ -1,6 +1,7 @@
 """Sakai: what it is, how it is recognised, and how the tool is registered there.
 
-Launches, grades and rosters are those of any LMS that speaks LTI 1.3.
+registration.py has what registers the tool there. Launches, grades and rosters are those of any LMS
+that speaks LTI 1.3.
 """
 
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from mentorai.core import hookimpl
 from mentorai.core.values import PlatformProfile, SetupGuide
 from mentorai.plugins.sakai.guide import GUIDE
+from mentorai.plugins.sakai.registration import write_document
 
 FAMILY = FAMILY_CODE = "sakai"
 SCREENS = {
@@ -17,12 +19,19 @@ SCREENS = {
     "privacy": "Administration Workspace, External Tools, this tool: names and e-mail addresses",
     "platform_facts": "Administration Workspace, External Tools, this tool: LTI 1.3 settings",
 }
+SCHOOL_CLAIMS = {"server": "tool_platform.name", "guid": "tool_platform.guid"}
 
 
 @hookimpl
 def platform_profile() -> PlatformProfile:
     """Its token address is the audience of our assertions."""
-    return PlatformProfile(family=FAMILY, title="Sakai", token_audience="", screens=SCREENS)
+    return PlatformProfile(
+        family=FAMILY,
+        title="Sakai",
+        token_audience="",
+        screens=SCREENS,
+        school_claims=SCHOOL_CLAIMS,
+    )
 
 
 @hookimpl
@@ -40,22 +49,4 @@ def recognise_platform(family_code: str) -> str | None:
 @hookimpl
 def registration_document(platform: str, tool: dict[str, Any]) -> dict[str, Any] | None:
     """The fields of its form for an external tool of LTI 1.3 (Administration Workspace)."""
-    if platform != FAMILY:
-        return None
-    return {
-        "Tool Title": tool["name"],
-        "Description": tool["description"],
-        "Launch URL": tool["launch_url"],
-        "Tool supports LTI 1.3": "yes",
-        "LTI 1.3 Tool Keyset URL": tool["keyset_url"],
-        "LTI 1.3 Tool OpenID Connect/Initialization Endpoint": tool["login_url"],
-        "LTI 1.3 Tool Redirect Endpoint(s)": tool["launch_url"],
-        "Custom Parameters": "\n".join(
-            f"{name}={variable}" for name, variable in tool["custom"].items()
-        ),
-        "Send User Names to External Tool": "yes",
-        "Send Email Addresses to External Tool": "yes",
-        "Provide Roster to External Tool": "yes",
-        "Allow External Tool to return grades and create columns": "yes",
-        "Placements": "Lessons (content item), Course Navigation (launch)",
-    }
+    return write_document(tool) if platform == FAMILY else None

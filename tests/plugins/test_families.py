@@ -1,10 +1,9 @@
-"""Canvas, Moodle, Brightspace and Sakai: recognised, and registered as each wants it."""
+"""Every family of LMS that has a plugin: recognised, and registered as each wants it."""
 
 import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -24,15 +23,9 @@ from mentorai.lti.tool_description import (
     Supported,
     build_registration,
 )
-from mentorai.plugins import brightspace, canvas, lti_launch, moodle, sakai
+from mentorai.plugins import lti_launch
 from mentorai.web.app import create_app
-
-FAMILIES: list[tuple[str, ModuleType]] = [
-    ("brightspace", brightspace),
-    ("canvas", canvas),
-    ("moodle", moodle),
-    ("sakai", sakai),
-]
+from tests.plugins.conftest import FAMILIES
 
 
 class Lyceum:
@@ -79,7 +72,10 @@ def client(engine: Engine) -> FlaskClient:
         ("https://learn.campus.edu", "desire2learn", "brightspace"),
         ("https://evilbrightspace.com", "", "lti"),
         ("https://sakai.campus.edu", "sakai", "sakai"),
-        ("https://lms.campus.edu", "blackboardlearn", "blackboardlearn"),
+        ("https://lms.campus.edu", "BlackboardLearn", "blackboard"),
+        ("https://blackboard.com", "", "blackboard"),
+        ("https://blackboard.com.evil.example", "", "lti"),
+        ("https://courses.campus.edu", "openedx", "openedx"),
         ("https://lms.campus.edu", "", "lti"),
     ],
 )
@@ -94,10 +90,12 @@ def test_every_family_has_a_document_with_our_addresses(engine: Engine) -> None:
     documents = list_documents(engine)
 
     assert [each.family for each in documents] == [
+        "blackboard",
         "brightspace",
         "canvas",
         "lyceum",
         "moodle",
+        "openedx",
         "sakai",
     ]
     for each in documents:
@@ -126,6 +124,7 @@ def test_document_is_served_for_pasting(client: FlaskClient, engine: Engine) -> 
         "course_navigation": "LtiResourceLinkRequest",
         "assignment_selection": "LtiDeepLinkingRequest",
         "link_selection": "LtiDeepLinkingRequest",
+        "editor_button": "LtiDeepLinkingRequest",
     }
     assert client.get("/lti/configuration/nothing.json").status_code == 404
 
@@ -150,7 +149,7 @@ def test_registration_with_canvas_has_its_placements(engine: Engine) -> None:
     assert own["https://canvas.instructure.com/lti/privacy_level"] == "public"
     assert [each["placements"] for each in own["messages"]] == [
         ["course_navigation"],
-        ["assignment_selection", "link_selection"],
+        ["assignment_selection", "link_selection", "editor_button"],
     ]
     assert (
         own["messages"][0]["https://canvas.instructure.com/lti/course_navigation/default_enabled"]

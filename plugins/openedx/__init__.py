@@ -1,0 +1,58 @@
+"""Open edX, the LTI consumer component: what it is, and what it wants otherwise.
+
+It does not say what it is, so campus IT does, when it is registered (family `openedx`).
+registration.py has what registers the tool there, launches.py what its launches say in their own
+way, scores.py what its refusals of a score mean.
+"""
+
+from typing import Any
+
+from mentorai.core import hookimpl
+from mentorai.core.values import Launch, Platform, PlatformProfile
+from mentorai.plugins.openedx.launches import refine
+from mentorai.plugins.openedx.registration import write_document
+from mentorai.plugins.openedx.scores import REFUSALS
+
+FAMILY = "openedx"
+FAMILY_CODES = ("openedx", "open edx", "open-edx")
+COMPONENT = "Studio, the unit, this LTI Consumer component, Edit"
+SCREENS = {
+    "tool": COMPONENT,
+    "addresses": f"{COMPONENT}: Tool Launch URL, Tool Initiate Login URL, Tool Keyset URL",
+    "deployments": "Studio, the unit, below the component: Deployment ID",
+    "services": f"{COMPONENT}: LTI Assignment and Grades Service, Enable LTI NRPS",
+    "privacy": f"{COMPONENT}: Request user's username, full name, email; the course's LTI flags",
+    "placements": "Studio, the unit, Advanced, LTI Consumer; and its Deep linking button",
+    "platform_facts": "Studio, the unit, below the component: Client ID, Keyset URL, Access Token "
+    "URL, Login URL",
+}
+
+
+@hookimpl
+def platform_profile() -> PlatformProfile:
+    """Its token address is the audience of our assertions."""
+    return PlatformProfile(
+        family=FAMILY,
+        title="Open edX",
+        token_audience="",
+        screens=SCREENS,
+        refusals=REFUSALS,
+    )
+
+
+@hookimpl
+def recognise_platform(family_code: str) -> str | None:
+    """Known by what campus IT said, or by a name that an operator gave it."""
+    return FAMILY if family_code.strip().lower() in FAMILY_CODES else None
+
+
+@hookimpl
+def refine_launch(platform: Platform, launch: Launch) -> Launch | None:
+    """The role in the course, which Open edX names as one in the institution."""
+    return refine(launch) if platform.family == FAMILY else None
+
+
+@hookimpl
+def registration_document(platform: str, tool: dict[str, Any]) -> dict[str, Any] | None:
+    """The fields of the LTI consumer component in Studio."""
+    return write_document(tool) if platform == FAMILY else None

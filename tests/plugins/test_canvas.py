@@ -1,0 +1,178 @@
+"""Canvas: launches, scores, refusals, rosters and columns as it has them."""
+
+import json
+from typing import Any
+
+import pytest
+
+from mentorai.core import errors
+from mentorai.core.errors import MentorAIError
+from mentorai.core.values import GradingProgress
+from mentorai.lti.registration_documents import find_document
+from tests.fakes.lms_family import COLUMNS_URL, LmsFamily
+
+FAMILY = "canvas"
+SUBMISSION = "https://canvas.instructure.com/lti/submission"
+
+
+def envelope(kind: str, message: str) -> dict[str, Any]:
+    """An error of its LTI services."""
+    return {"errors": {"type": kind, "message": message}}
+
+
+def test_score_makes_no_submission_and_spares_a_teachers_grade(lms: LmsFamily) -> None:
+    lms.take_scores(200, {"resultUrl": "https://lms.example.edu/r"})
+
+    lms.push(8)
+
+    (sent,) = lms.scores()
+    assert sent[SUBMISSION] == {"new_submission": False, "prioritize_non_tool_grade": True}
+    assert (sent["scoreGiven"], sent["gradingProgress"]) == (8, "FullyGraded")
+
+
+def test_news_without_a_final_score_keeps_the_grade(lms: LmsFamily) -> None:
+    lms.take_scores(200, {"resultUrl": "https://lms.example.edu/r"})
+
+    lms.push(None, grading_progress=GradingProgress.PENDING)
+
+    (sent,) = lms.scores()
+    assert sent[SUBMISSION]["preserve_score"] is True
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "says"),
+    [
+        (
+            422,
+            envelope("unprocessable_entity", "User not found in course or is not a student"),
+            errors.PersonNotInCourse,
+            "test student",
+        ),
+        (
+            422,
+            envelope("unprocessable_entity", "This course has concluded. AGS requests will no..."),
+            errors.CourseConcluded,
+            "ended",
+        ),
+        (404, envelope("not_found", "Context not found"), errors.CourseConcluded, "ended"),
+        (
+            422,
+            envelope(
+                "unprocessable_entity",
+                "The maximum number of allowed attempts has been reached for this submission",
+            ),
+            errors.AttemptsExhausted,
+            "no more attempts",
+        ),
+        (
+            400,
+            envelope("bad_request", "Provided timestamp of a before last updated timestamp of b"),
+            errors.ScoreStale,
+            "newer",
+        ),
+        (404, {"errors": [{"message": "The specified resource does not exist."}]}, None, ""),
+        (
+            412,
+            envelope("precondition_failed", "Tool does not have permission to view line_item"),
+            errors.NoLineItem,
+            "another tool",
+        ),
+        (
+            401,
+            envelope(
+                "unauthorized", "Access Token not linked to a Tool associated with this Context"
+            ),
+            errors.PlatformRefused,
+            "not installed",
+        ),
+        (401, envelope("unauthorized", "Invalid Developer Key"), errors.PlatformRefused, "off"),
+        (
+            401,
+            envelope("unauthorized", "Insufficient permissions"),
+            errors.ScopeNotGranted,
+            "score",
+        ),
+        (422, "<html>", errors.NotGradable, ""),
+        (500, envelope("x", "concluded"), errors.PlatformUnavailable, ""),
+    ],
+)
+def test_refusal_is_told_in_words_for_an_instructor(
+    lms: LmsFamily, status: int, body: Any, kind: type[MentorAIError] | None, says: str
+) -> None:
+    lms.take_scores(status, body)
+
+    with pytest.raises(kind or errors.NoLineItem) as caught:
+        lms.push()
+
+    assert type(caught.value) is (kind or errors.NoLineItem)
+    assert says in caught.value.message
+
+
+def test_launch_without_a_return_url_leads_back_to_the_schools_own_host(lms: LmsFamily) -> None:
+    launch = lms.launch(
+        launch_presentation=None, custom={"canvas_api_domain": "biology.instructure.com"}
+    )
+
+    assert launch.return_url == "https://biology.instructure.com"
+
+
+@pytest.mark.parametrize("domain", ["evil.example/x y", "$Canvas.api.domain", ""])
+def test_launch_without_a_usable_host_leads_back_to_its_services(
+    lms: LmsFamily, domain: str
+) -> None:
+    launch = lms.launch(launch_presentation=None, custom={"canvas_api_domain": domain})
+
+    assert launch.return_url == lms.platform.issuer
+
+
+def test_launch_from_the_course_menu_is_named_after_the_course(lms: LmsFamily) -> None:
+    launch = lms.launch(resource_link={"id": "2"})
+
+    assert launch.resource_link is not None
+    assert launch.resource_link.title == "Shore life"
+
+
+def test_launch_that_says_all_is_left_as_it_is(lms: LmsFamily) -> None:
+    launch = lms.launch()
+
+    assert (launch.family_code, launch.return_url) == (
+        "canvas",
+        f"{lms.platform.issuer}/return",
+    )
+
+
+def test_roster_is_asked_for_in_pages_of_the_size_that_it_has(lms: LmsFamily) -> None:
+    student = {"user_id": "6", "roles": ["Learner"]}
+    preview = {
+        "user_id": "7",
+        "roles": ["Learner", "http://purl.imsglobal.org/vocab/lti/system/person#TestUser"],
+    }
+    lms.wire.add("GET", lms.platform.members_url, json={"members": [student, preview]})
+
+    assert [member.subject for member in lms.list_members()] == ["6"]
+    assert lms.wire.calls[-1].request.url.endswith("?limit=50")
+
+
+def test_column_for_the_course_menu_is_tied_to_no_link(lms: LmsFamily) -> None:
+    lms.wire.add("GET", COLUMNS_URL, json=[])
+    lms.wire.add("POST", COLUMNS_URL, status=201, json={"id": f"{COLUMNS_URL}/9"})
+
+    lms.find_column(lms_resource_link_id="2", lms_context_id="2")
+
+    made = json.loads(lms.wire.calls[-1].request.body)
+    assert "resourceLinkId" not in made
+    assert (made["resourceId"], made["tag"]) == ("quiz-1", "mentorai:2")
+
+
+def test_developer_key_names_what_our_features_use(lms: LmsFamily) -> None:
+    document = find_document(lms.engine, FAMILY)
+
+    assert document is not None
+    content = document.content
+    assert content["custom_fields"]["canvas_course_id"] == "$Canvas.course.id"
+    assert content["custom_fields"]["resource_link_id_history"] == "$ResourceLink.id.history"
+    assert "https://purl.imsglobal.org/spec/lti/scope/noticehandlers" in content["scopes"]
+    assert not any("lti-gs" in scope for scope in content["scopes"])
+    placements = content["extensions"][0]["settings"]["placements"]
+    editor = next(each for each in placements if each["placement"] == "editor_button")
+    assert editor["icon_url"].endswith("/static/icon.svg")

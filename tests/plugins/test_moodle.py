@@ -1,0 +1,111 @@
+"""Moodle: launches, scores and refusals as it has them."""
+
+from typing import Any
+
+import pytest
+
+from mentorai.core import errors
+from mentorai.core.errors import MentorAIError
+from mentorai.core.values import GradingProgress
+from tests.fakes.lms_family import RESULTS_URL, LmsFamily
+from tests.fakes.signing_platform import CLAIM, SigningPlatform
+
+FAMILY = "moodle"
+COLUMN_URL = SigningPlatform.line_item_url
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "says"),
+    [
+        (400, "[]", errors.PersonNotInCourse, "role that is graded"),
+        (401, {"status": 401}, errors.PlatformRefused, "taken out"),
+        (403, {"status": 403}, errors.PlatformRefused, "taken out"),
+        (404, {"status": 404}, errors.NoLineItem, "no longer there"),
+        (409, "[]", errors.ScoreStale, "newer"),
+        (502, "", errors.PlatformUnavailable, "502"),
+        (500, "Error reading from database", errors.PlatformUnavailable, "500"),
+    ],
+)
+def test_refusal_is_told_in_words_for_an_instructor(
+    lms: LmsFamily, status: int, body: Any, kind: type[MentorAIError], says: str
+) -> None:
+    lms.take_scores(status, body)
+
+    with pytest.raises(kind) as caught:
+        lms.push()
+
+    assert type(caught.value) is kind
+    assert says in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (200, errors.GradeLocked),
+        (404, errors.NoLineItem),
+        (401, errors.NoLineItem),
+        (500, errors.PlatformUnavailable),
+    ],
+    ids=["its own column", "a column that is gone", "another tool's column", "trouble"],
+)
+def test_failure_of_a_score_is_explained_by_the_column(
+    lms: LmsFamily, status: int, kind: type[MentorAIError]
+) -> None:
+    lms.take_scores(500, "[]")
+    lms.wire.add("GET", COLUMN_URL, status=status, json={"id": COLUMN_URL})
+
+    with pytest.raises(kind) as caught:
+        lms.push()
+
+    assert type(caught.value) is kind
+
+
+def test_news_without_a_final_score_is_never_sent(lms: LmsFamily) -> None:
+    lms.take_scores()
+
+    with pytest.raises(errors.ScoreRejected, match="wipe"):
+        lms.push(8, grading_progress=GradingProgress.PENDING_MANUAL)
+
+    assert lms.scores() == []
+
+
+def test_score_travels_in_one_line(lms: LmsFamily) -> None:
+    lms.take_scores()
+
+    lms.push(8, "two\nlines")
+
+    body = lms.wire.calls[-1].request.body
+    assert b"\n" not in body
+    assert b": " not in body
+
+
+def test_results_are_asked_for_without_a_limit(lms: LmsFamily) -> None:
+    lms.wire.add("GET", RESULTS_URL, json=[{"id": "x", "userId": "6"}])
+
+    (result,) = lms.read_results()
+
+    assert (result.subject, result.given) == ("6", None)
+    assert "limit" not in lms.wire.calls[-1].request.url
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [("en", "en"), ("pt_br", "pt-BR"), ("de_kids", "de"), ("es_mx_wp", "es"), ("_", "")],
+)
+def test_language_is_written_as_the_web_does(lms: LmsFamily, said: str, read: str) -> None:
+    assert lms.launch(launch_presentation={"locale": said}).locale == read
+
+
+def test_moodle_is_recognised_by_what_it_called_itself_in_lti_1_1(families: Any) -> None:
+    found = families.plugins.ask_first(
+        "recognise_platform", issuer="https://lms.example.edu", family_code="moodle-2"
+    )
+
+    assert found == FAMILY
+
+
+@pytest.mark.parametrize("lms", ["sakai"], indirect=True)
+def test_what_a_launch_says_goes_before_what_campus_it_said(lms: LmsFamily) -> None:
+    launch = lms.launch(**{f"{CLAIM}ext": {"lms": "moodle-2"}})
+
+    assert launch.family_code == FAMILY

@@ -1,0 +1,63 @@
+"""Open edX: it does not say what it is, and names roles in its own way."""
+
+from typing import Any
+
+import pytest
+
+from mentorai.core import errors
+from mentorai.core.values import Role
+from tests.fakes.lms_family import LmsFamily
+
+FAMILY = "openedx"
+VOCABULARY = "http://purl.imsglobal.org/vocab/lis/v2/"
+STUDENT = f"{VOCABULARY}institution/person#Student"
+TEACHER = f"{VOCABULARY}institution/person#Instructor"
+STAFF = f"{VOCABULARY}system/person#Administrator"
+
+
+@pytest.mark.parametrize(
+    ("roles", "role"),
+    [
+        ([STUDENT], Role.LEARNER),
+        ([STUDENT, TEACHER], Role.INSTRUCTOR),
+        ([TEACHER, STUDENT, STAFF], Role.ADMINISTRATOR),
+        ([], Role.OTHER),
+        ([TEACHER, f"{VOCABULARY}membership#Learner"], Role.LEARNER),
+        ([TEACHER, f"{VOCABULARY}membership#Mentor"], Role.OTHER),
+    ],
+)
+def test_role_in_the_course_is_read_from_what_it_sends(
+    lms: LmsFamily, roles: list[str], role: Role
+) -> None:
+    launch = lms.launch(roles=roles)
+
+    assert (launch.family_code, launch.role) == (FAMILY, role)
+
+
+def test_nobody_in_particular_is_not_made_staff(lms: LmsFamily) -> None:
+    assert lms.launch(sub=None, roles=[TEACHER]).role is Role.OTHER
+
+
+@pytest.mark.parametrize("lms", ["brightspace"], indirect=True)
+def test_role_in_the_institution_makes_nobody_staff_elsewhere(lms: LmsFamily) -> None:
+    assert lms.launch(roles=[TEACHER]).role is Role.OTHER
+
+
+def test_score_is_taken_with_201(lms: LmsFamily) -> None:
+    lms.take_scores(201, {"userId": "6", "scoreGiven": 8})
+
+    assert lms.push() is not None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"timestamp": ["Score timestamp can only be updated to a later point in time"]},
+        {"non_field_errors": ["A score of this time already exists"]},
+    ],
+)
+def test_score_that_is_not_later_is_stale(lms: LmsFamily, body: Any) -> None:
+    lms.take_scores(400, body)
+
+    with pytest.raises(errors.ScoreStale):
+        lms.push()
