@@ -8,7 +8,7 @@ from alembic import op
 from mentorai.core.database import Instant
 
 revision = "0023"
-down_revision = "0020"
+down_revision = "0022"
 SCHOOL = ("school_guid", "school_name", "school_url")
 
 
