@@ -15,9 +15,9 @@ import structlog
 
 from mentorai.core import hookspecs
 from mentorai.core.errors import ConfigurationError, MentorAIError, PluginConflict, PluginFailed
+from mentorai.core.installed_plugins import find_installed_plugins
 from mentorai.core.values import Denial, PlatformProfile
 
-ENTRY_POINTS = "mentorai.plugins"
 # The name under which the core's own answers to hooks are registered.
 CORE = "core"
 log = structlog.get_logger(__name__)
@@ -57,21 +57,15 @@ class Plugins:
 
         One that cannot be imported is logged and left out: a broken extra must not stop a class.
         """
-        from importlib.metadata import entry_points
-
-        found = sorted(
-            entry_points(group=ENTRY_POINTS), key=lambda e: (e.name != "lti_launch", e.name)
-        )
-        for entry in found:
-            if names is not None and entry.name not in names:
+        for found in find_installed_plugins():
+            if names is not None and found.name not in names:
                 continue
-            try:
-                plugin = entry.load()
-            except Exception as error:
-                log.error("plugin_absent", plugin=entry.name, reason=type(error).__name__)
+            if found.plugin is None:
+                reason = found.reason.partition(":")[0]
+                log.error("plugin_absent", plugin=found.name, reason=reason)
                 continue
-            self.add(plugin, entry.name)
-            self._installed.add(entry.name)
+            self.add(found.plugin, found.name)
+            self._installed.add(found.name)
 
     def check(self) -> None:
         """Refuse misspelt hooks and double claims; called once, at start.
@@ -124,6 +118,13 @@ class Plugins:
             answer = self._call(implementation, hook, facts)
             if answer is not None:
                 return answer
+        return None
+
+    def ask_alone(self, name: str, hook: str, /, **facts: Any) -> Any:
+        """What the plugin `name` answers by itself; None if it does not implement the hook."""
+        for implementation in self._asked(hook):
+            if implementation.plugin_name == name:
+                return self._call(implementation, hook, facts)
         return None
 
     def ask_all(self, hook: str, /, **facts: Any) -> list[Any]:

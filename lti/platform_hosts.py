@@ -57,6 +57,11 @@ def _is_within(host: str, domains: Sequence[str]) -> bool:
     return any(is_host_or_beneath(host, domain) for domain in domains)
 
 
+def is_owned(domain: str) -> bool:
+    """Whether a domain has one owner: it is no public suffix, such as `edu` or `co.uk`."""
+    return _suffixes().privatesuffix(domain) is not None
+
+
 def _registrable(host: str) -> str:
     try:
         return str(ipaddress.ip_address(host))

@@ -27,7 +27,7 @@ def platform_profile() -> PlatformProfile:
 @hookimpl
 def recognise_platform(family_code: str) -> str | None:
     """Known by the product family code in its launches."""
-    return FAMILY if family_code == FAMILY_CODE else None
+    return FAMILY if family_code.strip().lower() == FAMILY_CODE else None
 
 
 @hookimpl

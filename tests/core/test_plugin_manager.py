@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mentorai.core import plugin_manager
+from mentorai.core import installed_plugins
 from mentorai.core.errors import ConfigurationError, PlatformRefused, PluginConflict, PluginFailed
 from mentorai.core.hookspecs import hookimpl
 from mentorai.core.plugin_manager import Plugins
@@ -263,6 +263,6 @@ def _recognise(plugins: Plugins) -> Any:
 
 
 def _installed(*modules: str) -> Callable[..., EntryPoints]:
-    group = plugin_manager.ENTRY_POINTS
+    group = installed_plugins.ENTRY_POINTS
     found = EntryPoints(EntryPoint(name=name, value=name, group=group) for name in modules)
     return lambda **_: found

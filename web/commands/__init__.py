@@ -2,8 +2,8 @@
 
 The commands' names and sentences are known here and a command's module is imported when it runs,
 so that `mentorai --help` answers at once. A plugin adds commands in one of two ways: by an entry
-point in the group `mentorai.commands` (listed by `--help`, loaded when it is run), or by the hook
-`commands` (found when the name is asked for).
+point in the group `mentorai.commands` (added.py: listed by `--help`, loaded when it is run), or by
+the hook `commands` (found when the name is asked for).
 """
 
 import os
@@ -31,7 +31,6 @@ BUILT_IN = {
     "keys": "API keys for callers.",
     "plugins": "The plugins that are installed.",
 }
-ENTRY_POINTS = "mentorai.commands"
 
 
 class Refused(click.ClickException):
@@ -92,9 +91,9 @@ def main(data_dir: str | None, parent: int | None) -> None:
 
 
 def _entry_points() -> dict[str, Any]:
-    from importlib.metadata import entry_points
+    from mentorai.web.commands.added import find_commands
 
-    return {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
+    return dict(find_commands())
 
 
 def _ask_plugins(name: str) -> click.Command | None:

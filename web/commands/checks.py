@@ -146,16 +146,16 @@ def check_public_url(settings: Settings) -> Iterator[Finding]:
 
 def check_plugins(engine: "Engine") -> Iterator[Finding]:
     """Does every installed plugin load?"""
-    from importlib.metadata import entry_points
-
-    from mentorai.core.plugin_manager import ENTRY_POINTS
+    from mentorai.core.installed_plugins import find_installed_plugins
+    from mentorai.core.plugin_manager import CORE
 
     known = set(engine.plugins.names())
-    installed = {entry.name for entry in entry_points(group=ENTRY_POINTS)}
-    for name in sorted(installed - known):
-        sentence = f"{name} is installed and cannot be loaded: `mentorai plugins list` shows it."
+    absent = {each.name: each.reason for each in find_installed_plugins() if not each.plugin}
+    for name, reason in sorted(absent.items()):
+        sentence = f"{name} is installed and cannot be imported ({reason}): install it anew."
         yield Finding("plugins", sentence, is_wrong=True)
-    yield Finding("plugins", f"{', '.join(sorted(installed & known)) or 'none'} loaded.")
+    loaded = known - {CORE}
+    yield Finding("plugins", f"{', '.join(sorted(loaded)) or 'none'} loaded.")
 
 
 def check_tool_keys(engine: "Engine") -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from mentorai.plugins.sandbox.certification.stage import Stage
@@ -21,6 +21,10 @@ class Failed(Exception):
     """What was seen instead of what was expected, in one sentence."""
 
 
+class LeftOut(Exception):
+    """Why a case could not be tried, in one sentence."""
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One case.
@@ -28,6 +32,7 @@ class Case:
     id: as the certification guide numbers it; ours beyond the guide begin with X, a variant has
         a dot (`B6.iss`).
     calls: whether the tool must be able to call the platform on this machine for it.
+    run: is given the Stage; or, for cases about a plugin, what they play with.
     """
 
     id: str
@@ -35,8 +40,11 @@ class Case:
     clause: str
     sent: str
     expected: str
-    run: Run
+    run: Callable[[Any], str]
     calls: bool = False
+
+
+AnyCase = TypeVar("AnyCase", bound=Case)
 
 
 def expect(holds: object, seen: str) -> None:
@@ -45,7 +53,7 @@ def expect(holds: object, seen: str) -> None:
         raise Failed(seen)
 
 
-def choose(cases: Sequence[Case], wanted: Sequence[str]) -> Sequence[Case]:
+def choose(cases: Sequence[AnyCase], wanted: Sequence[str]) -> Sequence[AnyCase]:
     """The cases of these ids, with their variants; all of them if none is named.
 
     Raises KeyError with the id that no case has.

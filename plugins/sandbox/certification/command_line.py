@@ -50,7 +50,7 @@ def certify(url: str, only: str, json_path: Path | None, listed: bool) -> None:
         outcomes = _play(cases, engine)
     click.echo(f"\n{write_summary(outcomes)}")
     if json_path:
-        json_path.write_text(write_json(outcomes, engine.settings.public_url), "utf-8")
+        json_path.write_text(write_json(outcomes, tool=engine.settings.public_url), "utf-8")
     if any(outcome.result == FAILED for outcome in outcomes):
         sys.exit(1)
 

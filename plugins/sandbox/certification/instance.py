@@ -46,8 +46,18 @@ def running_instance(
     Nothing that is set in the environment for another installation reaches it.
     Raises ConfigurationError with the end of its log if it does not come up.
     """
+    chosen = choose_settings(folder, database_url, calls=calls)
+    settings = Settings.load(**chosen)
+    log = folder / "certify.log"
+    with _serving(chosen, log) as process:
+        _wait_for(f"{settings.public_url}/readyz", process, log)
+        yield Instance(settings, log)
+
+
+def choose_settings(folder: Path, database_url: str = "", *, calls: bool = True) -> dict[str, str]:
+    """The settings of an installation that is made for cases, on a free port."""
     port = find_port()
-    chosen = {
+    return {
         "data_dir": str(folder),
         "database_url": database_url,
         "queue_url": "",
@@ -57,11 +67,6 @@ def running_instance(
         "allow_loopback_platforms": str(calls).lower(),
         "log_level": "warning",
     }
-    settings = Settings.load(**chosen)
-    log = folder / "certify.log"
-    with _serving(chosen, log) as process:
-        _wait_for(f"{settings.public_url}/readyz", process, log)
-        yield Instance(settings, log)
 
 
 @contextmanager

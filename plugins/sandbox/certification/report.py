@@ -9,7 +9,7 @@ from typing import Any
 import requests
 
 from mentorai.core.errors import MentorAIError
-from mentorai.plugins.sandbox.certification.case import Case, Failed
+from mentorai.plugins.sandbox.certification.case import Case, Failed, LeftOut
 from mentorai.plugins.sandbox.certification.stage import Stage
 
 PASSED, FAILED, LEFT_OUT = "pass", "FAIL", "not tested"
@@ -30,11 +30,18 @@ def play(case: Case, stage: Stage) -> Outcome:
     """Run one case."""
     if case.calls and not stage.calls:
         return Outcome(case, LEFT_OUT, NO_CALLS, 0.0)
+    return try_case(case, stage)
+
+
+def try_case(case: Case, setting: object) -> Outcome:
+    """Run one case with what it plays with."""
     began = time.monotonic()
     try:
-        result, seen = PASSED, case.run(stage)
+        result, seen = PASSED, case.run(setting)
     except Failed as failure:
         result, seen = FAILED, str(failure)
+    except LeftOut as reason:
+        result, seen = LEFT_OUT, str(reason)
     except (MentorAIError, requests.RequestException, AssertionError, ValueError) as error:
         result, seen = FAILED, f"{type(error).__name__}: {error}"
     return Outcome(case, result, " ".join(seen.split()), time.monotonic() - began)
@@ -64,13 +71,13 @@ RESULTS = (PASSED, FAILED, LEFT_OUT)
 WORDS = ("passed", "failed", "not tested")
 
 
-def write_json(outcomes: Sequence[Outcome], tool_url: str) -> str:
-    """The report for a program."""
+def write_json(outcomes: Sequence[Outcome], **subject: str) -> str:
+    """The report for a program. subject: what was tested."""
     counted = {
         word: sum(each.result == result for each in outcomes)
         for word, result in zip(("passed", "failed", "not_tested"), RESULTS, strict=True)
     }
-    report = {"tool": tool_url, **counted, "cases": [_describe(each) for each in outcomes]}
+    report = {**subject, **counted, "cases": [_describe(each) for each in outcomes]}
     return json.dumps(report, ensure_ascii=False, indent=2)
 
 

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 from mentorai.plugins.sandbox.house import House
 from mentorai.plugins.sandbox.platform import Options
 from mentorai.plugins.sandbox.server import open_server
+from mentorai.plugins.sandbox.wire import Reply
 
 BODY_BYTES = 200_000
 Environ = dict[str, Any]
@@ -41,10 +42,14 @@ class Heard:
         return json.loads(self.reply if reply else self.body)
 
 
+StandIn = Callable[[Environ], Reply | None]
+
+
 class Recorder:
     """A WSGI application that notes down what another one was asked.
 
     answers: what to answer instead, by path with query: status line, media type, body.
+    stand_in: asked before the application; None from it lets the application answer.
     """
 
     def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
@@ -52,6 +57,7 @@ class Recorder:
         self._lock = threading.Lock()
         self._heard: list[Heard] = []
         self.answers: dict[str, tuple[str, str, bytes]] = {}
+        self.stand_in: StandIn | None = None
 
     def heard(self, path_part: str, method: str = "") -> list[Heard]:
         """The requests whose address holds `path_part`, oldest first."""
@@ -81,9 +87,14 @@ class Recorder:
 
         path, query = environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")
         instead = self.answers.get(f"{path}?{query}" if query else path)
+        standing = self.stand_in(environ) if self.stand_in else None
         if instead:
             start(instead[0], [("Content-Type", instead[1])])
             reply = instead[2]
+        elif standing:
+            headers = [("Content-Type", standing.media_type), *standing.headers.items()]
+            start(f"{standing.status} As ordered", headers)
+            reply = standing.body
         else:
             reply = b"".join(self._app(environ, start))
         self._note(environ, body, int(seen[0].split()[0]), reply)

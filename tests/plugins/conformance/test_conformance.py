@@ -1,0 +1,97 @@
+"""Every plugin of ours holds to every case, and a case finds what it is there to find."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mentorai.core.installed_plugins import InstalledPlugin
+from mentorai.lti import platform_http
+from mentorai.plugins import (
+    brightspace,
+    canvas,
+    lti_launch,
+    moodle,
+    oidc_sso,
+    sakai,
+    sandbox,
+    webhooks,
+)
+from mentorai.plugins.sandbox.certification.report import FAILED, Outcome
+from mentorai.plugins.sandbox.conformance import bench
+from mentorai.plugins.sandbox.conformance.catalogue import CASES
+from mentorai.plugins.sandbox.conformance.report import try_plugin, write_case
+from tests.plugins.conformance.broken_plugins import BROKEN, CLAIMS, Quad
+
+BUILT_IN: Sequence[tuple[str, object]] = (
+    ("lti_launch", lti_launch),
+    ("brightspace", brightspace),
+    ("canvas", canvas),
+    ("moodle", moodle),
+    ("oidc_sso", oidc_sso),
+    ("sakai", sakai),
+    ("sandbox", sandbox),
+    ("webhooks", webhooks),
+)
+# What is slow by its nature: an LMS that says nothing, and ten thousand members.
+SLOW = ("refusal.silence", "roster.huge")
+# Enough of the others for what shows over a whole run.
+RARE = ("launch.same", "score.taken", "judge.turn", "frame.origins")
+Try = Callable[..., Sequence[Outcome]]
+
+
+@pytest.fixture
+def kit(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Try:
+    """Tries a plugin as the command does; an LMS that says nothing is given up sooner."""
+    monkeypatch.setattr(platform_http, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(bench, "QUICK_SECONDS", 1.0)
+
+    def run(
+        name: str, plugin: object, only: Sequence[str] = (), claims: Mapping[str, Any] = {}
+    ) -> Sequence[Outcome]:
+        chosen = [case for case in CASES if not only or case.id in only]
+        found = InstalledPlugin(name, "a test", plugin)
+        installed = [InstalledPlugin(n, "ours", p) for n, p in BUILT_IN if n != name] + [found]
+        return list(try_plugin(chosen, found, installed, data_dir, claims, installed=False))
+
+    return run
+
+
+@pytest.mark.parametrize(("name", "plugin"), BUILT_IN, ids=[name for name, _ in BUILT_IN])
+def test_built_in_plugin_passes_every_case_that_applies(
+    name: str, plugin: object, kit: Try
+) -> None:
+    outcomes = kit(name, plugin)
+
+    failed = [write_case(each) for each in outcomes if each.result == FAILED]
+    assert not failed, "\n".join(failed)
+    assert len(outcomes) == len(CASES)
+
+
+def test_plugin_with_nothing_wrong_passes(kit: Try) -> None:
+    outcomes = kit("quad", Quad(), claims=CLAIMS)
+
+    failed = [write_case(each) for each in outcomes if each.result == FAILED]
+    assert not failed, "\n".join(failed)
+
+
+@pytest.mark.parametrize(
+    ("make", "case_ids"), BROKEN, ids=[getattr(make, "__name__", "") for make, _ in BROKEN]
+)
+def test_broken_plugin_fails_exactly_the_cases_that_look_for_it(
+    make: Callable[[], object], case_ids: str, kit: Try
+) -> None:
+    subjects = {case_id.partition(".")[0] for case_id in case_ids.split()} | {"load", "run"}
+    only = [
+        case.id
+        for case in CASES
+        if case.id in case_ids
+        or (case.id not in SLOW and case.id.partition(".")[0] in subjects)
+        or (case.id in RARE and case_ids.startswith("run"))
+    ]
+
+    outcomes = kit("quad", make(), only=only, claims=CLAIMS)
+
+    failed = [write_case(each) for each in outcomes if each.result == FAILED]
+    assert [each.case.id for each in outcomes if each.result == FAILED] == case_ids.split(), failed
