@@ -18,7 +18,7 @@ from mentorai.lti.history import add_history
 from mentorai.lti.registrations import Registration
 from mentorai.lti.submission_review import add_review
 from mentorai.lti.tool import Tool
-from mentorai.plugins.sandbox.certification.case import Failed
+from mentorai.plugins.sandbox.certification.case import Failed, LeftOut
 from mentorai.plugins.sandbox.certification.forge import change
 from mentorai.plugins.sandbox.certification.wire import Platform
 from mentorai.plugins.sandbox.conformance.calls import Hung, call_within
@@ -139,6 +139,8 @@ class Bench:
             answer = self.ask(hook, read, **facts)
         except MentorAIError as error:
             return error
+        if answer is None:
+            raise LeftOut(f"{hook} gave None for its own family, so lti_launch answers")
         raise Failed(f"{hook} answered {describe(answer)}")
 
     def claims(self, person: str = STUDENT, item: str = ITEM, **changes: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlencode
 
 from mentorai.core.errors import MentorAIError, PlatformError
 from mentorai.core.launch_facts import GroupService
-from mentorai.core.values import Group, Member, Role, RosterEnd
+from mentorai.core.values import Context, CourseSection, Group, Member, Role, RosterEnd
 from mentorai.plugins.sandbox.certification.case import Failed, LeftOut, expect
 from mentorai.plugins.sandbox.certification.wire import Environ
 from mentorai.plugins.sandbox.conformance.bench import (
@@ -33,19 +33,27 @@ def _url(bench: Bench) -> str:
     return f"{bench.platform.base_url}/lti/courses/{COURSE}/members"
 
 
+def _asked(bench: Bench) -> dict[str, Any]:
+    """What list_members is asked."""
+    course = get_course()
+    return {
+        "engine": bench.engine,
+        "platform": bench.facts,
+        "memberships_url": _url(bench),
+        "context": Context(course.context_id, course.label, course.title),
+    }
+
+
 def _read(bench: Bench) -> list[Member]:
-    """The roster. Raises Failed unless it is Members, with a RosterEnd at most at its end."""
-    found = bench.ask(
-        "list_members", list_or_none,
-        engine=bench.engine, platform=bench.facts, memberships_url=_url(bench),
-    )  # fmt: skip
+    """The roster. Raises Failed unless it is Members and what they are in, a RosterEnd last."""
+    found = bench.ask("list_members", list_or_none, **_asked(bench))
     if found is None:
         raise LeftOut("list_members gave None for its own family, so lti_launch reads the roster")
     if found and isinstance(found[-1], RosterEnd):
         found = found[:-1]
-    odd = [each for each in found if not isinstance(each, Member)]
+    odd = [each for each in found if not isinstance(each, Member | CourseSection | Group)]
     expect(not odd, f"in the roster there is {describe(odd[:1])}")
-    return list(found)
+    return [each for each in found if isinstance(each, Member)]
 
 
 def list_or_none(answer: Any) -> list[Any] | None:
@@ -98,7 +106,7 @@ def _is_huge(bench: Bench) -> str:
     try:
         found = bench.ask(
             "list_members", count,
-            engine=bench.engine, platform=bench.facts, memberships_url=_url(bench),
+            **_asked(bench),
         )  # fmt: skip
     finally:
         bench.platform.wire.stand_in = None
@@ -156,12 +164,13 @@ def _is_left(bench: Bench) -> str:
         raise LeftOut("it serves every family that nobody else does")
     stranger = replace(bench.facts, family="a-stranger")
     asked: dict[str, dict[str, Any]] = {
-        "list_members": {"memberships_url": _url(bench)},
+        "list_members": _asked(bench),
+        "list_sections": {"context": _asked(bench)["context"]},
         "list_groups": {"service": _service(bench)},
     }
     tried = [hook for hook in asked if bench.has(hook)]
     for hook in tried:
-        answer = bench.ask(hook, engine=bench.engine, platform=stranger, **asked[hook])
+        answer = bench.ask(hook, **{"engine": bench.engine, **asked[hook], "platform": stranger})
         expect(answer is None, f"{hook} for another family gave {describe(answer)}")
     return f"None from {', '.join(tried)}"
 
@@ -198,7 +207,7 @@ CASES: Sequence[PluginCase] = (
     about("list_members", "roster.broken", "a roster that breaks off is none",
           "a second page that fails, and one that is a page for people",
           "a PlatformError: nobody is taken off a course for it", _breaks_off),
-    about("list_members list_groups", "roster.others", "others' rosters are left alone",
+    about("list_members list_sections list_groups", "roster.others", "others' rosters are left alone",
           "a platform of another family", "None", _is_left),
     about("list_groups", "groups.whole", "groups are whole", "a course with three groups",
           "each group once, with its set", _groups_are_whole),

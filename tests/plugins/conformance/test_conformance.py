@@ -44,7 +44,7 @@ Try = Callable[..., Sequence[Outcome]]
 @pytest.fixture
 def kit(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Try:
     """Tries a plugin as the command does; an LMS that says nothing is given up sooner."""
-    monkeypatch.setattr(platform_http, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(platform_http, "READ_SECONDS", 1.0)
     monkeypatch.setattr(bench, "QUICK_SECONDS", 1.0)
 
     def run(
