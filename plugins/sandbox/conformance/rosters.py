@@ -207,8 +207,8 @@ CASES: Sequence[PluginCase] = (
     about("list_members", "roster.broken", "a roster that breaks off is none",
           "a second page that fails, and one that is a page for people",
           "a PlatformError: nobody is taken off a course for it", _breaks_off),
-    about("list_members list_sections list_groups", "roster.others", "others' rosters are left alone",
-          "a platform of another family", "None", _is_left),
+    about("list_members list_sections list_groups", "roster.others",
+          "others' rosters are left alone", "a platform of another family", "None", _is_left),
     about("list_groups", "groups.whole", "groups are whole", "a course with three groups",
           "each group once, with its set", _groups_are_whole),
 )  # fmt: skip
