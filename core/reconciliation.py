@@ -177,6 +177,8 @@ def _find_column(
 
 def _compare(grade: Grade, theirs: Mapping[str, Result]) -> Comparison:
     result = theirs.get(grade.lms_user_id or "")
+    if result is not None and result.may_be_zero and grade.given == 0:
+        return Comparison(grade, "same", result)
     if result is None or result.given is None:
         return Comparison(grade, "missing", result)
     maximum = result.maximum or grade.maximum

@@ -5,7 +5,7 @@ before and after it calls these.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from mentorai.core.errors import MentorAIError
@@ -97,7 +97,10 @@ class CourseServices:
     def read_results(self, line_item: LineItem) -> Sequence[Result]:
         """What a column holds (results.list_results). Raises as that does."""
         size = self.profile.results_page
-        return list(list_results(self.tool, self.registration, line_item, limit=size))
+        found = list_results(self.tool, self.registration, line_item, limit=size)
+        if not self.profile.hides_zero:
+            return list(found)
+        return [replace(each, may_be_zero=each.given is None) for each in found]
 
     def list_members(self, memberships_url: str) -> Iterator[Member | RosterEnd]:
         """The members of a context (nrps.list_members). Raises as that does."""

@@ -102,8 +102,9 @@ class Receipt:
 class Result:
     """What the platform's gradebook holds for one person (LTI AGS 2.0, section 3.3).
 
-    given: None when the row is there without a grade. overridden, locked: a teacher put this grade
-    down by hand, or locked it; False too where the platform does not say.
+    given: None when the row is there without a grade. may_be_zero: a grade of zero looks the same
+        on this platform. overridden, locked: a teacher put this grade down by hand, or locked it;
+        False too where the platform does not say.
     """
 
     subject: str
@@ -112,3 +113,4 @@ class Result:
     comment: str = ""
     overridden: bool = False
     locked: bool = False
+    may_be_zero: bool = False

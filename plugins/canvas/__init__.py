@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from mentorai.core import hookimpl
 from mentorai.core.values import (
+    Bucket,
     Launch,
     LineItem,
     Platform,
@@ -46,6 +47,17 @@ SCHOOL_CLAIMS = {
 }
 # What it gives at once, whatever is asked for.
 ROSTER_PAGE = 50
+# Its request throttle, of one bucket for all schools of a client id on one of its clusters. The
+# vendor names 700 for its hosted service; a school of its own may have the source's 600.
+BUCKET = Bucket(
+    high_water=600,
+    leak_per_second=10,
+    up_front=50,
+    token_cost=200,
+    cost_header="X-Request-Cost",
+    remaining_header="X-Rate-Limit-Remaining",
+    refusal_text="Rate Limit Exceeded",
+)
 
 
 @hookimpl
@@ -57,6 +69,7 @@ def platform_profile() -> PlatformProfile:
         vendor_domains=VENDOR_DOMAINS,
         token_audience="",
         screens=SCREENS,
+        bucket=BUCKET,
         shares_issuer=True,
         school_claims=SCHOOL_CLAIMS,
         refusals=REFUSALS,
