@@ -102,6 +102,11 @@ class CourseServices:
             return list(found)
         return [replace(each, may_be_zero=each.given is None) for each in found]
 
+    def find_result(self, line_item: LineItem, subject: str) -> Result | None:
+        """What a column holds for one person, or None. Raises as results.list_results does."""
+        found = list_results(self.tool, self.registration, line_item, subject=subject)
+        return next(found, None)
+
     def list_members(self, memberships_url: str) -> Iterator[Member | RosterEnd]:
         """The members of a context (nrps.list_members). Raises as that does."""
         return nrps.list_members(

@@ -21,7 +21,7 @@ from mentorai.core.values import (
 from mentorai.plugins.canvas.guide import GUIDE
 from mentorai.plugins.canvas.launches import refine
 from mentorai.plugins.canvas.registration import extend_registration, write_document
-from mentorai.plugins.canvas.scores import REFUSALS, shape_score
+from mentorai.plugins.canvas.scores import REFUSALS, push_by_lti
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
@@ -108,9 +108,7 @@ def push_score(
     from mentorai.lti.course_services import CourseServices
 
     services = CourseServices.find(engine, platform)
-    if services is None:
-        return None
-    return services.push_score(line_item, shape_score(score), keeps_grade=True)
+    return push_by_lti(services, line_item, score) if services else None
 
 
 @hookimpl

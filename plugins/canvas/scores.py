@@ -2,11 +2,14 @@
 
 Every score that Canvas takes makes a new submission of the student's, unless the extension says
 that it makes none; what is not final clears the grade, unless it says to keep it; and a grade that
-a teacher gave stays only if it says so.
+a teacher gave stays only if it says so. A comment is added to those that are there each time that
+it comes, also when the same score comes again because nobody heard that it had arrived; but the
+person's result keeps the last one that came, which tells.
 Source: Canvas' scores service, extension https://canvas.instructure.com/lti/submission.
 """
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from mentorai.core.errors import (
     AttemptsExhausted,
@@ -17,7 +20,10 @@ from mentorai.core.errors import (
     ScopeNotGranted,
     ScoreStale,
 )
-from mentorai.core.values import Refusal, Score
+from mentorai.core.values import LineItem, Receipt, Refusal, Score
+
+if TYPE_CHECKING:
+    from mentorai.lti.course_services import CourseServices
 
 SUBMISSION = "https://canvas.instructure.com/lti/submission"
 NO_STUDENT = (
@@ -48,6 +54,25 @@ REFUSALS = (
     Refusal(401, "developer key", PlatformRefused, KEY_IS_OFF),
     Refusal(401, "insufficient permissions", lambda _: ScopeNotGranted(("score",)), ""),
 )
+
+
+def push_by_lti(services: "CourseServices", line_item: LineItem, score: Score) -> Receipt:
+    """Bring a score, its comment only if Canvas has not got it yet.
+
+    Raises what ags.push_score and results.list_results raise.
+    """
+    if score.comment and _has_comment(services, line_item, score):
+        score = replace(score, comment="")
+    return services.push_score(line_item, shape_score(score), keeps_grade=True)
+
+
+def _has_comment(services: "CourseServices", line_item: LineItem, score: Score) -> bool:
+    try:
+        result = services.find_result(line_item, score.subject)
+    except PlatformRefused:
+        # Results may not be read: a comment twice is better than none.
+        return False
+    return result is not None and result.comment.split() == score.comment.split()
 
 
 def shape_score(score: Score) -> Score:

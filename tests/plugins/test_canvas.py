@@ -9,7 +9,7 @@ from mentorai.core import errors
 from mentorai.core.errors import MentorAIError
 from mentorai.core.values import GradingProgress
 from mentorai.lti.registration_documents import find_document
-from tests.fakes.lms_family import COLUMNS_URL, LmsFamily
+from tests.fakes.lms_family import COLUMNS_URL, RESULTS_URL, LmsFamily
 
 FAMILY = "canvas"
 SUBMISSION = "https://canvas.instructure.com/lti/submission"
@@ -37,6 +37,44 @@ def test_news_without_a_final_score_keeps_the_grade(lms: LmsFamily) -> None:
 
     (sent,) = lms.scores()
     assert sent[SUBMISSION]["preserve_score"] is True
+
+
+@pytest.mark.parametrize(
+    ("held", "sent"),
+    [([], "Well\ndone"), (["Earlier"], "Well\ndone"), (["Well\ndone"], None)],
+    ids=["none", "another", "the same"],
+)
+def test_comment_is_sent_only_if_canvas_has_not_got_it(
+    lms: LmsFamily, held: list[str], sent: str | None
+) -> None:
+    lms.take_scores(200, {"resultUrl": "https://lms.example.edu/r"})
+    rows = [{"id": "x", "userId": "6", "resultScore": 8, "comment": comment} for comment in held]
+    lms.wire.add("GET", RESULTS_URL, json=rows)
+
+    lms.push(8, "Well\ndone")
+
+    assert lms.scores()[0].get("comment") == sent
+    read = next(call.request.url for call in lms.wire.calls if "/results" in call.request.url)
+    assert "user_id=6" in read
+
+
+def test_comment_is_sent_when_results_may_not_be_read(lms: LmsFamily) -> None:
+    lms.take_scores(200, {"resultUrl": "https://lms.example.edu/r"})
+    lms.wire.add("GET", RESULTS_URL, status=401)
+
+    lms.push(8, "Well done")
+
+    assert lms.scores()[0]["comment"] == "Well done"
+
+
+def test_score_waits_when_nobody_can_tell_whether_its_comment_is_there(lms: LmsFamily) -> None:
+    lms.take_scores(200, {"resultUrl": "https://lms.example.edu/r"})
+    lms.wire.add("GET", RESULTS_URL, status=500)
+
+    with pytest.raises(errors.PlatformUnavailable):
+        lms.push(8, "Well done")
+
+    assert lms.scores() == []
 
 
 @pytest.mark.parametrize(
