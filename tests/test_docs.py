@@ -178,7 +178,7 @@ def test_every_command_is_documented(name: str) -> None:
     assert f"`mentorai {name}" in (DOCS / "operations.md").read_text("utf-8")
 
 
-PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -60,8 +60,6 @@ class PlatformProfile:
         many as it answers the quicker for.
     bucket: how it counts calls, if it counts them: one for all schools of a client id.
     shares_issuer: all schools that have it send one issuer, which alone tells nobody apart.
-    school_claims: what tells campus IT which school a launch comes from: words for it -> where it
-        stands in the id_token, as names with a point between them (`tool_platform.guid`).
     refusals: what its answers to a score mean where the status alone does not say it.
     binds_columns: whether we may tie a gradebook column to a resource link.
     course_is_link: whether a launch from the course's menu names the course itself as its resource
@@ -81,7 +79,6 @@ class PlatformProfile:
     calls_at_once: int | None = None
     bucket: Bucket | None = None
     shares_issuer: bool = False
-    school_claims: Mapping[str, str] = field(default_factory=dict)
     refusals: tuple[Refusal, ...] = ()
     binds_columns: bool = True
     course_is_link: bool = False

@@ -39,11 +39,6 @@ SCREENS = {
     "platform_facts": "developer.blackboard.com, My Apps, this application: Application ID is the "
     "client id",
 }
-SCHOOL_CLAIMS = {
-    "Learn host": "tool_platform.url",
-    "school": "tool_platform.name",
-    "school guid": "tool_platform.guid",
-}
 # Who is in which group comes only when it is asked for.
 ROSTER_QUERY = {"groups": "true"}
 RESULTS_PAGE = 1_000
@@ -59,7 +54,6 @@ def platform_profile() -> PlatformProfile:
         token_audience="",
         screens=SCREENS,
         shares_issuer=True,
-        school_claims=SCHOOL_CLAIMS,
         refusals=REFUSALS,
         binds_columns=False,
         roster_query=ROSTER_QUERY,

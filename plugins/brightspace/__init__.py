@@ -26,7 +26,6 @@ SCREENS = {
     "privacy": "External Learning Tools, LTI Advantage, the deployment: Security Settings",
     "platform_facts": "Manage Extensibility, LTI Advantage, this tool: registration details",
 }
-SCHOOL_CLAIMS = {"organization": "tool_platform.name", "guid": "tool_platform.guid"}
 
 
 @hookimpl
@@ -38,7 +37,6 @@ def platform_profile() -> PlatformProfile:
         vendor_domains=VENDOR_DOMAINS,
         token_audience=TOKEN_AUDIENCE,
         screens=SCREENS,
-        school_claims=SCHOOL_CLAIMS,
         refusals=REFUSALS,
     )
 

@@ -38,13 +38,6 @@ SCREENS = {
     "placements": "Admin, Developer Keys, this tool's LTI key: Placements",
     "platform_facts": "Admin, Developer Keys: the number under Details is the client id",
 }
-# The issuer names no school; these do.
-SCHOOL_CLAIMS = {
-    "Canvas host": "custom.canvas_api_domain",
-    "account": "tool_platform.name",
-    "account guid": "tool_platform.guid",
-    "root account": "custom.canvas_root_account_id",
-}
 # What it gives at once, whatever is asked for.
 ROSTER_PAGE = 50
 # Its request throttle, of one bucket for all schools of a client id on one of its clusters. The
@@ -71,7 +64,6 @@ def platform_profile() -> PlatformProfile:
         screens=SCREENS,
         bucket=BUCKET,
         shares_issuer=True,
-        school_claims=SCHOOL_CLAIMS,
         refusals=REFUSALS,
         course_is_link=True,
         roster_page=ROSTER_PAGE,

@@ -23,6 +23,7 @@ CUSTOM_FIELDS = {
     "canvas_api_domain": "$Canvas.api.domain",
     "canvas_root_account_id": "$Canvas.root_account.global_id",
     "canvas_course_id": "$Canvas.course.id",
+    "canvas_assignment_id": "$Canvas.assignment.id",
     "canvas_user_id": "$Canvas.user.id",
 }
 WIDTH, HEIGHT = 800, 700

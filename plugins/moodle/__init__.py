@@ -1,7 +1,7 @@
 """Moodle: what it is, how it is recognised, and what it wants otherwise.
 
-registration.py has what registers the tool there, launches.py what its launches say in their own
-way, scores.py what its refusals of a score mean. Where campus IT connected
+registration.py has what registers the tool there, guide.py the steps, launches.py what its launches
+say in their own way, scores.py what its refusals of a score mean. Where campus IT connected
 Moodle's web services (web_service*.py), groups, teachers' changes, and what LTI leaves out come by
 them.
 """
@@ -27,10 +27,10 @@ from mentorai.core.values import (
     Score,
     SetupGuide,
 )
-from mentorai.plugins.moodle import scores as ags_scores
 from mentorai.plugins.moodle.guide import GUIDE
 from mentorai.plugins.moodle.launches import refine
 from mentorai.plugins.moodle.registration import write_document
+from mentorai.plugins.moodle.scores import REFUSALS, push_by_lti
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
@@ -65,7 +65,6 @@ SCREENS = {
     "placements": "the activity in the course; or Content item in this tool's settings",
     "platform_facts": "Manage tools, this tool's card, View configuration details",
 }
-SCHOOL_CLAIMS = {"site": "tool_platform.name", "site id": "tool_platform.guid"}
 
 
 @hookimpl
@@ -77,8 +76,7 @@ def platform_profile() -> PlatformProfile:
         token_audience="",
         registration_errors=REGISTRATION_ERRORS,
         screens=SCREENS,
-        school_claims=SCHOOL_CLAIMS,
-        refusals=ags_scores.REFUSALS,
+        refusals=REFUSALS,
         hides_zero=True,
     )
 
@@ -99,22 +97,6 @@ def recognise_platform(family_code: str) -> str | None:
 def refine_launch(platform: Platform, launch: Launch) -> Launch | None:
     """The language as the web writes it."""
     return refine(launch) if platform.family == FAMILY else None
-
-
-@hookimpl
-def push_score(
-    engine: "Engine", platform: Platform, line_item: LineItem, score: Score
-) -> Receipt | None:
-    """Bring the score by AGS, if it is final; by web services to a column found by them."""
-    if platform.family != FAMILY:
-        return None
-    answers = push_scores(engine, platform, line_item, [score])
-    if answers is None:
-        return _push_by_ags(engine, platform, line_item, score)
-    (answer,) = answers
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
 
 
 @hookimpl
@@ -165,6 +147,25 @@ def push_scores(
 
 
 @hookimpl
+def push_score(
+    engine: "Engine", platform: Platform, line_item: LineItem, score: Score
+) -> Receipt | None:
+    """One: by LTI if it is final, or to a column that was found by web services."""
+    if platform.family != FAMILY:
+        return None
+    answers = push_scores(engine, platform, line_item, [score])
+    if answers is None:
+        from mentorai.lti.course_services import CourseServices
+
+        services = CourseServices.find(engine, platform)
+        return push_by_lti(services, line_item, score) if services else None
+    (answer,) = answers
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+@hookimpl
 def read_results(
     engine: "Engine", platform: Platform, line_item: LineItem
 ) -> Sequence[Result] | None:
@@ -198,12 +199,3 @@ def _find_web_services(engine: "Engine", platform: Platform) -> "WebServices | N
     from mentorai.plugins.moodle.web_services import find_web_services
 
     return find_web_services(engine, platform) if platform.family == FAMILY else None
-
-
-def _push_by_ags(
-    engine: "Engine", platform: Platform, line_item: LineItem, score: Score
-) -> Receipt | None:
-    from mentorai.lti.course_services import CourseServices
-
-    services = CourseServices.find(engine, platform)
-    return ags_scores.push_score(services, line_item, score) if services else None

@@ -41,7 +41,7 @@ REFUSALS = (
 )
 
 
-def push_score(services: "CourseServices", line_item: LineItem, score: Score) -> Receipt:
+def push_by_lti(services: "CourseServices", line_item: LineItem, score: Score) -> Receipt:
     """Bring a final score. Raises ScoreRejected for another, and what ags.push_score raises."""
     if not score.is_final:
         raise ScoreRejected(NOT_FINAL)

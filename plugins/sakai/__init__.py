@@ -19,7 +19,6 @@ SCREENS = {
     "privacy": "Administration Workspace, External Tools, this tool: names and e-mail addresses",
     "platform_facts": "Administration Workspace, External Tools, this tool: LTI 1.3 settings",
 }
-SCHOOL_CLAIMS = {"server": "tool_platform.name", "guid": "tool_platform.guid"}
 
 
 @hookimpl
@@ -30,7 +29,6 @@ def platform_profile() -> PlatformProfile:
         title="Sakai",
         token_audience="",
         screens=SCREENS,
-        school_claims=SCHOOL_CLAIMS,
     )
 
 

@@ -8,13 +8,10 @@ from typing import Any
 from mentorai.core.engine import Engine
 from mentorai.core.values import GradePlace, GradeService, Launch, LineItem, Platform, Score
 from mentorai.lti.claims import read_launch
-from mentorai.lti.launch import finish_launch
-from mentorai.lti.login import begin_login
 from mentorai.lti.registrations import Registration
 from mentorai.lti.tool import Tool
-from tests.fakes.signing_platform import SCOPE, SigningPlatform, read_query
+from tests.fakes.signing_platform import SCOPE, SigningPlatform
 
-BINDING = "b" * 64
 AT = datetime(2026, 11, 23, 10, 42, tzinfo=UTC)
 LINE_ITEM = LineItem(url=SigningPlatform.line_item_url)
 SCORES_URL = f"{SigningPlatform.issuer}/2/lineitems/7/lineitem/scores?type_id=1"
@@ -40,21 +37,6 @@ class LmsFamily:
         claims = self.platform.claims("n", tool_platform=None, **changes)
         public_url = self.engine.settings.public_url
         return self.engine.refine(read_launch(claims, self.registration, public_url))
-
-    def finish_launch(self, **changes: Any) -> Launch:
-        """A whole launch in one browser, with changed claims."""
-        tool = self.engine.room(Tool)
-        params = {
-            "iss": self.platform.issuer,
-            "client_id": self.platform.client_id,
-            "login_hint": "6",
-            "target_link_uri": tool.launch_url,
-        }
-        self.platform.publish()
-        asked = read_query(begin_login(tool, params, BINDING).auth_url)
-        token = self.platform.sign(self.platform.claims(asked["nonce"], **changes))
-        form = {"state": asked["state"], "id_token": token}
-        return finish_launch(tool, form, [BINDING]).launch
 
     def push(self, given: float | None = 8, comment: str = "", **facts: Any) -> Any:
         """Bring one score as the outbox would."""

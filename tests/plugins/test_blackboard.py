@@ -149,21 +149,3 @@ def test_portal_values_are_ready_to_paste(lms: LmsFamily) -> None:
     assert document is not None
     assert document.is_form
     assert document.content["Tool Redirect URL(s)"] == lms.engine.room(Tool).launch_url
-
-
-def test_unknown_deployment_says_which_school_it_is_of(families: Engine, lms: LmsFamily) -> None:
-    tool = families.room(Tool)
-    place = (lms.registration.organization_id, lms.registration.id)
-    tool.registrations.put_policy(*place, "hold")
-    school = {
-        "product_family_code": "BlackboardLearn",
-        "url": "https://learn.campus.edu/",
-        "name": "Campus",
-        "guid": "$ToolPlatformInstance.guid",
-    }
-
-    with pytest.raises(errors.DeploymentHeld):
-        lms.finish_launch(deployment_id="b7f0", tool_platform=school)
-
-    (held,) = [each for each in tool.deployments.list(*place) if each.state == "held"]
-    assert held.seen_in == "Shore life (Learn host: https://learn.campus.edu/, school: Campus)"

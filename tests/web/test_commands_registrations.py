@@ -103,6 +103,28 @@ def test_held_deployment_is_refused(mentorai: Run, lms: str, held: str) -> None:
     assert re.search(r"^d-2 +refused ", mentorai("deployments", "list", lms).output, re.M)
 
 
+@pytest.mark.parametrize(
+    ("given", "audience"),
+    [
+        (("--family", "Brightspace"), "https://api.brightspace.com/auth/token"),
+        (("--family", "brightspace", "--token-audience", "https://x.example"), "https://x.example"),
+        (("--family", "canvas"), ""),
+        ((), ""),
+    ],
+)
+def test_family_of_a_new_lms_says_the_audience_of_its_tokens(
+    mentorai: Run, given: tuple[str, ...], audience: str
+) -> None:
+    added = mentorai("add", *FACTS, "--deployment", "1", *given)
+
+    engine = Engine.open(Settings.load(), plugins=[])
+    (made,) = engine.room(Tool).registrations.list(engine.organizations.get().id)
+    engine.close()
+    assert added.exit_code == 0
+    assert made.token_audience == audience
+    assert made.family == (given[1].lower() if given else "")
+
+
 def test_deployment_is_added_before_it_launches(mentorai: Run, lms: str) -> None:
     mentorai("deployments", "add", lms, "7")
 

@@ -50,7 +50,14 @@ for each in registrations_by_lms.COMMANDS:
     show_default=True,
     help="What to do with others: refuse them, hold them until you decide, or let them in.",
 )
-@click.option("--token-audience", default="", help="`aud` for the token address; itself if empty.")
+@click.option(
+    "--token-audience", default="", help="`aud` for the token address; else what the family wants."
+)
+@click.option(
+    "--family",
+    default="",
+    help="What LMS it is (canvas, moodle, ...), for one that does not say so in its launches.",
+)
 @click.option("--name", default="", help="How people here call this LMS.")
 @click.option(
     "--frame-origin",
@@ -67,6 +74,7 @@ def add(
     deployment_ids: tuple[str, ...],
     policy: str,
     token_audience: str,
+    family: str,
     name: str,
     frame_origins: tuple[str, ...],
 ) -> None:
@@ -76,6 +84,7 @@ def add(
 
     with opened() as engine:
         tool = engine.room(Tool)
+        usual = tool.find_profile(issuer, family).token_audience or ""
         made = tool.registrations.add(
             engine.organizations.get().id,
             issuer=issuer,
@@ -85,7 +94,8 @@ def add(
             keyset_url=keyset_url,
             deployment_ids=list(deployment_ids),
             deployment_policy=policy,
-            token_audience=token_audience,
+            token_audience=token_audience or usual,
+            family=family.strip().lower(),
             name=name,
             frame_origins=frame_origins,
             author=AUTHOR,
