@@ -1,9 +1,9 @@
 """Blackboard Learn, by Anthology: what it is, how it is recognised, and what it wants otherwise.
 
 One issuer and one client id for all schools: the deployment alone tells them apart.
-registration.py has what registers the tool in the vendor's developer portal, launches.py what its
-launches say in their own way, scores.py how a score is shaped for it and what its refusals mean,
-comments.py keeps the comments that a score without one would wipe.
+registration.py has what registers the tool in the vendor's developer portal, guide.py the steps,
+launches.py what its launches say in their own way, scores.py how a score is shaped for it and what
+its refusals mean, comments.py keeps the comments that a score without one would wipe.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,9 @@ from mentorai.core.values import (
     PlatformProfile,
     Receipt,
     Score,
+    SetupGuide,
 )
+from mentorai.plugins.blackboard.guide import GUIDE
 from mentorai.plugins.blackboard.launches import refine
 from mentorai.plugins.blackboard.registration import write_document
 from mentorai.plugins.blackboard.scores import REFUSALS, shape_score
@@ -59,6 +61,12 @@ def platform_profile() -> PlatformProfile:
         roster_query=ROSTER_QUERY,
         results_page=RESULTS_PAGE,
     )
+
+
+@hookimpl
+def setup_guide() -> SetupGuide:
+    """The steps by which it is connected."""
+    return GUIDE
 
 
 @hookimpl

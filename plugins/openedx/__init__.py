@@ -1,14 +1,15 @@
 """Open edX, the LTI consumer component: what it is, and what it wants otherwise.
 
 It does not say what it is, so campus IT does, when it is registered (family `openedx`).
-registration.py has what registers the tool there, launches.py what its launches say in their own
-way, scores.py what its refusals of a score mean.
+registration.py has what registers the tool there, guide.py the steps, launches.py what its launches
+say in their own way, scores.py what its refusals of a score mean.
 """
 
 from typing import Any
 
 from mentorai.core import hookimpl
-from mentorai.core.values import Launch, Platform, PlatformProfile
+from mentorai.core.values import Launch, Platform, PlatformProfile, SetupGuide
+from mentorai.plugins.openedx.guide import GUIDE
 from mentorai.plugins.openedx.launches import refine
 from mentorai.plugins.openedx.registration import write_document
 from mentorai.plugins.openedx.scores import REFUSALS
@@ -38,6 +39,12 @@ def platform_profile() -> PlatformProfile:
         screens=SCREENS,
         refusals=REFUSALS,
     )
+
+
+@hookimpl
+def setup_guide() -> SetupGuide:
+    """The steps by which it is connected."""
+    return GUIDE
 
 
 @hookimpl

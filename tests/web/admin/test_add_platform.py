@@ -11,10 +11,17 @@ from mentorai.core.errors import InputRejected
 from mentorai.core.values import SetupField, SetupGuide, SetupStep, SetupWay
 from mentorai.lti.setup_forms import read_facts
 from mentorai.lti.tool import Tool
-from mentorai.plugins import brightspace, canvas, lti_launch, moodle, sakai
+from mentorai.plugins import blackboard, brightspace, canvas, lti_launch, moodle, openedx, sakai
 from tests.fakes.signing_platform import make_key
 
-FAMILIES = {"canvas": canvas, "moodle": moodle, "brightspace": brightspace, "sakai": sakai}
+FAMILIES = {
+    "canvas": canvas,
+    "moodle": moodle,
+    "brightspace": brightspace,
+    "sakai": sakai,
+    "blackboard": blackboard,
+    "openedx": openedx,
+}
 CANVAS_KEYS = "https://sso.canvaslms.com/api/lti/security/jwks"
 
 
@@ -97,6 +104,29 @@ def test_canvas_is_registered_from_its_number_alone(it_person, tool, organizatio
             {
                 "issuer": "https://school.brightspace.com",
                 "token_url": "https://auth.brightspace.com/core/connect/token",
+            },
+        ),
+        (
+            "blackboard",
+            {"client_id": "5ad3"},
+            {
+                "issuer": "https://blackboard.com",
+                "keyset_url": "https://developer.blackboard.com/api/v1/management/applications/"
+                "5ad3/jwks.json",
+            },
+        ),
+        (
+            "openedx",
+            {
+                "address": "courses.example.edu",
+                "client_id": "3f2a",
+                "keyset_url": "https://courses.example.edu/keys",
+                "token_url": "https://courses.example.edu/token",
+                "auth_url": "https://courses.example.edu/auth",
+            },
+            {
+                "issuer": "https://courses.example.edu",
+                "auth_url": "https://courses.example.edu/auth",
             },
         ),
     ],
