@@ -6,7 +6,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mentorai.core.engine import Engine
-from mentorai.core.values import GradePlace, GradeService, Launch, LineItem, Platform, Score
+from mentorai.core.values import (
+    Context,
+    GradePlace,
+    GradeService,
+    Launch,
+    LineItem,
+    Platform,
+    Score,
+)
 from mentorai.lti.claims import read_launch
 from mentorai.lti.registrations import Registration
 from mentorai.lti.tool import Tool
@@ -60,7 +68,8 @@ class LmsFamily:
         return self._ask("read_results", line_item=LINE_ITEM)
 
     def list_members(self) -> list[Any]:
-        found = self._ask("list_members", memberships_url=self.platform.members_url)
+        facts = {"memberships_url": self.platform.members_url, "context": Context("2")}
+        found = self._ask("list_members", **facts)
         return list(found)
 
     def find_column(self, **changes: Any) -> Any:
