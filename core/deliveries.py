@@ -16,11 +16,18 @@ from sqlalchemy import Connection, Row, bindparam, select
 from mentorai.core.attempts import attempts
 from mentorai.core.clock import now
 from mentorai.core.destinations import Destination, find_destination
-from mentorai.core.errors import MentorAIError, NoLineItem, NotGradable
+from mentorai.core.errors import (
+    MentorAIError,
+    NoLineItem,
+    NotGradable,
+    ScoreStale,
+    TeacherGradeStands,
+)
 from mentorai.core.grades import grades
+from mentorai.core.held_results import find_taken, is_same
 from mentorai.core.line_items import LineItems, ScoreClocks
 from mentorai.core.retries import Decision, decide
-from mentorai.core.values import LineItem, Receipt, Score
+from mentorai.core.values import LineItem, Receipt, Result, Score
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
@@ -74,6 +81,9 @@ class Deliveries:
         line_item = self._line_items.find_or_ask(self._engine, destination.place)
         if line_item is None:
             return Decision("waiting", now() + COLUMN_WAIT, counts=False)
+        if self._find_teachers(row, destination, line_item):
+            stands = TeacherGradeStands()
+            return Decision("superseded", None, stands.code, stands.message)
         at = self._clocks.take(line_item, row.person_id)
         if isinstance(at, timedelta):
             return Decision("waiting", now() + at, counts=False)
@@ -85,8 +95,32 @@ class Deliveries:
             row.comment,
             started_at=started_at,
             submitted_at=submitted_at,
+            replaces_teacher=row.replaces_teacher,
         )
         return Ready(row, destination, line_item, score)
+
+    def _find_teachers(self, row: Row[Any], to: Destination, line_item: LineItem) -> bool:
+        """Whether the gradebook holds what a teacher put there, of a grade where it was seen so.
+
+        Looked at anew, since they may have taken it back. Raises what reading the results raises.
+        """
+        if row.replaces_teacher:
+            return False
+        with self._engine.database.read() as connection:
+            seen = connection.execute(_SEEN, {"grade_id": row.grade_id}).scalar()
+            if not seen:
+                return False
+            taken = find_taken(connection, [row.grade_id]).get(row.grade_id)
+        found: Sequence[Result] | None = self._engine.plugins.ask_first(
+            "read_results",
+            engine=self._engine,
+            platform=to.place.platform,
+            line_item=line_item,
+        )
+        held = next((each for each in found or () if each.subject == to.subject), None)
+        if held is None or held.given is None:
+            return False
+        return taken is None or not is_same(held, *taken)
 
     def push(self, ready: Ready) -> Answer:
         """Bring one score to its platform; the receipt, or what was raised instead."""
@@ -133,13 +167,18 @@ class Deliveries:
         """What becomes of a row after its platform's answer."""
         row = ready.row
         if isinstance(answer, Receipt):
-            if answer.received_at.replace(microsecond=0) > ready.score.at:
-                self._clocks.note(ready.line_item, row.person_id, answer.received_at)
+            shown = answer.platform_at or answer.received_at
+            if max(answer.received_at, shown).replace(microsecond=0) > ready.score.at:
+                who = (ready.line_item, row.person_id)
+                self._clocks.note(*who, answer.received_at, answer.platform_at)
             return Decision("sent", sent_at=answer.received_at)
         error = read_error(answer, row)
+        if isinstance(error, ScoreStale) and error.platform_at:
+            # Its clock is ahead of ours: the next second must be later by that clock.
+            self._clocks.note(ready.line_item, row.person_id, now(), error.platform_at)
         if isinstance(error, NoLineItem):
             # The column was deleted: ask for it once more, and then believe it.
-            self._line_items.forget(ready.destination.place)
+            self._line_items.forget(ready.destination.place, ready.line_item.url)
             if row.last_error_code != error.code:
                 return Decision("waiting", now(), error.code, error.message)
         return judge_error(error, row)
@@ -172,6 +211,7 @@ def judge_error(error: MentorAIError, row: Row[Any]) -> Decision:
     )
 
 
+_SEEN = select(grades.c.sync_overridden).where(grades.c.id == bindparam("grade_id"))
 _TIMES = (
     select(attempts.c.started_at, attempts.c.submitted_at)
     .join(grades, grades.c.attempt_id == attempts.c.id)

@@ -25,6 +25,8 @@ ADVICE: Mapping[str, str] = {
     "no_line_item": "If the activity or its column was deleted in the LMS, add it again and open "
     "it once, then resend the grade. If it never had a column, your campus IT lets the tool sync "
     "grades (AGS).",
+    "teacher_grade_stands": "Nothing to do if the teacher's grade shall stand. Otherwise compare "
+    "with the gradebook and send ours in its place.",
     "score_stale": "Nothing to do if the newer grade is right: compare with the gradebook. "
     "Otherwise resend the grade.",
     "score_out_of_range": "Put the points right: 0 or more, of more than 0.",

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    false,
     func,
     or_,
     select,
@@ -61,6 +63,8 @@ grades = Table(
     Column("sync_next_try_at", Instant),
     # Points of `maximum` that the gradebook held when somebody last compared.
     Column("sync_result", Float),
+    # It held what a teacher put there, in the place of ours.
+    Column("sync_overridden", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("mentor_id", "person_id", "place"),
 )
 Index("ix_grades_changes", grades.c.mentor_id, grades.c.updated_at, grades.c.id)
@@ -71,6 +75,7 @@ class Sync:
     """How far a grade is on its way to the gradebook.
 
     result: what the gradebook held when it was last compared, in points of the grade's maximum.
+    is_overridden: that was what a teacher put there, in the place of ours.
     """
 
     status: SyncStatus
@@ -80,6 +85,7 @@ class Sync:
     sent_at: datetime | None = None
     next_try_at: datetime | None = None
     result: float | None = None
+    is_overridden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,5 +201,6 @@ def read_grade(row: Row[Any]) -> Grade:
             sent_at=row.sync_sent_at,
             next_try_at=row.sync_next_try_at,
             result=row.sync_result,
+            is_overridden=row.sync_overridden,
         ),
     )

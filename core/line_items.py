@@ -33,6 +33,7 @@ from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import NoLineItem
 from mentorai.core.identifiers import new_id
+from mentorai.core.places import resource_links
 from mentorai.core.values import GradePlace, LineItem
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ FINDING = timedelta(seconds=60)
 SECOND = timedelta(seconds=1)
 # A clock this far behind what we sent was set back; waiting for it could take hours.
 LONGEST_WAIT = timedelta(seconds=3)
+# A platform whose clock is further ahead of ours than this takes no token of ours either.
+LONGEST_AHEAD = timedelta(hours=1)
 ANOTHERS = "This activity has one gradebook column in the LMS, which is that of another quiz."
 
 # activity_id: the quiz, or "". url is NULL until the column was found.
@@ -134,10 +137,17 @@ class LineItems:
             row = connection.execute(_FIND, facts).one_or_none()
         return _line_item(row) if row else None
 
-    def forget(self, place: GradePlace) -> None:
-        """Forget a column that the platform no longer has."""
+    def forget(self, place: GradePlace, url: str) -> None:
+        """Forget a column that the platform no longer has; another found since is kept.
+
+        A launch that named it is not believed again: the next one may name its successor.
+        """
+        named = (resource_links.c.id == place.resource_link_id, resource_links.c.line_item_url)
         with self._database.write() as connection:
-            connection.execute(delete(line_items).where(_at(place), line_items.c.url.is_not(None)))
+            connection.execute(delete(line_items).where(_at(place), line_items.c.url == url))
+            connection.execute(
+                update(resource_links).where(named[0], named[1] == url).values(line_item_url=None)
+            )
 
     def _put_row(self, connection: Connection, place: GradePlace) -> Row[Any]:
         query = select(line_items).where(_at(place))
@@ -224,8 +234,18 @@ class ScoreClocks:
             connection.execute(_MOVE_CLOCK, key | {"second": second})
         return second
 
-    def note(self, line_item: LineItem, person_id: str, received_at: datetime) -> None:
-        """Remember when the platform took a score; the next one must be later than that."""
+    def note(
+        self,
+        line_item: LineItem,
+        person_id: str,
+        received_at: datetime,
+        platform_at: datetime | None = None,
+    ) -> None:
+        """Remember when the platform took a score, by our clock and by its own if that is ahead;
+        the next one must be later than that.
+        """
+        if platform_at is not None and platform_at <= received_at + LONGEST_AHEAD:
+            received_at = max(received_at, platform_at)
         second = received_at.replace(microsecond=0)
         with self._database.write() as connection:
             connection.execute(

@@ -28,9 +28,10 @@ from mentorai.core.errors import (
 from mentorai.core.grade_clocks import take_moment
 from mentorai.core.grade_rows import grades, read_grade, select_grades
 from mentorai.core.identifiers import new_id
-from mentorai.core.outbox_rows import is_due, outbox, postpone_rows, settle_row, take_row
+from mentorai.core.outbox_rows import is_due, outbox, release_rows, settle_row, take_row
 from mentorai.core.places import resource_links
-from mentorai.core.retries import Decision, asked_seconds
+from mentorai.core.platform_rests import note_answer
+from mentorai.core.retries import Decision
 from mentorai.core.webhook_events import note_settled_grade
 
 if TYPE_CHECKING:
@@ -63,11 +64,15 @@ class Outbox:
         self._deliveries = Deliveries(engine)
         self.lease_seconds = LEASE_SECONDS
 
-    def put(self, connection: Connection, grade: "Grade") -> str | None:
+    def put(
+        self, connection: Connection, grade: "Grade", *, replaces_teacher: bool = False
+    ) -> str | None:
         """Queue a grade in the transaction that took it; give the row to `wake` after the commit.
 
         Older values that wait are superseded. A score that can go nowhere is settled at once
         as not_linked, with the reason. A held grade is not queued: None.
+        replaces_teacher: it goes over what a teacher put into the gradebook, as a grade does that
+        an instructor put right here.
         """
         changed_at, moment = take_moment(connection, grade.mentor_id), now()
         connection.execute(
@@ -89,6 +94,7 @@ class Outbox:
             "given": grade.given,
             "maximum": grade.maximum,
             "comment": grade.comment,
+            "replaces_teacher": replaces_teacher or grade.source == "instructor",
             "status": "not_linked" if reason else "waiting",
             "attempts": 0,
             "stale_attempts": 0,
@@ -238,9 +244,10 @@ class Outbox:
         decision = self._deliveries.judge(ready, answer)
         self._settle(ready.row, decision, answer)
 
-    def resend(self, grade: "Grade") -> None:
+    def resend(self, grade: "Grade", *, replaces_teacher: bool = False) -> None:
         """Send a grade's present value once more, as if it were new.
 
+        replaces_teacher: also over what a teacher put into the gradebook.
         Raises Conflict for a held one.
         """
         if grade.release == "held":
@@ -250,7 +257,10 @@ class Outbox:
             # From here on nobody else changes it; it may have been changed since it was read.
             take_moment(connection, grade.mentor_id)
             present = connection.execute(mine).one_or_none()
-            row_id = self.put(connection, read_grade(present)) if present else None
+            row_id = None
+            if present is not None:
+                grade = read_grade(present)
+                row_id = self.put(connection, grade, replaces_teacher=replaces_teacher)
         if row_id:
             self.wake(row_id)
 
@@ -263,13 +273,11 @@ class Outbox:
             return int(connection.execute(query).scalar_one())
 
     def _settle(self, row: Row[Any], decision: Decision, answer: object = None) -> None:
-        asked = asked_seconds(answer) if isinstance(answer, MentorAIError) else 0.0
         stale = isinstance(answer, ScoreStale)
         with self._engine.database.write() as connection:
             status = settle_row(connection, row, decision, stale=stale)
-            if asked:
-                until = now() + timedelta(seconds=asked)
-                postpone_rows(connection, row.registration_id, until)
+            if answer is not None and note_answer(connection, row.registration_id, answer):
+                release_rows(connection, row.registration_id)
             facts = {"whose": row.grade_id, "row_id": row.id}
             newer_id = connection.execute(_NEWER, facts).scalar()
         if status is None:

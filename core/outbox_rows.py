@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     Column,
     ColumnElement,
     Connection,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    false,
     func,
     or_,
     select,
@@ -31,10 +33,9 @@ from mentorai.core.database import Instant, metadata
 from mentorai.core.grade_clocks import take_moment
 from mentorai.core.grades import grades
 from mentorai.core.identifiers import new_id
+from mentorai.core.platform_rests import is_resting, may_call
 from mentorai.core.retries import Decision
 from mentorai.core.webhook_events import note_settled_grade
-
-ABOUT = timedelta(seconds=2)
 
 outbox = Table(
     "outbox",
@@ -60,6 +61,8 @@ outbox = Table(
     Column("last_error_code", String(64), nullable=False),
     Column("last_error_message", Text, nullable=False),
     Column("sent_at", Instant),
+    # An instructor said so: it goes over what a teacher put into the gradebook.
+    Column("replaces_teacher", Boolean, nullable=False, server_default=false()),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
 )
@@ -74,11 +77,14 @@ Index(
 
 
 def is_due(moment: datetime) -> ColumnElement[bool]:
-    """The condition that a row may be sent: it waits long enough, or its lease lapsed."""
-    return or_(
+    """The condition that a row may be sent: it waits long enough, or its lease lapsed, and its
+    platform does not rest.
+    """
+    is_time = or_(
         and_(outbox.c.status == "waiting", outbox.c.due_at <= moment),
         and_(outbox.c.status == "leased", outbox.c.lease_until <= moment),
     )
+    return and_(is_time, ~is_resting(outbox.c.registration_id, moment))
 
 
 # Made once: for a statement that runs with every score, making it costs more than running it.
@@ -86,6 +92,7 @@ _MOMENT = bindparam("moment", type_=Instant())
 _LAPSED = outbox.alias()
 _LOOK_AT = select(
     outbox.c.grade_id,
+    outbox.c.registration_id,
     select(_LAPSED.c.id)
     .where(
         _LAPSED.c.grade_id == outbox.c.grade_id,
@@ -130,12 +137,14 @@ def take_row(connection: Connection, row_id: str, seconds: float) -> Row[Any] | 
         return None
     if found.has_lapsed:
         _take_back(connection, found.grade_id, moment)
+    if not may_call(connection, found.registration_id, moment):
+        return None
     until = moment + timedelta(seconds=seconds)
     lease = {"whose": found.grade_id, "new_lease": new_id(), "until": until}
     return connection.execute(_TAKE, facts | lease).one_or_none()
 
 
-_FIND_GRADE = select(grades.c.sync_row_id, grades.c.mentor_id).where(
+_FIND_GRADE = select(grades.c.sync_row_id, grades.c.mentor_id, grades.c.sync_overridden).where(
     grades.c.id == bindparam("grade_id")
 )
 _SETTLE = (
@@ -186,7 +195,8 @@ def settle_row(
         return None
     if decision.counts and grade is not None and is_current:
         moment = take_moment(connection, grade.mentor_id)
-        _note_on_grade(connection, row, status, attempts, decision, moment)
+        overridden = grade.sync_overridden and status != "sent"
+        _note_on_grade(connection, row, status, attempts, decision, overridden, moment)
         if status != "waiting":
             note_settled_grade(connection, row.organization_id, grade.mentor_id, row.grade_id)
     return status
@@ -219,6 +229,7 @@ _NOTE = (
         sync_error_message=bindparam("message"),
         sync_sent_at=bindparam("sent"),
         sync_next_try_at=bindparam("next_try"),
+        sync_overridden=bindparam("overridden"),
         updated_at=_MOMENT,
     )
 )
@@ -230,6 +241,7 @@ def _note_on_grade(
     status: str,
     attempts: int,
     decision: Decision,
+    overridden: bool,
     moment: datetime,
 ) -> None:
     facts = {
@@ -241,22 +253,17 @@ def _note_on_grade(
         "message": decision.message,
         "sent": decision.sent_at,
         "next_try": decision.due_at,
+        "overridden": overridden,
         "moment": moment,
     }
     connection.execute(_NOTE, facts)
 
 
-def postpone_rows(connection: Connection, registration_id: str | None, until: datetime) -> None:
-    """Leave a platform alone that asked for it: its other rows wait as well.
-
-    Those that wait about as long already stay as they are: many calls may be told at once.
-    """
-    connection.execute(
-        update(outbox)
-        .where(
-            outbox.c.registration_id == registration_id,
-            outbox.c.status == "waiting",
-            outbox.c.due_at < until - ABOUT,
-        )
-        .values(due_at=until)
-    )
+def release_rows(connection: Connection, registration_id: str | None) -> None:
+    """Let a platform's rows go that it kept waiting, since it answers again."""
+    mine = and_(outbox.c.registration_id == registration_id, outbox.c.status == "waiting")
+    moment = now()
+    failed = and_(mine, outbox.c.last_error_code == "platform_unavailable")
+    connection.execute(update(outbox).where(failed).values(due_at=moment))
+    handed = and_(mine, outbox.c.handed_until > moment)
+    connection.execute(update(outbox).where(handed).values(handed_until=moment))

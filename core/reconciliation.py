@@ -13,6 +13,7 @@ from mentorai.core.errors import MentorAIError, NoLineItem
 from mentorai.core.grade_clocks import take_moment
 from mentorai.core.grade_rows import Grade, of_mentor, read_grade, select_grades
 from mentorai.core.grades import grades
+from mentorai.core.held_results import find_taken, is_same
 from mentorai.core.line_items import LineItems
 from mentorai.core.places import contexts, read_platform, resource_links
 from mentorai.core.values import LineItem, Platform, Result
@@ -20,14 +21,12 @@ from mentorai.core.values import LineItem, Platform, Result
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
 
-Verdict = Literal["same", "differs", "missing", "unknown"]
-# Platforms round to two places, often of their own maximum.
-TOLERANCE = 0.005
+Verdict = Literal["same", "overridden", "differs", "missing", "unknown"]
 # One call or more a column, while a person waits for the page.
 COLUMNS = 20
 # Grades that are noted in one transaction, so that nobody waits long for their order.
 TOGETHER = 100
-ORDER: Sequence[Verdict] = ("differs", "missing", "unknown", "same")
+ORDER: Sequence[Verdict] = ("overridden", "differs", "missing", "unknown", "same")
 NOT_COMPARED = f"Only the first {COLUMNS} places are compared at once."
 NO_COLUMN = "No score has been sent from this place yet, so it has no gradebook column."
 
@@ -36,7 +35,9 @@ NO_COLUMN = "No score has been sent from this place yet, so it has no gradebook 
 class Comparison:
     """One grade of ours and what the gradebook holds for it.
 
-    verdict: missing when it holds none; unknown when it could not be read, for `reason`.
+    verdict: overridden when it holds what we did not send last, so that a teacher must have put
+        it there; differs when ours that it should hold did not arrive;
+        missing when it holds none; unknown when it could not be read, for `reason`.
     """
 
     grade: Grade
@@ -90,7 +91,9 @@ def reconcile(
         except MentorAIError as error:
             rows += [Comparison(grade, "unknown", reason=error.message) for grade in ours]
             continue
-        rows += [_compare(grade, theirs) for grade in ours]
+        with engine.database.read() as connection:
+            taken = find_taken(connection, [grade.id for grade in ours])
+        rows += [_compare(grade, theirs, taken.get(grade.id)) for grade in ours]
         known = {grade.lms_user_id for grade in ours}
         others += sum(r.given is not None for s, r in theirs.items() if s not in known)
     _note_results(engine, organization_id, mentor_id, rows)
@@ -98,17 +101,19 @@ def reconcile(
     return Reconciliation(rows, others)
 
 
-def repair(engine: "Engine", found: Reconciliation) -> int:
+def repair(engine: "Engine", found: Reconciliation, *, replaces_teacher: bool = False) -> int:
     """Send again what the gradebooks lack or hold otherwise; how many grades.
 
-    Not what is held back, nor what is on its way already.
+    Not what is held back, nor what is on its way already. replaces_teacher: also what a teacher
+    changed there, which is left alone otherwise.
     """
-    wanted = [row.grade for row in found.rows if row.verdict in ("differs", "missing")]
+    verdicts = {"differs", "missing"} | ({"overridden"} if replaces_teacher else set())
+    wanted = [row.grade for row in found.rows if row.verdict in verdicts]
     sendable = [
         grade for grade in wanted if grade.release != "held" and grade.sync.status != "waiting"
     ]
     for grade in sendable:
-        engine.outbox.resend(grade)
+        engine.outbox.resend(grade, replaces_teacher=replaces_teacher)
     return len(sendable)
 
 
@@ -117,13 +122,15 @@ def _note_results(
 ) -> None:
     """Keep on each grade what its gradebook was found to hold, where that is news."""
     news = [
-        (row.grade, row.theirs)
+        (row.grade, row.theirs, row.verdict == "overridden")
         for row in rows
-        if row.verdict != "unknown" and row.theirs != row.grade.sync.result
+        if row.verdict != "unknown"
+        and (row.theirs, row.verdict == "overridden")
+        != (row.grade.sync.result, row.grade.sync.is_overridden)
     ]
     for first in range(0, len(news), TOGETHER):
         with engine.database.write() as connection:
-            for grade, theirs in news[first : first + TOGETHER]:
+            for grade, theirs, overridden in news[first : first + TOGETHER]:
                 moment = take_moment(connection, mentor_id)
                 connection.execute(
                     update(grades)
@@ -133,7 +140,7 @@ def _note_results(
                         # Reading took its time: what changed meanwhile was not compared.
                         grades.c.updated_at == grade.updated_at,
                     )
-                    .values(sync_result=theirs, updated_at=moment)
+                    .values(sync_result=theirs, sync_overridden=overridden, updated_at=moment)
                 )
 
 
@@ -175,13 +182,15 @@ def _find_column(
     return found, read_platform(link)
 
 
-def _compare(grade: Grade, theirs: Mapping[str, Result]) -> Comparison:
+def _compare(
+    grade: Grade, theirs: Mapping[str, Result], taken: tuple[float, float] | None
+) -> Comparison:
     result = theirs.get(grade.lms_user_id or "")
     if result is not None and result.may_be_zero and grade.given == 0:
         return Comparison(grade, "same", result)
     if result is None or result.given is None:
         return Comparison(grade, "missing", result)
-    maximum = result.maximum or grade.maximum
-    apart = abs(result.given / maximum - grade.given / grade.maximum)
-    is_same = apart * maximum <= TOLERANCE + 1e-9 or apart * grade.maximum <= TOLERANCE + 1e-9
-    return Comparison(grade, "same" if is_same else "differs", result)
+    if is_same(result, grade.given, grade.maximum):
+        return Comparison(grade, "same", result)
+    is_ours = taken is not None and is_same(result, *taken)
+    return Comparison(grade, "differs" if is_ours else "overridden", result)

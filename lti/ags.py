@@ -32,7 +32,7 @@ from mentorai.lti.line_items import (
     plain_points,
 )
 from mentorai.lti.origins import find_origin
-from mentorai.lti.platform_http import Reply, check_reply
+from mentorai.lti.platform_http import Reply, check_reply, read_date
 from mentorai.lti.registrations import Registration
 from mentorai.lti.results import list_results
 from mentorai.lti.services import call
@@ -126,7 +126,7 @@ def push_score(
     if refusal is not None:
         raise refusal
     _check_taken(reply)
-    return Receipt(received_at=now())
+    return Receipt(received_at=now(), platform_at=read_date(reply))
 
 
 def build_score(score: Score) -> dict[str, Any]:
@@ -222,7 +222,7 @@ def _is_ours(item: LineItem) -> bool:
 
 def _check_taken(reply: Reply) -> None:
     if reply.status == 409:
-        raise ScoreStale()
+        raise ScoreStale(platform_at=read_date(reply))
     if reply.status in (400, 422):
         raise NotGradable(
             f"{find_origin(reply.url)} answered {reply.status} to the score: it takes none for "

@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -245,8 +246,17 @@ def check_reply(reply: Reply, what: str) -> None:
         raise PlatformThrottled(retry_after_seconds=wait)
     said = f"{find_origin(reply.url)} answered {reply.status} to {what}."
     if reply.status >= 500:
-        raise PlatformUnavailable(said)
+        raise PlatformUnavailable(said, is_answer=reply.status == 500)
     raise PlatformRefused(said)
+
+
+def read_date(reply: Reply) -> datetime | None:
+    """What the clock of the host showed when it answered (RFC 9110, section 6.6.1), or None."""
+    try:
+        shown = parsedate_to_datetime(reply.headers.get("Date") or "")
+    except (ValueError, TypeError):
+        return None
+    return shown if shown.tzinfo else None
 
 
 def _find_pause(reply: Reply, attempt: int) -> float | None:

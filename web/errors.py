@@ -71,6 +71,7 @@ STATUSES: Mapping[type[e.MentorAIError], int] = {
     e.ScoreOutOfRange: 422,
     e.ScoreStale: 409,
     e.NoLineItem: 409,
+    e.TeacherGradeStands: 409,
     e.NotGradable: 409,
     e.PersonIsStaff: 409,
     e.PersonNotInCourse: 409,

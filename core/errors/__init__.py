@@ -19,6 +19,7 @@
     + SessionRejected        SessionExpired SessionEnded SessionDenied TurnDenied TicketInvalid
     + SignOnRejected
     + ScoreRejected          ScoreOutOfRange ScoreStale NoLineItem
+                             TeacherGradeStands
       + NotGradable          PersonIsStaff PersonNotInCourse GradeLocked CourseConcluded
                              AttemptsExhausted
     + DocumentRejected       DocumentTooLarge DocumentUnreadable DocumentUnsupported
@@ -50,6 +51,7 @@ from mentorai.core.errors.grades import (
     ScoreOutOfRange,
     ScoreRejected,
     ScoreStale,
+    TeacherGradeStands,
 )
 from mentorai.core.errors.keys import (
     AdminNeeded,
@@ -181,6 +183,7 @@ __all__ = [
     "SignatureInvalid",
     "SigningKeyUnknown",
     "StateMismatch",
+    "TeacherGradeStands",
     "TicketInvalid",
     "TokenExpired",
     "TokenInvalid",

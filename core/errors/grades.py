@@ -1,5 +1,7 @@
 """A score was not accepted."""
 
+from datetime import datetime
+
 from mentorai.core.errors.root import MentorAIError
 
 
@@ -16,9 +18,22 @@ class ScoreOutOfRange(ScoreRejected):
 
 
 class ScoreStale(ScoreRejected):
-    """The LMS holds a newer score for this person."""
+    """The LMS holds a newer score for this person.
+
+    platform_at: what the clock of the LMS showed then; None if it did not say.
+    """
 
     code = "score_stale"
+
+    def __init__(self, message: str = "", *, platform_at: datetime | None = None) -> None:
+        super().__init__(message)
+        self.platform_at = platform_at
+
+
+class TeacherGradeStands(ScoreRejected):
+    """A teacher changed this grade in the gradebook, and theirs stands."""
+
+    code = "teacher_grade_stands"
 
 
 class NoLineItem(ScoreRejected):

@@ -12,10 +12,17 @@ class PlatformError(MentorAIError):
 
 
 class PlatformUnavailable(PlatformError):
-    """The LMS could not be reached or had trouble of its own."""
+    """The LMS could not be reached or had trouble of its own.
+
+    is_answer: it did answer, if only with a failure, which may be of this one call.
+    """
 
     code = "platform_unavailable"
     retryable = True
+
+    def __init__(self, message: str = "", *, is_answer: bool = False) -> None:
+        super().__init__(message)
+        self.is_answer = is_answer
 
 
 class PlatformThrottled(PlatformError):

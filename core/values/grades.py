@@ -70,6 +70,8 @@ class Score:
     some platforms wipe the grade they hold, and lti_launch does not send it over a grade.
     started_at, submitted_at: when the person began and handed in, aware UTC.
     scoring_subject: the platform's id of whoever marked by hand.
+    replaces_teacher: an instructor said that this shall stand in the place of what a teacher put
+        into the gradebook; otherwise theirs is kept, where the LMS can be told so.
     extensions: more fields by their full names (URLs); they never replace one of the above.
     """
 
@@ -83,6 +85,7 @@ class Score:
     started_at: datetime | None = None
     submitted_at: datetime | None = None
     scoring_subject: str = ""
+    replaces_teacher: bool = False
     extensions: Mapping[str, object] = field(default_factory=dict)
 
     @property
@@ -93,9 +96,13 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A platform took a score at `received_at` (our clock)."""
+    """A platform took a score at `received_at` (our clock).
+
+    platform_at: what its own clock showed then, if it said so.
+    """
 
     received_at: datetime
+    platform_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from werkzeug.wrappers import Response
 
 from mentorai.core.engine import Engine
 from mentorai.core.grade_advice import find_advice
-from mentorai.core.reconciliation import reconcile
+from mentorai.core.reconciliation import reconcile, repair
 from mentorai.web.admin.desk import mentor
 
 PAGE_SIZE = 50
@@ -22,6 +22,7 @@ class GradePages:
         base = "/mentors/<mentor>/grades"
         admin.add_url_rule(base, "grades", self.grades)
         admin.add_url_rule(f"{base}/compare", "compare_grades", self.compare, methods=["POST"])
+        admin.add_url_rule(f"{base}/repair", "repair_grades", self.repair, methods=["POST"])
         admin.add_url_rule(f"{base}/<grade_id>/resend", "resend", self.resend, methods=["POST"])
 
     def grades(self) -> str:
@@ -53,8 +54,16 @@ class GradePages:
             found=reconcile(self._engine, *place, quiz.id),
         )
 
+    def repair(self) -> Response:
+        """Send again what a quiz's gradebook lacks or holds otherwise; a teacher's grade stays."""
+        place = (mentor().organization_id, mentor().id)
+        quiz = self._engine.quizzes.get(*place, request.form.get("quiz", ""))
+        repair(self._engine, reconcile(self._engine, *place, quiz.id))
+        return redirect(url_for(".grades", done="resent"), 303)
+
     def resend(self, grade_id: str) -> Response:
         """Send a grade's present value to the gradebook once more."""
         grade = self._engine.grades.get(mentor().organization_id, mentor().id, grade_id)
-        self._engine.outbox.resend(grade)
+        replaces = request.form.get("replaces_teacher") == "yes"
+        self._engine.outbox.resend(grade, replaces_teacher=replaces)
         return redirect(url_for(".grades", done="resent", page=request.form.get("page")), 303)

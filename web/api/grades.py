@@ -46,6 +46,9 @@ class SyncFacts(BaseModel):
     last_error: SyncError | None
     sent_at: datetime | None
     next_try_at: datetime | None
+    overridden: bool = Field(
+        description="Whether that was what a teacher put there, in the place of ours."
+    )
     platform_result: float | None = Field(
         description="What the gradebook held when it was last compared, in points of "
         "`score_maximum`; empty before that, and once a newer value is on its way."
@@ -337,6 +340,7 @@ def _read_facts(grade: Grade) -> dict[str, Any]:
             "last_error": error if sync.last_error_code else None,
             "sent_at": sync.sent_at,
             "next_try_at": sync.next_try_at,
+            "overridden": sync.is_overridden,
             "platform_result": sync.result,
         },
     }

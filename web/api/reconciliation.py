@@ -32,14 +32,19 @@ class Repair(Shape):
     model_config = ConfigDict(json_schema_extra={"examples": [{}]})
 
     quiz: str | None = Field(default=None, max_length=100)
+    replace_teacher_grades: bool = Field(
+        default=False,
+        description="Whether to send ours also in the place of what a teacher changed there.",
+    )
 
 
 class Compared(BaseModel):
     """One grade and what the gradebook holds for it."""
 
     grade: GradeFacts
-    verdict: Literal["same", "differs", "missing", "unknown"] = Field(
-        description="missing: it holds none; unknown: it could not be read, for `reason`"
+    verdict: Literal["same", "overridden", "differs", "missing", "unknown"] = Field(
+        description="overridden: it holds what a teacher put there; missing: it holds none; "
+        "unknown: it could not be read, for `reason`"
     )
     platform_result: float | None = Field(
         description="What the gradebook holds, in points of `score_maximum`."
@@ -51,6 +56,7 @@ class Counts(BaseModel):
     """How many grades have each verdict."""
 
     same: int
+    overridden: int
     differs: int
     missing: int
     unknown: int
@@ -94,10 +100,12 @@ def repair_grades(body: Repair) -> Response:
     """Compares, and sends each grade again that the gradebook lacks or holds otherwise.
 
     Not what is held back or on its way already. A grade that a teacher changed in the gradebook
-    differs too, and most LMSs keep the teacher's.
+    stays, unless `replace_teacher_grades` says otherwise.
     """
     found = _compare(body.quiz)
-    return _reply(found, repair(get_engine(), found), include_same=False)
+    replaces = body.replace_teacher_grades
+    resent = repair(get_engine(), found, replaces_teacher=replaces)
+    return _reply(found, resent, include_same=False)
 
 
 def _compare(quiz_id: str | None) -> Reconciliation:
@@ -112,6 +120,7 @@ def _reply(found: Reconciliation, resent: int, *, include_same: bool) -> Respons
     facts = ReconciliationFacts(
         counts=Counts(
             same=found.count("same"),
+            overridden=found.count("overridden"),
             differs=found.count("differs"),
             missing=found.count("missing"),
             unknown=found.count("unknown"),

@@ -83,8 +83,8 @@ def compare(engine: Engine, mentor: Mentor, quiz_id: str) -> Reconciliation:
         (Result("s-1", 100, 100), "same"),
         (Result("s-1", 3, None), "same"),
         (Result("s-1", 99.99, 100), "same"),
-        (Result("s-1", 2, 3), "differs"),
-        (Result("s-1", 90, 100), "differs"),
+        (Result("s-1", 2, 3), "overridden"),
+        (Result("s-1", 90, 100), "overridden"),
         (Result("s-1", None, 3), "missing"),
         (Result("somebody", 3, 3), "missing"),
     ],
@@ -119,7 +119,7 @@ def test_what_is_not_the_same_comes_first(engine, mentor, quiz_id, hand_in, resu
 
     found = compare(engine, mentor, quiz_id)
 
-    assert [row.verdict for row in found.rows] == ["differs", "missing", "same"]
+    assert [row.verdict for row in found.rows] == ["overridden", "missing", "same"]
     assert found.others == 1
     assert len(results.asked) == 1
 

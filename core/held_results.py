@@ -1,0 +1,37 @@
+"""What a gradebook holds against what it took from us: ours, or what a teacher put there."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection, select
+
+from mentorai.core.outbox_rows import outbox
+from mentorai.core.values import Result
+
+# Platforms round to two places, often of their own maximum.
+TOLERANCE = 0.005
+
+
+def find_taken(
+    connection: Connection, grade_ids: Sequence[str]
+) -> Mapping[str, tuple[float, float]]:
+    """Points and maximum that the gradebook took last for each of these grades, if any."""
+    sent = (
+        select(outbox.c.grade_id, outbox.c.given, outbox.c.maximum)
+        .where(outbox.c.grade_id.in_(grade_ids), outbox.c.status == "sent")
+        .order_by(outbox.c.sent_at)
+    )
+    return {row.grade_id: (row.given, row.maximum) for row in connection.execute(sent)}
+
+
+def is_same(result: Result, given: float, maximum: float) -> bool:
+    """Whether a result is these points, by their share, since platforms scale.
+
+    More than the maximum is the same as what a platform cuts off there.
+    """
+    if result.given is None:
+        return False
+    theirs = result.maximum or maximum
+    apart = abs(result.given / theirs - given / maximum)
+    if given > maximum and result.given >= theirs:
+        return True
+    return apart * theirs <= TOLERANCE + 1e-9 or apart * maximum <= TOLERANCE + 1e-9
