@@ -19,9 +19,11 @@ def upgrade() -> None:
         sa.Column("rests_until", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("registration_id", name=op.f("pk_platform_rests")),
     )
-    no = {"nullable": False, "server_default": sa.false()}
-    op.add_column("grades", sa.Column("sync_overridden", sa.Boolean(), **no))
-    op.add_column("outbox", sa.Column("replaces_teacher", sa.Boolean(), **no))
+    for table, column in (("grades", "sync_overridden"), ("outbox", "replaces_teacher")):
+        made: sa.Column[bool] = sa.Column(
+            column, sa.Boolean(), nullable=False, server_default=sa.false()
+        )
+        op.add_column(table, made)
 
 
 def downgrade() -> None:

@@ -542,3 +542,32 @@ def test_scores_of_one_organization_are_counted_alone(
 
     assert engine.outbox.waiting(organization.id) == 1
     assert engine.outbox.waiting(other.id) == 0
+
+
+def test_score_is_taken_when_the_clock_of_the_platform_is_five_minutes_ahead(
+    engine, gradebook, report, mentor, clock
+):
+    ahead = timedelta(minutes=5)
+    report(3)
+    engine.outbox.deliver_due()
+    clock.shift(10)
+    gradebook.faults = [ScoreStale(platform_at=START + ahead)]
+    grade_id = report(8)
+
+    engine.outbox.deliver_due()
+    clock.shift(2)
+    engine.outbox.deliver_due()
+
+    assert gradebook.scores[-1].at == START + ahead + timedelta(seconds=1)
+    assert read(engine, mentor, grade_id).sync.status == "sent"
+
+
+def test_clock_that_is_wrong_by_years_is_not_believed(engine, gradebook, report, clock):
+    gradebook.faults = [ScoreStale(platform_at=START + timedelta(days=4_000))]
+    report(8)
+    engine.outbox.deliver_due()
+    clock.shift(2)
+
+    engine.outbox.deliver_due()
+
+    assert gradebook.scores[0].at == START + timedelta(seconds=2)

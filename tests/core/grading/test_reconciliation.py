@@ -1,14 +1,18 @@
 """Our grades against what the gradebook holds at this moment."""
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
 import pytest
+import time_machine
 
 from mentorai.core import hookimpl
+from mentorai.core.clock import now
 from mentorai.core.engine import Engine
 from mentorai.core.errors import PlatformUnavailable
+from mentorai.core.grades import Grade
 from mentorai.core.mentors import Mentor
-from mentorai.core.reconciliation import Reconciliation, reconcile
+from mentorai.core.reconciliation import Reconciliation, reconcile, repair
 from mentorai.core.settings import Settings
 from mentorai.core.values import LineItem, Platform, Result
 
@@ -152,3 +156,56 @@ def test_score_says_when_the_attempt_began_and_ended(hand_in, gradebook):
     (score,) = gradebook.scores
     assert score.started_at is not None
     assert score.submitted_at >= score.started_at
+
+
+def test_teachers_grade_stands_when_the_rest_is_repaired(
+    engine, mentor, quiz_id, hand_in, results, gradebook
+):
+    hand_in("s-1")
+    hand_in("s-2")
+    results.held = [Result("s-1", 1, 3)]
+
+    resent = repair(engine, compare(engine, mentor, quiz_id))
+
+    assert resent == 1
+    (grade,) = [g for g in all_grades(engine, mentor) if g.lms_user_id == "s-1"]
+    assert grade.sync.is_overridden
+    assert (grade.sync.status, grade.sync.result) == ("sent", 1)
+
+
+def test_ours_goes_over_a_teachers_grade_when_somebody_says_so(
+    engine, mentor, quiz_id, hand_in, results, gradebook
+):
+    hand_in("s-1")
+    results.held = [Result("s-1", 1, 3)]
+    found = compare(engine, mentor, quiz_id)
+    gradebook.received_at.clear()
+
+    assert repair(engine, found, replaces_teacher=True) == 1
+    with time_machine.travel(now() + timedelta(seconds=5)):
+        engine.outbox.deliver_due()
+
+    assert [score.replaces_teacher for score in gradebook.scores] == [False, True]
+    assert not all_grades(engine, mentor)[0].sync.is_overridden
+
+
+@pytest.mark.parametrize(("held", "sent"), [(Result("s-1", 1, 3), 1), (Result("s-1", 0, 3), 2)])
+def test_new_score_goes_over_a_teachers_grade_only_if_they_took_it_back(
+    engine, mentor, quiz_id, hand_in, results, gradebook, held, sent
+):
+    hand_in("s-1", right=False)
+    results.held = [Result("s-1", 1, 3)]
+    compare(engine, mentor, quiz_id)
+    results.held = [held]
+
+    with time_machine.travel(now() + timedelta(seconds=5)):
+        hand_in("s-1")
+
+    (grade,) = all_grades(engine, mentor)
+    assert len(gradebook.scores) == sent
+    code = "teacher_grade_stands" if sent == 1 else ""
+    assert grade.sync.last_error_code == code
+
+
+def all_grades(engine: Engine, mentor: Mentor) -> Sequence[Grade]:
+    return engine.grades.list(mentor.organization_id, mentor.id)
