@@ -12,6 +12,7 @@ from mentorai.core.database import Database
 from mentorai.core.launch_facts import GroupService
 from mentorai.core.mentors import placements
 from mentorai.core.people import enrolments, people
+from mentorai.core.people_wanted import Part, PeopleWanted, list_groups, list_sections
 from mentorai.core.places import contexts, read_group_service, resource_links
 from mentorai.core.roster_parts import (
     roster_group_members,
@@ -22,6 +23,8 @@ from mentorai.core.roster_parts import (
 from mentorai.core.roster_rows import LEFT, roster_members, rosters
 from mentorai.core.sessions import sessions
 from mentorai.core.values import Role
+
+ALL = PeopleWanted()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +100,29 @@ class CoursePeople:
         with self._database.read() as connection:
             return [_course(row) for row in connection.execute(query)]
 
-    def count(self, course: Course) -> int:
+    def count(self, course: Course, wanted: PeopleWanted = ALL) -> int:
         """How many people `list_people` has on all its pages."""
-        query = select(func.count()).select_from(_select_ids(course).subquery())
+        some = _select_people(course, wanted).order_by(None).subquery()
+        with self._database.read() as connection:
+            return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
+
+    def count_unnamed(self, course: Course) -> int:
+        """How many people of a course have no name here: the platform withholds it."""
+        nameless = _select_people(course, ALL).order_by(None).where(people.c.name.is_(None))
+        query = select(func.count()).select_from(nameless.subquery())
         with self._database.read() as connection:
             return int(connection.execute(query).scalar_one())
 
+    def list_parts(self, course: Course) -> tuple[Sequence[Part], Sequence[Part]]:
+        """The sections and the groups of a course."""
+        with self._database.read() as connection:
+            return list_sections(connection, course.id), list_groups(connection, course.id)
+
     def list_people(
-        self, course: Course, *, page: int = 1, page_size: int = 50
+        self, course: Course, wanted: PeopleWanted = ALL, *, page: int = 1, page_size: int = 50
     ) -> Sequence[CoursePerson]:
         """A page of the people of a course, by name; those who left come last."""
-        query = _select_people(course)
+        query = _select_people(course, wanted)
         query = query.limit(page_size).offset((page - 1) * page_size)
         with self._database.read() as connection:
             rows = connection.execute(query).all()
@@ -151,7 +166,7 @@ def _select_ids(course: Course) -> CompoundSelect[Any]:
     return came.union(listed)
 
 
-def _select_people(course: Course) -> Select[Any]:
+def _select_people(course: Course, wanted: PeopleWanted) -> Select[Any]:
     came = and_(enrolments.c.person_id == people.c.id, enrolments.c.context_id == course.id)
     listed = and_(
         roster_members.c.person_id == people.c.id, roster_members.c.context_id == course.id
@@ -167,7 +182,7 @@ def _select_people(course: Course) -> Select[Any]:
         )
         .outerjoin(enrolments, came)
         .outerjoin(roster_members, listed)
-        .where(people.c.id.in_(_select_ids(course)))
+        .where(people.c.id.in_(_select_ids(course)), *wanted.list_conditions(course.id))
         .order_by(
             (func.coalesce(roster_members.c.status, "") == LEFT),
             people.c.name.is_(None),

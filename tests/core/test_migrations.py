@@ -21,6 +21,7 @@ from mentorai.core.database import Database, metadata
 from mentorai.core.embedding import issue_ticket
 from mentorai.core.engine import Engine
 from mentorai.core.errors import DeploymentHeld
+from mentorai.core.kept_sheets import KeptSheets
 from mentorai.core.launch_facts import GroupService, LaunchDetails
 from mentorai.core.mentors import Mentor
 from mentorai.core.migrations import downgrade, find_revisions, versions
@@ -45,7 +46,7 @@ from mentorai.lti.migration_claim import MigrationClaim
 from mentorai.lti.notice_services import Offer
 from mentorai.lti.notices import HELLO
 from mentorai.lti.registration_clients import RegistrationClient
-from mentorai.lti.registrations import Registration
+from mentorai.lti.registrations import Registration, School
 from mentorai.lti.tokens import token_requests
 from mentorai.lti.tool import Tool
 from mentorai.lti.tool_description import Supported
@@ -230,7 +231,10 @@ def fill(engine: Engine) -> None:
         deployment_policy="hold",
     )
     with pytest.raises(DeploymentHeld):
-        engine.room(Tool).deployments.admit(registration, "2")
+        tool.deployments.admit(registration, "2", school=School("guid", "College", "https://c"))
+    drafts = tool.registration_drafts
+    drafts.put(organization.id, "canvas", {"client_id": "7"}, author="test")
+    KeptSheets(engine.database).put(organization.id, "test", "people.csv", b"user,mentor\n")
     client = RegistrationClient("https://lms.example/client", "secret", Supported())
     tool.registration_clients.put(registration.id, client)
     fill_connections(engine, registration)

@@ -22,11 +22,11 @@ from mentorai.core.sessions import BINDING_COOKIE
 from mentorai.core.settings import Settings
 from mentorai.core.values import Denial, Launch, Platform
 from mentorai.lti import history
-from mentorai.lti.registrations import Registration
+from mentorai.lti.registrations import Registration, School
 from mentorai.lti.tool import Tool
 from mentorai.plugins import lti_launch
 from mentorai.web.app import create_app
-from tests.fakes.signing_platform import SigningPlatform, read_query
+from tests.fakes.signing_platform import MEMBERSHIP, SigningPlatform, read_query
 
 DL = "https://purl.imsglobal.org/spec/lti-dl/claim/"
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
@@ -170,6 +170,24 @@ def test_launch_of_a_held_deployment_says_who_decides(
     assert "<h1>The mentor waits for approval</h1>" in answer.text
     assert "deployment_held" in answer.text
     assert "Ada" not in answer.text
+
+
+@pytest.mark.parametrize(("role", "is_told"), [("Instructor", True), ("Learner", False)])
+def test_staff_are_told_what_to_pass_on_when_a_deployment_is_held(
+    browser: Browser, engine: Engine, registration: Registration, role: str, is_told: bool
+) -> None:
+    place = (registration.organization_id, registration.id)
+    engine.room(Tool).registrations.put_policy(*place, "hold")
+    school = {"guid": "g-1", "name": "Tide <College>", "url": "https://tide.example"}
+
+    answer = browser.launch(
+        deployment_id="d-2", roles=[f"{MEMBERSHIP}#{role}"], tool_platform=school
+    )
+
+    told = ("Tide &lt;College&gt;", "d-2", "g-1", f"/admin/platforms/{registration.id}#deployments")
+    assert [text in answer.text for text in told] == [is_told] * len(told)
+    held = engine.room(Tool).deployments.list(*place)[-1]
+    assert held.school == School("g-1", "Tide <College>", "https://tide.example")
 
 
 @pytest.mark.usefixtures("mentor")

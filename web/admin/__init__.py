@@ -8,8 +8,10 @@ from mentorai.core.engine import Engine
 from mentorai.web.admin.accounts import AccountPages
 from mentorai.web.admin.add_platform import AddPlatformPages
 from mentorai.web.admin.analytics import AnalyticsPages
+from mentorai.web.admin.connections import ConnectionPages
 from mentorai.web.admin.datasets import DatasetPages
 from mentorai.web.admin.desk import guard
+from mentorai.web.admin.enrolments import EnrolmentPages
 from mentorai.web.admin.grades import GradePages
 from mentorai.web.admin.invitations import InvitationPages
 from mentorai.web.admin.key_policy import KeyPolicyPages
@@ -42,6 +44,8 @@ PAGES = (
     PlatformPages,
     AddPlatformPages,
     TestLaunchPages,
+    ConnectionPages,
+    EnrolmentPages,
     InvitationPages,
     ToolKeyPages,
     LaunchPages,

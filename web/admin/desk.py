@@ -26,6 +26,9 @@ IT_ONLY = OPEN | {
     *("add_deployment", "decide_deployment", "put_platform_role", "drop_platform_role"),
     *("choose_lms", "add_platform", "put_platform", "link_platform", "await_platform"),
     *("discard_draft", "test_launch", "check_platform"),
+    *("connections", "put_connection", "check_connection"),
+    *("doubt_connection", "delete_connection"),
+    *("enrolments", "look_at_enrolments", "apply_enrolments", "discard_enrolments"),
     *("key_policy", "put_key_policy"),
     *("invitations", "invite_platform", "withdraw_invitation", "tool_keys"),
 }

@@ -6,9 +6,12 @@ from werkzeug.wrappers import Response
 from mentorai.core.course_people import Course
 from mentorai.core.engine import Engine
 from mentorai.core.errors import Conflict, NotFound
+from mentorai.core.people_wanted import PeopleWanted
+from mentorai.core.values import Role
 from mentorai.web.admin.desk import desk, mentor
 
 PAGE_SIZE = 50
+WANTED_LENGTH = 255
 
 
 class PeoplePages:
@@ -33,7 +36,9 @@ class PeoplePages:
         if course is None:
             return render_template("admin/people.html", course=None, courses=courses)
         self._engine.rosters.note_look(course.organization_id, course.id)
-        count = self._engine.course_people.count(course)
+        people, wanted = self._engine.course_people, _read_wanted()
+        count = people.count(course, wanted)
+        sections, groups = people.list_parts(course)
         pages = max(1, -(-count // PAGE_SIZE))
         page = min(max(1, request.args.get("page", 1, type=int)), pages)
         return render_template(
@@ -41,8 +46,14 @@ class PeoplePages:
             course=course,
             courses=courses,
             is_readable=self._engine.rosters.is_readable(course.organization_id, course.id),
-            people=self._engine.course_people.list_people(course, page=page, page_size=PAGE_SIZE),
-            count_all=count,
+            people=people.list_people(course, wanted, page=page, page_size=PAGE_SIZE),
+            count_shown=count,
+            count_all=people.count(course),
+            count_unnamed=people.count_unnamed(course),
+            wanted=wanted,
+            sections=sections,
+            groups=groups,
+            roles=list(Role),
             page=page,
             pages=pages,
         )
@@ -65,6 +76,14 @@ class PeoplePages:
             found = people.find_course(seat.organization_id, seat.session.context_id)
             return [found] if found else []
         return list(people.list_courses(seat.organization_id, mentor().id))
+
+
+def _read_wanted() -> PeopleWanted:
+    """What the list is narrowed to, as the address says."""
+    names = ("name", "role", "section", "group", "status")
+    given = {name: request.args.get(name, "").strip()[:WANTED_LENGTH] for name in names}
+    # A zero byte is in no name, and PostgreSQL takes none.
+    return PeopleWanted(**{name: text.replace("\0", "") for name, text in given.items()})
 
 
 def _choose(courses: list[Course], wanted: str | None) -> Course | None:

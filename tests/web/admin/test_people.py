@@ -157,6 +157,47 @@ def test_campus_it_chooses_among_the_courses_of_a_mentor(engine, mentor, it_pers
     assert "Eve Elsewhere" in second.text
 
 
+@pytest.mark.parametrize(
+    ("wanted", "shown"),
+    [
+        ("", {"Prof. Lee", "Grace Hopper", "Ada Lovelace"}),
+        ("?name=HOPP", {"Grace Hopper"}),
+        ("?group=g", {"Grace Hopper"}),
+        ("?section=s&role=learner", {"Ada Lovelace"}),
+        ("?role=instructor", {"Prof. Lee"}),
+        ("?status=inactive", {"Ada Lovelace"}),
+        ("?name=%25", set()),
+        ("?section=%00&group='%20OR%201=1--", set()),
+    ],
+)
+def test_list_is_narrowed(engine, instructor, lms, pages, listed, wanted, shown):
+    lms.members = (
+        Member("lee", Role.INSTRUCTOR, name="Prof. Lee"),
+        Member("s-1", Role.LEARNER, name="Grace Hopper", group_ids=("g",)),
+        Member("s-2", Role.LEARNER, name="Ada Lovelace", active=False, section_ids=("s",)),
+    )
+    engine.rosters.sync(engine.organizations.get().id, listed)
+
+    page = instructor.get(f"{pages}/people{wanted}")
+
+    assert page.status_code == 200
+    names = re.findall(r'data-label="Name">([^<]+)</th>', page.text)
+    assert set(names) == shown
+    assert ("Show all" in page.text) == bool(wanted)
+
+
+def test_people_whose_names_are_withheld_are_explained(
+    engine, mentor, instructor, pages, listed, lms
+):
+    lms.members = (Member("s-9", Role.LEARNER),)
+    engine.rosters.sync(engine.organizations.get().id, listed)
+
+    page = instructor.get(f"{pages}/people").text
+
+    assert "One person has no name here" in page
+    assert re.search(r"Person [0-9a-f]{6}</th>", page)
+
+
 def test_people_of_another_organization_are_not_found(engine, it_person):
     other = engine.organizations.put("other", "Other")
     theirs = engine.mentors.add(other.id, "Secret")
