@@ -3,18 +3,28 @@
 One issuer and one client id for all schools: the deployment alone tells them apart.
 registration.py has what registers the tool in the vendor's developer portal, guide.py the steps,
 launches.py what its launches say in their own way, scores.py how a score is shaped for it and what
-its refusals mean, comments.py keeps the comments that a score without one would wipe.
+its refusals mean, comments.py keeps the comments that a score without one would wipe. Where campus
+IT connected the REST API (rest_*.py, routes.py), sections and what LTI does not offer come by it.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mentorai.core import hookimpl
 from mentorai.core.values import (
+    Connection,
+    ConnectionForm,
+    ConnectionReport,
+    Context,
+    CourseSection,
+    GradePlace,
     Launch,
     LineItem,
+    Member,
     Platform,
     PlatformProfile,
     Receipt,
+    Result,
     Score,
     SetupGuide,
 )
@@ -25,6 +35,7 @@ from mentorai.plugins.blackboard.scores import REFUSALS, shape_score
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
+    from mentorai.plugins.blackboard.rest_client import BlackboardRest
 
 FAMILY, FAMILY_CODE = "blackboard", "blackboardlearn"
 ISSUER = "https://blackboard.com"
@@ -86,12 +97,18 @@ def refine_launch(platform: Platform, launch: Launch) -> Launch | None:
 def push_score(
     engine: "Engine", platform: Platform, line_item: LineItem, score: Score
 ) -> Receipt | None:
-    """Bring the score by AGS, with the comment that is there where ours has none."""
+    """Bring the score by AGS, with the comment that is there where ours has none; or by REST, to
+    a column that was found so.
+    """
     if platform.family != FAMILY:
         return None
     from mentorai.lti.course_services import CourseServices
     from mentorai.plugins.blackboard.comments import Comments
+    from mentorai.plugins.blackboard.rest_grades import is_column, push
 
+    if is_column(line_item):
+        rest = _find_rest(engine, platform)
+        return push(rest, line_item, score) if rest else None
     services = CourseServices.find(engine, platform)
     if services is None:
         return None
@@ -103,3 +120,75 @@ def push_score(
 def registration_document(platform: str, tool: dict[str, Any]) -> dict[str, Any] | None:
     """The fields of the developer portal, and what the school's administrator sets."""
     return write_document(tool) if platform == FAMILY else None
+
+
+@hookimpl
+def connection_form(engine: "Engine", platform: Platform) -> ConnectionForm | None:
+    """The school's own host, and the application's key and secret."""
+    from mentorai.plugins.blackboard.rest_check import make_form
+
+    return make_form(engine) if platform.family == FAMILY else None
+
+
+@hookimpl
+def check_connection(engine: "Engine", connection: Connection) -> ConnectionReport | None:
+    """As whom we act there, and which entitlements are missing."""
+    from mentorai.plugins.blackboard.rest_check import check
+    from mentorai.plugins.blackboard.rest_tokens import KIND
+
+    return check(engine, connection) if connection.kind == KIND else None
+
+
+@hookimpl
+def find_line_item(engine: "Engine", place: GradePlace) -> LineItem | None:
+    """A column of ours by REST, where the launch offered no grade service."""
+    if place.service.line_item_url or place.service.line_items_url:
+        return None
+    from mentorai.plugins.blackboard.rest_grades import find_column
+
+    rest = _find_rest(engine, place.platform)
+    return find_column(rest, place) if rest else None
+
+
+@hookimpl
+def read_results(
+    engine: "Engine", platform: Platform, line_item: LineItem
+) -> Sequence[Result] | None:
+    """What a column holds that was found by REST."""
+    from mentorai.plugins.blackboard.rest_grades import ColumnResults, is_column
+
+    rest = _find_rest(engine, platform) if is_column(line_item) else None
+    return engine.room(ColumnResults).read(rest, line_item) if rest else None
+
+
+@hookimpl
+def list_members(
+    engine: "Engine", platform: Platform, memberships_url: str, context: Context
+) -> Iterator[Member | CourseSection] | None:
+    """The list by REST, where LTI offered none."""
+    return None if memberships_url else list_sections(engine, platform, context)
+
+
+@hookimpl
+def list_sections(
+    engine: "Engine", platform: Platform, context: Context
+) -> Iterator[Member | CourseSection] | None:
+    """Who came from which of the courses that were merged into one."""
+    from mentorai.plugins.blackboard.rest_rosters import list_people
+
+    rest = _find_rest(engine, platform)
+    return list_people(rest, context) if rest else None
+
+
+@hookimpl
+def web_routes(engine: "Engine") -> Any:
+    """Where campus IT signs in to Learn, to have us act as a person."""
+    from mentorai.plugins.blackboard.routes import make_routes
+
+    return make_routes(engine)
+
+
+def _find_rest(engine: "Engine", platform: Platform) -> "BlackboardRest | None":
+    from mentorai.plugins.blackboard.rest_client import find_rest
+
+    return find_rest(engine, platform) if platform.family == FAMILY else None
