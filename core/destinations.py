@@ -11,6 +11,7 @@ from mentorai.core.mentors import placements
 from mentorai.core.people import enrolments, identities
 from mentorai.core.places import contexts, read_platform, resource_links
 from mentorai.core.quizzes import quizzes
+from mentorai.core.roster_rows import roster_members
 from mentorai.core.values import GradePlace, GradeService, Role
 
 OUTSIDE_A_COURSE = "This was not opened from a course page, so it belongs to no gradebook."
@@ -106,9 +107,16 @@ def _find_own_column(connection: Connection, link: Row[Any], quiz_id: str | None
 
 
 def _is_staff(connection: Connection, context_id: str | None, person_id: str) -> bool:
-    whose = {"context_id": context_id, "person_id": person_id}
-    role: str | None = connection.execute(_ROLE, whose).scalar_one_or_none()
-    return role is not None and Role(role).is_staff
+    """By their own launches, or else by the course's list."""
+    for table in (enrolments, roster_members):
+        role: str | None = connection.execute(
+            select(table.c.role).where(
+                table.c.context_id == context_id, table.c.person_id == person_id
+            )
+        ).scalar_one_or_none()
+        if role is not None:
+            return Role(role).is_staff
+    return False
 
 
 def _find_title(connection: Connection, quiz_id: str | None) -> str | None:

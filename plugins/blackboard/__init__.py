@@ -104,11 +104,11 @@ def push_score(
         return None
     from mentorai.lti.course_services import CourseServices
     from mentorai.plugins.blackboard.comments import Comments
+    from mentorai.plugins.blackboard.rest_client import get_rest
     from mentorai.plugins.blackboard.rest_grades import is_column, push
 
     if is_column(line_item):
-        rest = _find_rest(engine, platform)
-        return push(rest, line_item, score) if rest else None
+        return push(get_rest(engine, platform), line_item, score)
     services = CourseServices.find(engine, platform)
     if services is None:
         return None
@@ -155,10 +155,12 @@ def read_results(
     engine: "Engine", platform: Platform, line_item: LineItem
 ) -> Sequence[Result] | None:
     """What a column holds that was found by REST."""
+    from mentorai.plugins.blackboard.rest_client import get_rest
     from mentorai.plugins.blackboard.rest_grades import ColumnResults, is_column
 
-    rest = _find_rest(engine, platform) if is_column(line_item) else None
-    return engine.room(ColumnResults).read(rest, line_item) if rest else None
+    if platform.family != FAMILY or not is_column(line_item):
+        return None
+    return engine.room(ColumnResults).read(get_rest(engine, platform), line_item)
 
 
 @hookimpl

@@ -22,6 +22,7 @@ PAGE = 100
 PAGES = 1_000
 # When Learn says that it is too much, and not until when.
 CLOSED_SECONDS = 60.0
+NOT_CONNECTED = "This column is reached by Learn's REST API, which is not connected any more."
 ENTITLEMENTS_SCREEN = (
     "Administrator Panel, Users, System Roles: the role of the integration's user, Privileges"
 )
@@ -116,6 +117,14 @@ def find_rest(engine: "Engine", platform: Platform) -> BlackboardRest | None:
     where = (platform.organization_id, platform.registration_id)
     found = engine.room(Connections).find(*where, KIND)
     return BlackboardRest(engine, found) if found and found.state == "ready" else None
+
+
+def get_rest(engine: "Engine", platform: Platform) -> BlackboardRest:
+    """The same for what cannot do without. Raises PlatformRefused."""
+    found = find_rest(engine, platform)
+    if found is None:
+        raise PlatformRefused(NOT_CONNECTED)
+    return found
 
 
 def course_path(context_id: str) -> str:

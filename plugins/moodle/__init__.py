@@ -139,11 +139,11 @@ def push_scores(
 ) -> Sequence[Receipt | Exception] | None:
     """Many at once, to a column that was found by web services."""
     from mentorai.plugins.moodle.web_service_grades import is_column, push
+    from mentorai.plugins.moodle.web_services import get_web_services
 
     if platform.family != FAMILY or not is_column(line_item):
         return None
-    services = _find_web_services(engine, platform)
-    return push(services, line_item, scores) if services else None
+    return push(get_web_services(engine, platform), line_item, scores)
 
 
 @hookimpl

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mentorai.core.errors import NotFound
 from mentorai.core.values import LineItem, Platform, Result
-from mentorai.lti.results import list_results
-from mentorai.lti.tool import Tool
+from mentorai.lti.course_services import CourseServices
 from mentorai.plugins.moodle.web_service_grades import find_marks, is_column, read_column
 from mentorai.plugins.moodle.web_services import WebServices
 
@@ -24,13 +22,10 @@ def read_with_marks(
     """
     if is_column(line_item):
         return read_column(services, line_item)
-    tool = engine.room(Tool)
-    where = (platform.organization_id, platform.registration_id)
-    try:
-        registration = tool.registrations.get(*where)
-    except NotFound:
+    course = CourseServices.find(engine, platform)
+    if course is None:
         return None
-    results = list(list_results(tool, registration, line_item))
+    results = course.read_results(line_item)
     marks = find_marks(services, line_item) if results else {}
     return [_mark(result, *marks.get(result.subject, (False, False))) for result in results]
 

@@ -30,6 +30,9 @@ PROTOCOLS_SCREEN = "Site administration, Server, Web services, Manage protocols"
 NOT_A_TOKEN = f"Moodle does not take this token. {TOKENS_SCREEN}: is it there, and not expired?"
 NO_REST = f"Moodle does not serve REST. {PROTOCOLS_SCREEN}: switch the REST protocol on."
 NOT_MOODLE = "No web services answer at this address; it must be that of Moodle's front page."
+NOT_CONNECTED = (
+    "This column is reached by Moodle's web services, and they are not connected any more."
+)
 NOT_JSON = "Moodle's web services answered with something that is not JSON."
 AWAY = "Moodle is being maintained, or asked to be left alone."
 
@@ -98,6 +101,14 @@ def find_web_services(engine: "Engine", platform: Platform) -> WebServices | Non
     where = (platform.organization_id, platform.registration_id)
     found = engine.room(Connections).find(*where, KIND)
     return WebServices(engine, found) if found and found.state == "ready" else None
+
+
+def get_web_services(engine: "Engine", platform: Platform) -> WebServices:
+    """The same for what cannot do without. Raises PlatformRefused."""
+    found = find_web_services(engine, platform)
+    if found is None:
+        raise PlatformRefused(NOT_CONNECTED)
+    return found
 
 
 def _read(reply: Reply) -> Any:

@@ -445,3 +445,14 @@ def test_launch_that_offers_the_grade_service_is_left_to_lti(school: School) -> 
 
     assert found.url == f"{school.url}/columns/1"
     assert school.site.calls == []
+
+
+def test_column_of_a_connection_that_is_gone_is_not_asked_by_lti(school: School) -> None:
+    column = school.column()
+    school.connections.delete(school.connection, author="it")
+    score = Score(sub("maya"), 10.0, 20.0, now().replace(microsecond=0))
+
+    with pytest.raises(PlatformRefused, match="not connected any more"):
+        school.ask("push_score", line_item=column, score=score)
+    with pytest.raises(PlatformRefused, match="not connected any more"):
+        school.ask("read_results", line_item=column)

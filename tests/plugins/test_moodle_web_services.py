@@ -360,3 +360,13 @@ def test_launch_that_offers_the_grade_service_is_left_to_lti(school: School) -> 
 
     assert found.url == f"{school.url}/columns/1"
     assert school.site.calls == []
+
+
+def test_column_of_a_connection_that_is_gone_is_not_asked_by_lti(school: School) -> None:
+    column = school.column()
+    school.engine.room(Connections).delete(school.connection, author="it")
+
+    with pytest.raises(PlatformRefused, match="not connected any more"):
+        school.ask(
+            "push_score", platform=school.platform, line_item=column, score=score("maya", 10)
+        )
