@@ -68,6 +68,9 @@ class PlatformProfile:
     roster_query: what else a roster is asked for.
     results_page: results asked for at once; 0: nothing is asked, for it may fail on that.
     hides_zero: whether a result without a score may be a grade of zero.
+    course_roles: names of roles in the institution or the system by which a launch of this family
+        says what somebody is in the course; refine_launch may make staff of these, and of no other
+        that stands outside the course.
     """
 
     family: str
@@ -86,6 +89,7 @@ class PlatformProfile:
     roster_query: Mapping[str, str] = field(default_factory=dict)
     results_page: int = 0
     hides_zero: bool = False
+    course_roles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 from mentorai.core import hookimpl
 from mentorai.core.values import Launch, Platform, PlatformProfile, SetupGuide
 from mentorai.plugins.openedx.guide import GUIDE
-from mentorai.plugins.openedx.launches import refine
+from mentorai.plugins.openedx.launches import ROLES, refine
 from mentorai.plugins.openedx.registration import write_document
 from mentorai.plugins.openedx.scores import REFUSALS
 
@@ -38,6 +38,7 @@ def platform_profile() -> PlatformProfile:
         token_audience="",
         screens=SCREENS,
         refusals=REFUSALS,
+        course_roles=tuple(ROLES),
     )
 
 

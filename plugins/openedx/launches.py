@@ -8,7 +8,7 @@ _VOCABULARY = "http://purl.imsglobal.org/vocab/lis/v2/"
 _CONTEXT = f"{_VOCABULARY}membership"
 # It names what a person is in this course by roles of the institution and the system, the most
 # powerful of which counts.
-_ROLES = {
+ROLES = {
     f"{_VOCABULARY}system/person#Administrator": Role.ADMINISTRATOR,
     f"{_VOCABULARY}institution/person#Instructor": Role.INSTRUCTOR,
     f"{_VOCABULARY}institution/person#Student": Role.LEARNER,
@@ -23,5 +23,5 @@ def refine(launch: Launch) -> Launch | None:
         return None
     if any(name.startswith(_CONTEXT) for name in launch.roles):
         return None
-    found = next((role for name, role in _ROLES.items() if name in launch.roles), None)
+    found = next((role for name, role in ROLES.items() if name in launch.roles), None)
     return replace(launch, role=found) if found else None

@@ -4,7 +4,7 @@ import copy
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -39,8 +39,8 @@ def _is_whole(bench: Bench) -> str:
     if not isinstance(profile, PlatformProfile):
         raise Failed(f"platform_profile gave {describe(profile)}")
     try:
-        fields = asdict(profile) if is_dataclass(profile) else {}
-        TypeAdapter(PlatformProfile).validate_python(fields)
+        given = {each.name: getattr(profile, each.name) for each in fields(profile)}
+        TypeAdapter(PlatformProfile).validate_python(given)
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in problem["loc"])

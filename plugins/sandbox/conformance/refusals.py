@@ -17,9 +17,11 @@ from mentorai.core.errors import (
     ScoreStale,
 )
 from mentorai.plugins.sandbox.certification.case import Failed, expect
+from mentorai.plugins.sandbox.certification.wire import Environ
 from mentorai.plugins.sandbox.conformance.bench import Bench
 from mentorai.plugins.sandbox.conformance.case import HOOKS_PAGE, PluginCase
 from mentorai.plugins.sandbox.conformance.scores import find_held, make_score, push
+from mentorai.plugins.sandbox.wire import Reply
 
 RETRY_AFTER_SECONDS = 7
 # Longer than any call may take.
@@ -57,7 +59,10 @@ def _refuse(bench: Bench, *, fault: Mapping[str, Any], judge: Judge, expected: s
     endpoint, kind = facts.pop("endpoint", "scores"), facts.pop("kind", "status")
     if endpoint == "token":
         bench.platform.house.tokens.revoke_all()
-    bench.lms.faults.add(endpoint, kind, **facts)
+    if kind == "page":
+        bench.platform.wire.stand_in = partial(_answer_scores, facts["status"])
+    else:
+        bench.lms.faults.add(endpoint, kind, **facts)
     try:
         push(bench, column, make_score())
     except MentorAIError as error:
@@ -66,12 +71,20 @@ def _refuse(bench: Bench, *, fault: Mapping[str, Any], judge: Judge, expected: s
         raise Failed("it gave a Receipt for a score that the LMS did not take")
     finally:
         bench.lms.faults.clear()
+        bench.platform.wire.stand_in = None
     again = "tried again" if found.retryable else "not tried again"
     seen = f"{type(found).__name__} ({found.code}, {again}): {found.message}"
     expect(judge(found), f"{seen} Expected: {expected}.")
     expect("<" not in found.message, "the sentence holds a piece of the LMS's page")
     expect(not find_held(bench, column), "the gradebook holds it all the same")
     return seen
+
+
+def _answer_scores(status: int, environ: Environ) -> Reply | None:
+    """A server in trouble answers with a page of its own, whatever the LMS would have said."""
+    if environ["REQUEST_METHOD"] != "POST" or not environ["PATH_INFO"].endswith("/scores"):
+        return None
+    return Reply(status, b"<!doctype html><h1>Internal Server Error</h1>", "text/html")
 
 
 def _is_healed(bench: Bench) -> str:
@@ -108,8 +121,8 @@ CASES: Sequence[PluginCase] = (
     _case("429", f"429 with Retry-After {RETRY_AFTER_SECONDS}",
           f"PlatformThrottled with retry_after_seconds {RETRY_AFTER_SECONDS}", _is_throttle,
           status=429, retry_after=RETRY_AFTER_SECONDS),
-    _case("500", "500", PASSING, _is_passing, status=500),
-    _case("502", "502", PASSING, _is_passing, status=502),
+    _case("500", "500, and a page", PASSING, _is_passing, kind="page", status=500),
+    _case("502", "502, and a page", PASSING, _is_passing, kind="page", status=502),
     _case("html", "200 with a page for people", PASSING, _is_passing, kind="garbage"),
     _case("closed", "a connection that closes", PASSING, _is_passing, kind="drop"),
     _case("silence", "no answer at all", f"{PASSING}, in time", _is_passing,

@@ -1,6 +1,8 @@
 """Every plugin of ours holds to every case, and a case finds what it is there to find."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -8,32 +10,22 @@ import pytest
 
 from mentorai.core.installed_plugins import InstalledPlugin
 from mentorai.lti import platform_http
-from mentorai.plugins import (
-    brightspace,
-    canvas,
-    lti_launch,
-    moodle,
-    oidc_sso,
-    sakai,
-    sandbox,
-    webhooks,
-)
-from mentorai.plugins.sandbox.certification.report import FAILED, Outcome
+from mentorai.plugins.sandbox.certification.report import FAILED, PASSED, Outcome
 from mentorai.plugins.sandbox.conformance import bench
 from mentorai.plugins.sandbox.conformance.catalogue import CASES
 from mentorai.plugins.sandbox.conformance.report import try_plugin, write_case
 from tests.plugins.conformance.broken_plugins import BROKEN, CLAIMS, Quad
 
-BUILT_IN: Sequence[tuple[str, object]] = (
-    ("lti_launch", lti_launch),
-    ("brightspace", brightspace),
-    ("canvas", canvas),
-    ("moodle", moodle),
-    ("oidc_sso", oidc_sso),
-    ("sakai", sakai),
-    ("sandbox", sandbox),
-    ("webhooks", webhooks),
+ROOT = Path(__file__).parents[3]
+# lti_launch first, as it is registered.
+NAMES = sorted(
+    (path.parent.name for path in (ROOT / "plugins").glob("*/__init__.py")),
+    key=lambda name: (name != "lti_launch", name),
 )
+BUILT_IN: Sequence[tuple[str, object]] = [
+    (name, import_module(f"mentorai.plugins.{name}")) for name in NAMES
+]
+EXAMPLE = ROOT / "docs" / "examples" / "lyceum-lms-plugin"
 # What is slow by its nature: an LMS that says nothing, and ten thousand members.
 SLOW = ("refusal.silence", "roster.huge")
 # Enough of the others for what shows over a whole run.
@@ -74,6 +66,18 @@ def test_plugin_with_nothing_wrong_passes(kit: Try) -> None:
 
     failed = [write_case(each) for each in outcomes if each.result == FAILED]
     assert not failed, "\n".join(failed)
+
+
+def test_example_of_a_third_party_passes(kit: Try, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(EXAMPLE / "src"))
+    claims = json.loads((EXAMPLE / "tests" / "launch.json").read_text("utf-8"))
+
+    outcomes = kit("lyceum", import_module("lyceum_lms"), claims=claims)
+
+    failed = [write_case(each) for each in outcomes if each.result == FAILED]
+    assert not failed, "\n".join(failed)
+    tried = {each.case.id for each in outcomes if each.result == PASSED}
+    assert {"score.taken", "roster.whole", "launch.hostile", "pages.own"} <= tried
 
 
 @pytest.mark.parametrize(
