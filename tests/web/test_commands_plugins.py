@@ -1,4 +1,4 @@
-"""`mentorai plugins`: what is installed, why one is left out, and whether one keeps to the rules."""
+"""`mentorai plugins`: what is installed, why one is left out, and how one is tried."""
 
 import json
 import os

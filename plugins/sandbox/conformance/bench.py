@@ -91,6 +91,8 @@ class Bench:
         self.mentor = mentor
         # Hook -> the seconds in which it gave no answer.
         self.hung: dict[str, float] = {}
+        # Address -> what the LMS itself calls the column.
+        self.column_ids: dict[str, str] = {}
         # What no log may hold, besides what is signed or sealed.
         self.private: set[str] = set()
         self.overheard = Overheard()
@@ -207,7 +209,9 @@ class Bench:
         """A new gradebook column of the LMS, as an earlier call found it."""
         record = {"id": secrets.token_hex(8), "course": COURSE, "label": "Conformance"}
         self.lms.shelf.put("line_item", record["id"], record | {"scoreMaximum": points})
-        return LineItem(url=column_url(self.lms, record), label="Conformance")
+        url = column_url(self.lms, record)
+        self.column_ids[url] = str(record["id"])
+        return LineItem(url=url, label="Conformance")
 
 
 def _know(person: Person) -> tuple[str, ...]:

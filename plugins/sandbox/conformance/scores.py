@@ -58,7 +58,7 @@ def push(bench: Bench, line_item: LineItem, score: Score) -> Receipt:
 
 def find_held(bench: Bench, line_item: LineItem, person: str = STUDENT) -> dict[str, Any]:
     """What the gradebook holds for a person; empty if nothing."""
-    column_id = line_item.url.partition("?")[0].rpartition("/")[2]
+    column_id = bench.column_ids[line_item.url]
     found = bench.platform.house.gradebook.find_result(column_id, get_person(person).sub)
     return dict(found or {})
 
@@ -92,7 +92,8 @@ def _is_exact(bench: Bench) -> str:
         column = bench.add_column()
         push(bench, column, make_score(given=given))
         held = find_held(bench, column).get("given")
-        expect(held == round(given, 4), f"{given:g} of {POINTS:g} became {held}")
+        wanted = min(given, POINTS) if bench.lms.personality.scores.clamps else given
+        expect(held == round(wanted, 4), f"{given:g} of {POINTS:g} became {held}")
     return "nothing, everything, a third and more than everything arrive as they are"
 
 
@@ -142,7 +143,8 @@ def _is_sent_again(bench: Bench) -> str:
     expect(held.get("given") == 8.0, f"the gradebook holds {held.get('given')}")
     expect(seen[0] == seen[1], f"the comment was {seen[0]!r} and became {seen[1]!r}")
     attempts = held.get("attempts", 1)
-    expect(attempts == 1, f"the LMS counts {attempts} attempts")
+    # None at all is right where a grade is no submission.
+    expect(attempts <= 1, f"the LMS counts {attempts} attempts")
     bodies = [each.read_json() for each in hear_scores(bench, column)]
     for body in bodies:
         body.pop("timestamp", None)
@@ -274,7 +276,7 @@ def _list_or_none(answer: Any) -> list[Any] | None:
 def fill_column(bench: Bench) -> LineItem:
     """A column that holds a grade for each student, as the LMS itself has them."""
     column = bench.add_column()
-    column_id = column.url.partition("?")[0].rpartition("/")[2]
+    column_id = bench.column_ids[column.url]
     moment = now().isoformat()
     for number, person in enumerate(STUDENTS, 1):
         subject = get_person(person).sub

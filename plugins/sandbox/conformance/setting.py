@@ -21,8 +21,10 @@ from mentorai.plugins.sandbox.certification.instance import choose_settings
 from mentorai.plugins.sandbox.certification.wire import Platform, running_platform
 from mentorai.plugins.sandbox.conformance.bench import Bench, Subject
 from mentorai.plugins.sandbox.conformance.families import find_code
+from mentorai.plugins.sandbox.personalities import PERSONALITIES
 from mentorai.plugins.sandbox.server import QuietHandler
 
+SLOW_SECONDS = -5.0
 CLIENT_ID = "conformance"
 PLATFORM_CLAIM = "https://purl.imsglobal.org/spec/lti/claim/tool_platform"
 
@@ -65,6 +67,11 @@ def benched(subject: Subject, plugins: Sequence[InstalledPlugin], folder: Path) 
             _serving_keyset(engine),
             running_platform(settings.public_url, CLIENT_ID) as platform,
         ):
+            if subject.family in PERSONALITIES:
+                platform.house.platform.behave({"personality": subject.family})
+                # Where a score is compared with the moment at which the last one came, a clock
+                # that is a little slow saves the waiting.
+                platform.house.platform.behave({"clock_offset_seconds": SLOW_SECONDS})
             mentor = engine.mentors.add(
                 engine.organizations.get().id, "Tidal Pools", slug="tidal-pools", author="the kit"
             )
