@@ -59,7 +59,7 @@ class Deliveries:
         self._engine = engine
         self._line_items = LineItems(engine.database)
         self._clocks = ScoreClocks(engine.database)
-        self._alone_until: dict[str, float] = {}
+        self._alone_until: dict[object, float] = {}
 
     def prepare(self, row: Row[Any]) -> Ready | Decision:
         """What a row's push needs, or what becomes of the row without one.
@@ -140,7 +140,9 @@ class Deliveries:
         """Whether it is worth asking a plugin to take scores of this row's platform together."""
         if not self._engine.plugins.has("push_scores"):
             return False
-        return time.monotonic() >= self._alone_until.get(row.registration_id, 0.0)
+        moment = time.monotonic()
+        names = (row.registration_id, _column_of(row))
+        return all(moment >= self._alone_until.get(name, 0.0) for name in names)
 
     def push_together(self, batch: Sequence[Ready]) -> Sequence[Answer] | None:
         """Bring many scores of one column at once: an answer each. None: one by one, please."""
@@ -155,8 +157,9 @@ class Deliveries:
             )
         except Exception as error:
             return [error] * len(batch)
-        if answers is None:
-            self._alone_until[first.row.registration_id] = time.monotonic() + ALONE_SECONDS
+        if not answers:
+            name = first.row.registration_id if answers is None else _column_of(first.row)
+            self._alone_until[name] = time.monotonic() + ALONE_SECONDS
             return None
         if len(answers) != len(batch):
             log.error("scores_answered_wrongly", asked=len(batch), answered=len(answers))
@@ -182,6 +185,11 @@ class Deliveries:
             if row.last_error_code != error.code:
                 return Decision("waiting", now(), error.code, error.message)
         return judge_error(error, row)
+
+
+def _column_of(row: Row[Any]) -> tuple[str, str | None]:
+    """What the rows of one column have in common."""
+    return row.resource_link_id, row.quiz_id
 
 
 class Unexpected(MentorAIError):

@@ -157,7 +157,7 @@ class Engine:
             session = self._open_review(launch, review, facts)
         else:
             session = self._open_session(launch, ref, facts)
-        self.plugins.tell("launch_admitted", launch=launch, session=session)
+        self.plugins.tell("launch_admitted", engine=self, launch=launch, session=session)
         return session
 
     def judge(self, launch: Launch) -> Launch:

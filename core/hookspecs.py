@@ -166,7 +166,8 @@ def push_score(
 def push_scores(
     engine: "Engine", platform: Platform, line_item: LineItem, scores: Sequence[Score]
 ) -> Sequence[Receipt | Exception] | None:
-    """Bring many scores at once; one answer a score, in order. None: one by one.
+    """Bring many scores at once; one answer a score, in order. None: one by one; an empty
+    sequence: this column one by one.
 
     Asked by the outbox when several scores of one column are due, each of another person.
     """
@@ -254,7 +255,7 @@ def engine_started(engine: "Engine") -> None:
 
 
 @hookspec
-def launch_admitted(launch: Launch, session: Session) -> None:
+def launch_admitted(engine: "Engine", launch: Launch, session: Session) -> None:
     """A launch was accepted and its session opened."""
 
 

@@ -1,23 +1,33 @@
 """Canvas, by Instructure: what it is, how it is recognised, and what it wants otherwise.
 
 registration.py has what registers the tool there, launches.py what its launches say in their own
-way, scores.py how a score is shaped for it and what its refusals mean.
+way, scores.py how a score is shaped for it and what its refusals mean. connection.py, api_*.py,
+bulk_grades.py, own_grades.py and sections.py are about its own API, where that is connected.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mentorai.core import hookimpl
 from mentorai.core.values import (
     Bucket,
+    Connection,
+    ConnectionForm,
+    ConnectionReport,
+    Context,
+    CourseSection,
     Launch,
     LineItem,
+    Member,
     Platform,
     PlatformProfile,
     Receipt,
+    RosterEnd,
     Score,
     SetupGuide,
 )
+from mentorai.plugins.canvas.api_ids import CUSTOM_FIELDS, note_launch
 from mentorai.plugins.canvas.guide import GUIDE
 from mentorai.plugins.canvas.launches import refine
 from mentorai.plugins.canvas.registration import extend_registration, write_document
@@ -91,16 +101,103 @@ def refine_launch(platform: Platform, launch: Launch) -> Launch | None:
 
 
 @hookimpl
+def connection_form(engine: "Engine", platform: Platform) -> ConnectionForm | None:
+    """Its own API: a developer key, and a person who signs in."""
+    if platform.family != FAMILY:
+        return None
+    from mentorai.plugins.canvas.connection import make_form
+
+    return make_form(engine)
+
+
+@hookimpl
+def check_connection(
+    engine: "Engine", platform: Platform, connection: Connection
+) -> ConnectionReport | None:
+    """Who signed in, and which scopes the key lacks."""
+    from mentorai.plugins.canvas.api_tokens import KIND
+
+    if platform.family != FAMILY or connection.kind != KIND:
+        return None
+    from mentorai.plugins.canvas.connection import check
+
+    return check(engine, connection)
+
+
+@hookimpl
+def launch_admitted(engine: "Engine", launch: Launch) -> None:
+    """Canvas' own numbers, for its own API."""
+    if launch.family_code == FAMILY and CUSTOM_FIELDS.keys() & launch.custom.keys():
+        note_launch(engine, launch)
+
+
+@hookimpl
+def push_scores(
+    engine: "Engine", platform: Platform, line_item: LineItem, scores: Sequence[Score]
+) -> Sequence[Receipt | Exception] | None:
+    """By its own API, where that is connected and the column is one of an assignment."""
+    if platform.family != FAMILY:
+        return None
+    from mentorai.plugins.canvas.api_client import CanvasApi
+    from mentorai.plugins.canvas.bulk_grades import BulkGrades
+
+    api = CanvasApi.find(engine, platform)
+    return BulkGrades(engine, platform, line_item, api).push(scores) if api else None
+
+
+@hookimpl
 def push_score(
     engine: "Engine", platform: Platform, line_item: LineItem, score: Score
 ) -> Receipt | None:
-    """Bring the score by AGS, as a grade and not as a submission."""
+    """By its own API where that brought the person's last one; else by AGS, as a grade and not as
+    a submission.
+    """
     if platform.family != FAMILY:
         return None
     from mentorai.lti.course_services import CourseServices
+    from mentorai.plugins.canvas.own_grades import holds_own, let_go, push_own
 
+    receipt = push_own(engine, platform, line_item, score)
     services = CourseServices.find(engine, platform)
-    return push_by_lti(services, line_item, score) if services else None
+    if receipt is not None or services is None:
+        return receipt
+    is_own = holds_own(services, line_item, score.subject)
+    receipt = push_by_lti(services, line_item, score, yields=not is_own)
+    if is_own:
+        let_go(services, line_item, score.subject)
+    return receipt
+
+
+@hookimpl
+def list_members(
+    engine: "Engine", platform: Platform, memberships_url: str, context: Context
+) -> Iterator[Member | RosterEnd] | None:
+    """The roster by NRPS, with Canvas' own numbers where its own API is connected."""
+    if platform.family != FAMILY or not memberships_url:
+        return None
+    from mentorai.plugins.canvas import sections
+
+    return sections.list_members(engine, platform, memberships_url, context)
+
+
+@hookimpl
+def list_sections(
+    engine: "Engine", platform: Platform, context: Context
+) -> Iterator[Member | CourseSection] | None:
+    """The sections of a course, by its own API."""
+    if platform.family != FAMILY:
+        return None
+    from mentorai.plugins.canvas import sections
+
+    return sections.list_sections(engine, platform, context)
+
+
+@hookimpl
+def web_routes(engine: "Engine") -> Any:
+    """The addresses under /connections/canvas_api/."""
+    from mentorai.plugins.canvas.routes import make_routes
+
+    return make_routes(engine)
 
 
 @hookimpl

@@ -5,6 +5,8 @@ Both say the same: the same placements, custom fields and privacy.
 
 from typing import Any
 
+from mentorai.plugins.canvas.api_ids import CUSTOM_FIELDS as API_FIELDS
+
 EXTENSION = "https://canvas.instructure.com/lti"
 TOOL_CONFIGURATION = "https://purl.imsglobal.org/spec/lti-tool-configuration"
 TOOL_ID = "mentorai"
@@ -22,9 +24,7 @@ SERVICES = ("/lti-ags/", "/lti-nrps/", "/lti/scope/noticehandlers")
 CUSTOM_FIELDS = {
     "canvas_api_domain": "$Canvas.api.domain",
     "canvas_root_account_id": "$Canvas.root_account.global_id",
-    "canvas_course_id": "$Canvas.course.id",
-    "canvas_assignment_id": "$Canvas.assignment.id",
-    "canvas_user_id": "$Canvas.user.id",
+    **API_FIELDS,
 }
 WIDTH, HEIGHT = 800, 700
 

@@ -56,14 +56,17 @@ REFUSALS = (
 )
 
 
-def push_by_lti(services: "CourseServices", line_item: LineItem, score: Score) -> Receipt:
+def push_by_lti(
+    services: "CourseServices", line_item: LineItem, score: Score, *, yields: bool = True
+) -> Receipt:
     """Bring a score, its comment only if Canvas has not got it yet.
 
+    yields: whether a grade that no tool gave stays.
     Raises what ags.push_score and results.list_results raise.
     """
     if score.comment and _has_comment(services, line_item, score):
         score = replace(score, comment="")
-    return services.push_score(line_item, shape_score(score), keeps_grade=True)
+    return services.push_score(line_item, shape_score(score, yields=yields), keeps_grade=True)
 
 
 def _has_comment(services: "CourseServices", line_item: LineItem, score: Score) -> bool:
@@ -75,9 +78,9 @@ def _has_comment(services: "CourseServices", line_item: LineItem, score: Score) 
     return result is not None and result.comment.split() == score.comment.split()
 
 
-def shape_score(score: Score) -> Score:
+def shape_score(score: Score, *, yields: bool = True) -> Score:
     """The score with what Canvas is to do about submissions and grades that are there."""
-    wishes: dict[str, object] = {"new_submission": False, "prioritize_non_tool_grade": True}
+    wishes: dict[str, object] = {"new_submission": False, "prioritize_non_tool_grade": yields}
     if not score.is_final:
         wishes["preserve_score"] = True
     return replace(score, extensions={**score.extensions, SUBMISSION: wishes})

@@ -25,10 +25,10 @@ from mentorai.core.errors import (
 )
 from mentorai.core.values import Identity
 from mentorai.lti.keysets import read_keyset
+from mentorai.lti.library_calls import OutgoingAdapter
 from mentorai.lti.platform_http import check_reply
 from mentorai.lti.tool import Tool
 from mentorai.plugins.oidc_sso.discovery import DOCUMENT_BYTES, Discovery, Metadata
-from mentorai.plugins.oidc_sso.outgoing import OutgoingAdapter
 from mentorai.plugins.oidc_sso.providers import Provider, read_providers
 from mentorai.plugins.oidc_sso.tokens import (
     check_id_token,

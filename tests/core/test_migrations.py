@@ -15,6 +15,8 @@ from sqlalchemy import insert, inspect
 import mentorai.core
 import mentorai.lti
 from mentorai.core import hookimpl
+from mentorai.core.api_grades import ApiGrades
+from mentorai.core.api_ids import ApiIds
 from mentorai.core.clock import now
 from mentorai.core.connections import Connections
 from mentorai.core.database import Database, metadata
@@ -297,6 +299,8 @@ def fill_connections(engine: Engine, registration: Registration) -> None:
         author="test",
     )
     connections.keep_tokens(connection, ApiTokens("token", now(), "refresh", ("grades",), "Ada"))
+    engine.room(ApiIds).note(registration.id, "user", {"s-1": "1001"})
+    engine.room(ApiGrades).put(registration.id, "https://lms.example/column", {"s-1": 8.0})
 
 
 def fill_sign_ons(engine: Engine, mentor: Mentor) -> None:

@@ -1,5 +1,7 @@
 """Canvas, by Instructure, as an LTI platform."""
 
+from typing import TYPE_CHECKING
+
 from mentorai.plugins.sandbox.personalities.canvas_submissions import read_submission
 from mentorai.plugins.sandbox.personalities.traits import (
     Addresses,
@@ -10,6 +12,11 @@ from mentorai.plugins.sandbox.personalities.traits import (
     ScoreTraits,
 )
 from mentorai.plugins.sandbox.wire import Call, Media, Refused, Reply
+
+if TYPE_CHECKING:
+    from flask import Blueprint
+
+    from mentorai.plugins.sandbox.platform import SandboxPlatform
 
 PAGE = Links(relations=("current", "next", "prev", "first", "last"))
 # Its service answers name the kind of an error by the status.
@@ -45,6 +52,13 @@ def show_refusal(refusal: Refused, _call: Call) -> Reply:
     return Reply.of(body, status=refusal.status)
 
 
+def make_api(platform: "SandboxPlatform") -> "Blueprint":
+    """Its own API; its modules know the platform, which knows this one."""
+    from mentorai.plugins.sandbox.personalities.canvas_api import CanvasServer
+
+    return CanvasServer(platform).make_routes()
+
+
 CANVAS = Personality(
     name="canvas",
     title="Canvas",
@@ -70,4 +84,5 @@ CANVAS = Personality(
     results=ResultTraits(links=PAGE),
     words=WORDS,
     envelope=show_refusal,
+    make_api=make_api,
 )

@@ -30,6 +30,7 @@ class Bulk:
         self.answers: dict[str, Receipt | Exception] = {}
         self.error: Exception | None = None
         self.takes = True
+        self.alone: set[str] = set()
         self.shortens = False
         self.meanwhile: Callable[[], None] = lambda: None
 
@@ -42,6 +43,8 @@ class Bulk:
         self.meanwhile()
         if self.error:
             raise self.error
+        if line_item.url in self.alone:
+            return ()
         if not self.takes:
             return None
         found = [self.answers.get(score.subject, Receipt(now())) for score in scores]
@@ -241,3 +244,23 @@ def test_newer_value_follows_the_one_that_is_on_its_way(engine, bulk, report_cla
     by_subject = {score.subject: score.at for score in first}
     assert all(score.at > by_subject[score.subject] for score in second)
     assert engine.outbox.waiting() == 0
+
+
+def test_column_goes_alone_for_a_while_and_others_go_together(
+    engine, bulk, gradebook, report_class, mentor
+):
+    report_class(3)
+    engine.outbox.deliver(engine.outbox.due()[0])
+    bulk.alone = {bulk.columns[0].url}
+
+    grades = report_class(3)
+    report_class(3, link="link-2")
+    for seconds in (5, 10):
+        # Those that went with the first were given its second and wait for the next.
+        with time_machine.travel(now() + timedelta(seconds=seconds)):
+            engine.outbox.deliver_due()
+
+    assert len([column for column in bulk.columns if column.url in bulk.alone]) == 2
+    assert len(bulk.calls[-1]) == 3
+    assert set(statuses(engine, mentor, grades).values()) == {"sent"}
+    assert len(gradebook.scores) == 3

@@ -1,4 +1,4 @@
-"""authlib's calls by the one outbound client: bounded, and never to a private address."""
+"""A library's calls by the one outbound client: bounded, and never to a private address."""
 
 from io import BytesIO
 from typing import Any
@@ -11,7 +11,7 @@ from mentorai.lti.platform_http import PlatformHttp
 
 
 class OutgoingAdapter(BaseAdapter):
-    """How a `requests` session of authlib's posts."""
+    """How a `requests` session of a library posts, authlib's say."""
 
     def __init__(self, http: PlatformHttp) -> None:
         super().__init__()
