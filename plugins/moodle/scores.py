@@ -7,12 +7,12 @@ says the same for everything that is wrong with a person. A score that is not fi
 from typing import TYPE_CHECKING
 
 from mentorai.core.errors import (
-    GradeLocked,
     MentorAIError,
     NoLineItem,
     PersonNotInCourse,
     PlatformError,
     PlatformRefused,
+    PlatformUnavailable,
     ScoreRejected,
 )
 from mentorai.core.values import LineItem, Receipt, Refusal, Score
@@ -29,9 +29,9 @@ NOT_ALLOWED = (
     "Moodle does not let the mentor write grades in this course: the tool was taken out of it, or "
     "its grade service was switched off."
 )
-LOCKED = (
-    "A teacher locked this grade, its column or its category in Moodle's gradebook, which takes no "
-    "other until it is unlocked."
+MAYBE_LOCKED = (
+    "Moodle failed to keep this grade, though it has its column: if that lasts, a teacher locked "
+    "the grade, its column or its category in the gradebook."
 )
 NOT_FINAL = "Moodle would take news without a final score for no score, and wipe the grade."
 REFUSALS = (
@@ -56,8 +56,8 @@ def _explain_failure(
     services: "CourseServices", line_item: LineItem, reply: "Reply"
 ) -> MentorAIError | None:
     """What a 500 of the scores service means: it answers so, with an empty list, to a score for a
-    locked grade and to one for a column of another tool. Then the column tells which; a Moodle
-    that is in trouble does not show it either.
+    locked grade, to one for a column of another tool, and in trouble that passes. The column tells
+    the second from the others; a lock nobody can tell from trouble, so that it is tried again.
     """
     from mentorai.lti.line_items import get_line_item
 
@@ -71,4 +71,4 @@ def _explain_failure(
         return NoLineItem("The column in Moodle belongs to another tool.")
     except PlatformError:
         return None
-    return GradeLocked(LOCKED)
+    return PlatformUnavailable(MAYBE_LOCKED)

@@ -39,22 +39,22 @@ def test_refusal_is_told_in_words_for_an_instructor(
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"),
+    ("status", "kind", "says"),
     [
-        (200, errors.GradeLocked),
-        (404, errors.NoLineItem),
-        (401, errors.NoLineItem),
-        (500, errors.PlatformUnavailable),
+        (200, errors.PlatformUnavailable, "locked"),
+        (404, errors.NoLineItem, "no longer there"),
+        (401, errors.NoLineItem, "another tool"),
+        (500, errors.PlatformUnavailable, "500"),
     ],
     ids=["its own column", "a column that is gone", "another tool's column", "trouble"],
 )
 def test_failure_of_a_score_is_explained_by_the_column(
-    lms: LmsFamily, status: int, kind: type[MentorAIError]
+    lms: LmsFamily, status: int, kind: type[MentorAIError], says: str
 ) -> None:
     lms.take_scores(500, "[]")
     lms.wire.add("GET", COLUMN_URL, status=status, json={"id": COLUMN_URL})
 
-    with pytest.raises(kind) as caught:
+    with pytest.raises(kind, match=says) as caught:
         lms.push()
 
     assert type(caught.value) is kind
