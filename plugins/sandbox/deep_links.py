@@ -115,7 +115,7 @@ class DeepLinks:
             if claims.get(name) != value:
                 raise Rejected(f"{name} is not what it must be.")
         _check_data(claims, selection.data)
-        if options.base_url not in (audience if isinstance(audience, list) else [audience]):
+        if options.issuer not in (audience if isinstance(audience, list) else [audience]):
             raise Rejected("aud must be this platform's issuer.")
         nonce = claims.get("nonce")
         if not isinstance(nonce, str) or not nonce or nonce in self._nonces:

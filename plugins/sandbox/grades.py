@@ -73,6 +73,7 @@ class Gradebook:
         """PUT on one line item: it replaces all but the id and the resource link."""
         with self._shelf.lock:
             column = self.get_column(course_id, column_id)
+            _check_coupled(column, kept=self._platform.personality.columns.fixes_coupled)
             body = call.read_json(LINE_ITEM_TYPE)
             link = column.get("resourceLinkId")
             if body.get("resourceLinkId", link) != link:
@@ -88,10 +89,11 @@ class Gradebook:
     def remove_column(self, course_id: str, column_id: str) -> Reply:
         """DELETE on one line item; what it held goes too."""
         with self._shelf.lock:
-            column = self.get_column(course_id, column_id)
-            is_kept = self._platform.personality.columns.keeps_coupled
-            if is_kept and not column.get("by_tool") and column.get("resourceLinkId"):
-                raise Refused(403, "This line item belongs to its link.", rule="coupled")
+            column, traits = (
+                self.get_column(course_id, column_id),
+                self._platform.personality.columns,
+            )
+            _check_coupled(column, kept=traits.keeps_coupled or traits.fixes_coupled)
             self.drop(column_id)
         return Reply(204)
 
@@ -168,6 +170,12 @@ def get_course(platform: SandboxPlatform, course_id: str) -> Course:
         raise Refused(404, "There is no such course.", rule="no_course")
     check_open(platform, course_id)
     return course
+
+
+def _check_coupled(column: Record, *, kept: bool) -> None:
+    """Raise Refused (403) for a line item that came with its link, where those are kept."""
+    if kept and not column.get("by_tool") and column.get("resourceLinkId"):
+        raise Refused(403, "This line item belongs to its link.", rule="coupled")
 
 
 def check_open(platform: SandboxPlatform, course_id: str) -> None:

@@ -1,11 +1,13 @@
 """The roster of a course. Source: LTI Names and Role Provisioning Services 2.0, section 2."""
 
+from dataclasses import replace
 from typing import Any
 
 from mentorai.plugins.sandbox.grades import cut_page, get_course
 from mentorai.plugins.sandbox.groups import enrolments_of
 from mentorai.plugins.sandbox.memberships import Membership, count_changes, list_memberships
 from mentorai.plugins.sandbox.oidc import CLAIM
+from mentorai.plugins.sandbox.personalities.traits import RosterTraits
 from mentorai.plugins.sandbox.platform import SandboxPlatform
 from mentorai.plugins.sandbox.school import MEMBERSHIP, ROLES, Course, Item, Person
 from mentorai.plugins.sandbox.wire import Call, Refused, Reply, is_digits
@@ -21,17 +23,20 @@ def list_members(platform: SandboxPlatform, call: Call, course_id: str) -> Reply
     resource link would send for them.
     """
     call.check_accepts(MEMBERS_TYPE)
+    traits = platform.personality.roster
     course = get_course(platform, course_id)
     item = _find_link(platform, course, call.query.get("rlid"))
     wanted, since = call.query.get("role"), _read_since(call)
     found = [
-        _show(each, course, item)
+        _show(each, item, traits) | _enrolments(call, course, each.person, traits)
         for each in list_memberships(platform, course)
         if (not wanted or wanted in _names_of_roles(each.person))
         # Who was taken out is told among the differences alone (section 2.6).
+        and not (traits.hides_suspended and each.status == "Inactive")
         and (each.status != "Deleted" if since is None else each.changed > since)
     ]
-    shown, headers = cut_page(platform, call, found)
+    whole = replace(call, query={}) if traits.ignores_limit else call
+    shown, headers = cut_page(platform, whole, found, traits.links)
     if platform.behaviour.roster_differences:
         later = f'<{call.url}?since={count_changes(platform)}>; rel="differences"'
         headers = {"Link": ", ".join(filter(None, (headers.get("Link"), later)))}
@@ -40,7 +45,7 @@ def list_members(platform: SandboxPlatform, call: Call, course_id: str) -> Reply
         "context": {"id": course.context_id, "label": course.label, "title": course.title},
         "members": list(shown),
     }
-    return Reply.of(body, MEMBERS_TYPE, headers=headers)
+    return Reply.of(body, traits.media_type or MEMBERS_TYPE, headers=headers)
 
 
 def members_url(platform: SandboxPlatform, course: Course) -> str:
@@ -56,23 +61,40 @@ def _read_since(call: Call) -> int | None:
     return None if since is None else int(since)
 
 
-def _show(membership: Membership, course: Course, item: Item | None) -> dict[str, Any]:
+def _enrolments(call: Call, course: Course, person: Person, traits: RosterTraits) -> dict[str, Any]:
+    """The groups of a member, where and when this LMS tells them."""
+    is_asked = call.query.get("groups") == "true"
+    if traits.groups == "never" or (traits.groups == "asked" and not is_asked):
+        return {}
+    groups = enrolments_of(course.id, person)
+    return {"group_enrollments": groups} if groups else {}
+
+
+def _roles(person: Person, traits: RosterTraits) -> list[str]:
+    roles = [role for role in ROLES[person.kind] if role.startswith(MEMBERSHIP)]
+    if traits.assistants_learn and person.kind == "assistant":
+        roles = [f"{MEMBERSHIP}#Learner"]
+    if traits.short_roles:
+        return [role.partition("#")[2] for role in roles[:1]]
+    return roles
+
+
+def _show(membership: Membership, item: Item | None, traits: RosterTraits) -> dict[str, Any]:
     person = membership.person
     member: dict[str, Any] = {
         "status": membership.status,
         "user_id": person.sub,
-        "roles": [role for role in ROLES[person.kind] if role.startswith(MEMBERSHIP)],
-        **person.shared(),
+        "roles": _roles(person, traits),
+        **(person.shared() if traits.shares else {}),
+        **traits.adds(person),
     }
-    groups = enrolments_of(course.id, person)
-    member |= {"group_enrollments": groups} if groups else {}
     if item is not None:
         message = {
             f"{CLAIM}/message_type": "LtiResourceLinkRequest",
             f"{CLAIM}/resource_link": {"id": item.resource_link_id, "title": item.title},
             f"{CLAIM}/custom": dict(item.custom),
         }
-        member["message"] = [message]
+        member["message"] = message if traits.one_message else [message]
     return member
 
 

@@ -83,7 +83,7 @@ class NoticeHandlers:
         issued_at = int(moment.timestamp())
         return self._platform.keys.sign(
             {
-                "iss": options.base_url,
+                "iss": options.issuer,
                 "aud": options.client_id,
                 "iat": issued_at,
                 "exp": issued_at + TOKEN_SECONDS,

@@ -6,10 +6,13 @@ Sources: 1EdTech Security Framework 1.0, section 5.1; LTI 1.3 core, sections 5 a
 import json
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any
+
+import requests
 
 from mentorai.core.clock import now
 from mentorai.plugins.sandbox.copies import substitute
@@ -17,7 +20,7 @@ from mentorai.plugins.sandbox.faults import Fault
 from mentorai.plugins.sandbox.messages import build_old_ids
 from mentorai.plugins.sandbox.notices import build_claim
 from mentorai.plugins.sandbox.platform import SandboxPlatform
-from mentorai.plugins.sandbox.school import COLLEGE, FAMILY_CODE, ROLES, Course, Item, Person
+from mentorai.plugins.sandbox.school import COLLEGE, ROLES, Course, Item, Person
 from mentorai.plugins.sandbox.wire import Refused
 
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim"
@@ -25,6 +28,7 @@ AGS = "https://purl.imsglobal.org/spec/lti-ags"
 NRPS = "https://purl.imsglobal.org/spec/lti-nrps"
 DEEP_LINK = "https://purl.imsglobal.org/spec/lti-dl/claim"
 LAUNCH_LIFETIME = timedelta(minutes=5)
+PROBE_TIMEOUT_SECONDS = 5
 
 LINE_ITEM = f"{AGS}/scope/lineitem"
 LINE_ITEM_READ = f"{AGS}/scope/lineitem.readonly"
@@ -95,12 +99,13 @@ class Launches:
             self._begun[hint] = begun
         options = platform.options
         fields = {
-            "iss": options.base_url,
+            "iss": options.issuer,
             "target_link_uri": _target(platform, item),
             "login_hint": person.sub,
             "lti_message_hint": hint,
             "client_id": options.client_id,
             "lti_deployment_id": options.deployment_id,
+            **platform.personality.launches.login,
         }
         target = platform.behaviour.storage_target
         if target:
@@ -123,7 +128,11 @@ class Launches:
         found = self._judge(asked, fault)
         if not isinstance(found, Begun):
             code, description = found
+            if platform.personality.launches.shown_here & {code, description.partition(" ")[0]}:
+                raise Refused(404, "Invalid request")
             return Form(redirect_url, {"error": code, "error_description": description} | state)
+        if platform.personality.launches.probes:
+            _probe(redirect_url)
         token = {"id_token": self._sign(found, asked["nonce"])}
         return Form(redirect_url, token | state, whole_window=platform.behaviour.lose_cookies)
 
@@ -131,7 +140,7 @@ class Launches:
         """The launch that is asked about, or an OAuth error and a sentence."""
         if fault:
             return fault.error, "The sandbox was told to."
-        wrong = _find_error(asked)
+        wrong = _find_error(asked, any_prompt=self._platform.personality.launches.any_prompt)
         if wrong:
             return wrong
         begun = self._take(asked)
@@ -165,13 +174,14 @@ def read_claims(platform: SandboxPlatform, begun: Begun) -> dict[str, Any]:
 
     options, issued_at = platform.options, int(platform.now().timestamp())
     course, item = begun.course, begun.item
+    traits = platform.personality.launches
     claims: dict[str, Any] = {
-        "iss": options.base_url,
+        "iss": options.issuer,
         "aud": options.client_id,
         "sub": begun.person.sub,
         "iat": issued_at,
-        "exp": issued_at + options.id_token_seconds,
-        **begun.person.shared(),
+        "exp": issued_at + (traits.lifetime_seconds or options.id_token_seconds),
+        **(begun.person.shared() if traits.shares else {}),
         "locale": "en",
         f"{CLAIM}/version": "1.3.0",
         f"{CLAIM}/deployment_id": options.deployment_id,
@@ -180,13 +190,13 @@ def read_claims(platform: SandboxPlatform, begun: Begun) -> dict[str, Any]:
             "id": course.context_id,
             "label": course.label,
             "title": course.title,
-            "type": ["http://purl.imsglobal.org/vocab/lis/v2/course#CourseSection"],
+            "type": [traits.context_type],
         },
         f"{CLAIM}/tool_platform": {
             "guid": options.base_url,
             "name": COLLEGE,
-            "product_family_code": FAMILY_CODE,
-            "version": "1",
+            "product_family_code": traits.family_code,
+            "version": traits.version,
         },
         f"{CLAIM}/launch_presentation": {
             "document_target": "window" if item and item.window else "iframe",
@@ -206,7 +216,7 @@ def read_claims(platform: SandboxPlatform, begun: Begun) -> dict[str, Any]:
         },
     }
     claims |= _item_claims(platform, course, item) if item else _picker_claims(begun)
-    merged = claims | dict(begun.changes)
+    merged = claims | dict(traits.adds(begun.person, course, item)) | dict(begun.changes)
     return {name: value for name, value in merged.items() if value is not None}
 
 
@@ -254,7 +264,13 @@ def _target(platform: SandboxPlatform, item: Item | None) -> str:
     return (item.url if item else "") or platform.options.tool_redirect_url
 
 
-def _find_error(asked: Mapping[str, str]) -> tuple[str, str] | None:
+def _probe(url: str) -> None:
+    """Ask by HEAD whether there is anything, as some LMSs do before they post a launch there."""
+    with suppress(requests.RequestException):
+        requests.head(url, timeout=PROBE_TIMEOUT_SECONDS)
+
+
+def _find_error(asked: Mapping[str, str], *, any_prompt: bool) -> tuple[str, str] | None:
     """What is wrong with an authentication request, as an OAuth error and a sentence."""
     if asked.get("response_type") != "id_token":
         return "unsupported_response_type", "response_type must be id_token."
@@ -262,6 +278,8 @@ def _find_error(asked: Mapping[str, str]) -> tuple[str, str] | None:
         return "invalid_scope", "scope must be openid."
     required = {"response_mode": "form_post", "prompt": "none"}
     for name, value in required.items():
+        if name == "prompt" and any_prompt and not asked.get(name):
+            continue
         if asked.get(name) != value:
             return "invalid_request", f"{name} must be {value}."
     if not asked.get("nonce"):

@@ -25,6 +25,7 @@ from mentorai.plugins.sandbox.school import (
     read_mentors,
 )
 from mentorai.plugins.sandbox.shelf import Record, Shelf
+from mentorai.plugins.sandbox.throttle import Bucket
 from mentorai.plugins.sandbox.wants import Wants
 
 KEPT_REQUESTS = 2_000
@@ -38,6 +39,7 @@ class Options:
     state_path: where to keep what must outlive the process; None: in memory.
     id_token_seconds: from issue to expiry; some LMSs give no more than a minute.
     personality: which LMS it is at first, by its name among PERSONALITIES.
+    issuer_url: the issuer, where that is not the address.
     """
 
     base_url: str = "http://127.0.0.1:8001"
@@ -50,6 +52,12 @@ class Options:
     redirect_url: str = ""
     keyset_url: str = ""
     personality: str = "plain"
+    issuer_url: str = ""
+
+    @property
+    def issuer(self) -> str:
+        """What its tokens name as their issuer."""
+        return self.issuer_url or self.base_url
 
     @property
     def tool_login_url(self) -> str:
@@ -110,6 +118,7 @@ class Behaviour:
         the page that frames it, or in a frame beside it (as Canvas has it).
     old_ids: whether launches name the ids of a connection by LTI 1.1 (the migration claim): signed
         as the specification has it, not at all, or over the nonce of an earlier launch.
+    throttles: calls fill the bucket of the LMS it is, and are refused when it is full.
     withheld_scopes: scopes that no token is given for, as where campus IT left a service off.
     """
 
@@ -126,6 +135,7 @@ class Behaviour:
     registration_deployment: bool = True
     old_ids: Literal["none", "signed", "unsigned", "stale"] = "none"
     storage: Literal["none", "parent", "frame"] = "none"
+    throttles: bool = False
     withheld_scopes: Sequence[str] = ()
 
     @property
@@ -163,6 +173,7 @@ class SandboxPlatform:
         self.keys = SigningKeys(self.shelf)
         self.faults = Faults()
         self.wants = Wants()
+        self.bucket = Bucket()
         self.requests: deque[Received] = deque(maxlen=KEPT_REQUESTS)
         _seed(self.shelf)
         self.behave({"personality": self.options.personality})
@@ -196,6 +207,7 @@ class SandboxPlatform:
             "storage": lambda v: v in ("none", "parent", "frame"),
             "old_ids": lambda v: v in ("none", "signed", "unsigned", "stale"),
             "roster_differences": lambda v: isinstance(v, bool),
+            "throttles": lambda v: isinstance(v, bool),
             "withheld_scopes": _is_texts,
             "page_size": lambda v: _number(v) and isinstance(v, int) and 1 <= v <= 200,
         }
@@ -260,7 +272,7 @@ def describe_platform(options: Options) -> dict[str, Any]:
     return {
         "platform": {
             "name": f"{COLLEGE} (sandbox LMS)",
-            "issuer": options.base_url,
+            "issuer": options.issuer,
             "client_id": options.client_id,
             "auth_url": options.auth_url,
             "token_url": options.token_url,

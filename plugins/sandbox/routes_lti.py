@@ -28,6 +28,8 @@ from mentorai.plugins.sandbox.routes_pages import here, show_refusal
 from mentorai.plugins.sandbox.wire import Call, Refused, Reply
 
 IN_A_BROWSER = ("auth", "deep_link")
+# What no LMS counts as a call of the tool.
+UNCOUNTED = (*IN_A_BROWSER, "jwks", "openid_configuration", "registration")
 P = ParamSpec("P")
 routes = Blueprint("lti", __name__, url_prefix="/lti")
 
@@ -241,12 +243,27 @@ def _answer(name: str, view: Callable[[], Reply | str]) -> Response:
             time.sleep(fault.seconds)
     response = _break(faults, after=False)
     if response is None:
-        response = _run(name, view)
+        response = _let_in(name, view)
         response = _break(faults, after=True) or response
     if any(fault.kind == "media_type" for fault in faults):
         response.content_type = "text/html; charset=utf-8"
     status = 0 if any(fault.kind == "drop" for fault in faults) else response.status_code
     platform.requests.append(Received(now(), name, request.method, request.path, status))
+    return response
+
+
+def _let_in(name: str, view: Callable[[], Reply | str]) -> Response:
+    """The answer of a view, unless the tool called too much for the LMS that this is."""
+    platform = here().platform
+    throttle = platform.personality.throttle if platform.behaviour.throttles else None
+    if throttle is None or name in UNCOUNTED:
+        return _run(name, view)
+    refused = platform.bucket.enter(throttle, platform.now())
+    if refused is not None:
+        return _send(refused)
+    response = _run(name, view)
+    headers = platform.bucket.leave(throttle, platform.now(), is_token=name == "token")
+    response.headers.update(headers)
     return response
 
 
@@ -259,6 +276,10 @@ def _run(name: str, view: Callable[[], Reply | str]) -> Response:
         answer = here().platform.personality.refuse(refusal, _call())
     if isinstance(answer, str):
         return make_response(answer)
+    return _send(answer)
+
+
+def _send(answer: Reply) -> Response:
     headers: dict[str, Any] = dict(answer.headers)
     status = f"{answer.status} {answer.reason}" if answer.reason else answer.status
     return Response(answer.body, status, headers, content_type=answer.media_type)

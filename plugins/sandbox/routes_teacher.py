@@ -5,6 +5,7 @@ from typing import Any
 from flask import Blueprint
 
 from mentorai.core.errors import InputRejected, NotFound
+from mentorai.plugins.sandbox.grades import is_number
 from mentorai.plugins.sandbox.routes_control import absent, read_body, rejected
 from mentorai.plugins.sandbox.routes_pages import here, refuse_foreign_forms
 
@@ -32,6 +33,16 @@ def change(column: str) -> Json:
 def remove(column: str) -> tuple[str, int]:
     """A column deleted, with what it held."""
     here().teacher.remove(column)
+    return "", 204
+
+
+@routes.put("/bucket")
+def fill() -> tuple[str, int]:
+    """What the throttling bucket holds: `{"level": 590}`."""
+    level = read_body().get("level")
+    if not is_number(level) or level < 0:
+        raise InputRejected({"level": ["Send a number, zero or more."]})
+    here().platform.bucket.fill(level, here().platform.now())
     return "", 204
 
 

@@ -21,7 +21,7 @@ from mentorai.plugins.sandbox.grades import (
 from mentorai.plugins.sandbox.memberships import list_memberships
 from mentorai.plugins.sandbox.personalities.traits import ScoreTraits, Submission
 from mentorai.plugins.sandbox.platform import SandboxPlatform
-from mentorai.plugins.sandbox.school import Course
+from mentorai.plugins.sandbox.school import PEOPLE, Course
 from mentorai.plugins.sandbox.shelf import Record
 from mentorai.plugins.sandbox.wire import Call, Refused, Reply
 
@@ -100,6 +100,8 @@ class Scores:
             for each in list_memberships(self._platform, course)
             if each.person.kind == "student" and each.status in taken
         }
+        if traits.tells_strangers and user_id not in {person.sub for person in PEOPLE}:
+            raise Refused(404, "There is nobody of this id.", rule="score_stranger")
         if user_id not in students:
             words = "This user is not a student of the course."
             raise Refused(422, words, rule="score_person")

@@ -4,7 +4,7 @@ Sources: 1EdTech Security Framework 1.0, section 4.1; RFC 7523, section 3; RFC 6
 """
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ from joserfc.jwk import KeySet
 from mentorai.plugins.sandbox.notices import SCOPE as NOTICE_HANDLERS
 from mentorai.plugins.sandbox.oidc import GRADE_SCOPES, GROUPS_READ, MEMBERS_READ
 from mentorai.plugins.sandbox.platform import SandboxPlatform
-from mentorai.plugins.sandbox.wire import Call, Refused, Reply
+from mentorai.plugins.sandbox.wire import HTML, Call, Refused, Reply
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 GRANTED = (*GRADE_SCOPES, MEMBERS_READ, GROUPS_READ, NOTICE_HANDLERS)
@@ -27,11 +27,22 @@ LIFETIME_SECONDS = 3600
 LEEWAY_SECONDS = 10
 LONGEST_ASSERTION_SECONDS = 3600
 KEYSET_TIMEOUT_SECONDS = 5
+# rule -> status, error and description (None: ours); any other is 401 invalid_client.
+ERRORS: Mapping[str, tuple[int, str, str | None]] = {
+    "grant_type": (400, "unsupported_grant_type", None),
+    "no_grant_type": (400, "unsupported_grant_type", None),
+    "assertion_type": (400, "invalid_request", None),
+    "no_scope": (400, "invalid_scope", None),
+}
 NO_STORE = {"Cache-Control": "no-store"}
 
 
 class Rejected(Exception):
-    """Why something the tool signed is not believed, in one sentence."""
+    """Why something the tool signed is not believed, in one sentence; rule: what it broke."""
+
+    def __init__(self, message: str, rule: str = "assertion") -> None:
+        super().__init__(message)
+        self.rule = rule
 
 
 class ToolKeys:
@@ -64,7 +75,7 @@ def _decode(token: str, keys: KeySet) -> dict[str, Any]:
         decoded = jwt.decode(token, keys, algorithms=["RS256"])
         claims = dict(decoded.claims)
     except (JoseError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise Rejected("The signature could not be verified.") from error
+        raise Rejected("The signature could not be verified.", "signature") from error
     if not decoded.header.get("kid"):
         raise Rejected("The header names no kid.")
     return claims
@@ -91,17 +102,19 @@ class Tokens:
     def issue(self, form: Mapping[str, str]) -> Reply:
         """Answer a token request. Raises nothing: refusals are OAuth errors."""
         if form.get("grant_type") != "client_credentials":
-            return _error("unsupported_grant_type", "grant_type must be client_credentials.")
+            rule = "grant_type" if form.get("grant_type") else "no_grant_type"
+            return self._refuse(rule, "grant_type must be client_credentials.")
         if form.get("client_assertion_type") != ASSERTION_TYPE:
-            return _error("invalid_request", f"client_assertion_type must be {ASSERTION_TYPE}.")
+            words = f"client_assertion_type must be {ASSERTION_TYPE}."
+            return self._refuse("assertion_type", words)
         try:
             self._check_assertion(form.get("client_assertion", ""))
         except Rejected as error:
-            return _error("invalid_client", str(error), status=401)
+            return self._refuse(error.rule, str(error))
         granted = set(GRANTED) - set(self._platform.behaviour.withheld_scopes)
         scopes = [scope for scope in form.get("scope", "").split() if scope in granted]
         if not scopes:
-            return _error("invalid_scope", "None of these scopes is granted to the tool.")
+            return self._refuse("no_scope", "None of these scopes is granted to the tool.")
         return self._issue(scopes)
 
     def check(self, call: Call, *scopes: str) -> None:
@@ -110,7 +123,9 @@ class Tokens:
         Raises Refused: 401 without a live token, 403 with one that may not do this.
         """
         kind, _, text = call.headers.get("authorization", "").partition(" ")
-        issued = self._issued.get(text.strip()) if kind.lower() == "bearer" else None
+        if not self._platform.personality.tokens.exact_scheme:
+            kind = kind.capitalize()
+        issued = self._issued.get(text.strip()) if kind == "Bearer" else None
         if issued is None or issued.expires_at <= self._platform.now():
             header = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
             words = "A valid access token is needed."
@@ -126,53 +141,95 @@ class Tokens:
             self._issued.clear()
 
     def _issue(self, scopes: Sequence[str]) -> Reply:
-        text = secrets.token_urlsafe(32)
+        traits = self._platform.personality.tokens
+        text = self._write(traits.kind, scopes)
         expires_at = self._platform.now() + timedelta(seconds=LIFETIME_SECONDS)
         with self._lock:
             self._issued[text] = Issued(frozenset(scopes), expires_at)
         body = {
             "access_token": text,
-            "token_type": "Bearer",
+            "token_type": traits.scheme,
             "expires_in": LIFETIME_SECONDS,
             "scope": " ".join(scopes),
         }
-        return Reply.of(body, headers=NO_STORE)
+        return Reply.of(body, traits.media_type, headers=NO_STORE)
+
+    def _write(self, kind: str, scopes: Sequence[str]) -> str:
+        if kind == "hex":
+            return secrets.token_hex(16)
+        if kind == "jwt":
+            options, moment = self._platform.options, int(self._platform.now().timestamp())
+            claims = {"iss": options.base_url, "sub": options.client_id, "iat": moment}
+            claims |= {"exp": moment + LIFETIME_SECONDS, "jti": secrets.token_hex(8)}
+            return self._platform.keys.sign(claims | {"scopes": " ".join(scopes)})
+        return secrets.token_urlsafe(32)
+
+    def _refuse(self, rule: str, description: str) -> Reply:
+        """An OAuth error, as this LMS words it."""
+        traits = self._platform.personality.tokens
+        usual = ERRORS.get(rule, (401, "invalid_client", None))
+        status, code, words = traits.errors.get(rule, traits.errors.get("*", usual))
+        if status == 500:
+            return Reply(500, b"<!DOCTYPE html><title>Internal Server Error</title>", HTML)
+        words = description if words is None else words
+        body = {"error": code} | ({"error_description": words} if words else {})
+        headers = dict(NO_STORE)
+        if status == 401 and traits.challenge:
+            headers["WWW-Authenticate"] = traits.challenge
+        return Reply.of(body, traits.media_type, status=status, headers=headers)
 
     def _check_assertion(self, assertion: str) -> None:
         if not assertion:
-            raise Rejected("client_assertion is missing.")
+            raise Rejected("client_assertion is missing.", "no_assertion")
         claims = self.tool_keys.check(assertion)
         client_id = self._platform.options.client_id
-        if claims.get("iss") != client_id or claims.get("sub") != client_id:
-            raise Rejected("iss and sub must both be the client_id.")
-        audience = claims.get("aud")
-        if self._platform.options.token_url not in (
-            audience if isinstance(audience, list) else [audience]
-        ):
-            raise Rejected("aud must be the token endpoint.")
-        check_times(claims, self._platform.now())
-        self._check_used(claims.get("jti"), claims["exp"])
+        unchecked = self._platform.personality.tokens.unchecked
+        is_other = claims.get("iss") != client_id and "iss" not in unchecked
+        if claims.get("sub") != client_id or is_other:
+            raise Rejected("iss and sub must both be the client_id.", "client")
+        self._check_audience(claims.get("aud"))
+        check_times(claims, self._platform.now(), unchecked)
+        if "jti" not in unchecked:
+            self._check_used(claims.get("jti"), claims["exp"])
+
+    def _check_audience(self, audience: object) -> None:
+        traits = self._platform.personality.tokens
+        if "audience" in traits.unchecked:
+            return
+        if traits.breaks_on_list and isinstance(audience, list) and len(audience) > 1:
+            raise Rejected("Two audiences break this LMS.", "audience_list")
+        expected = traits.audience or self._platform.options.token_url
+        if expected not in (audience if isinstance(audience, list) else [audience]):
+            raise Rejected(f"aud must be {expected}.", "audience")
 
     def _check_used(self, jti: object, expires: float) -> None:
         if not isinstance(jti, str) or not jti:
-            raise Rejected("jti is missing.")
+            raise Rejected("jti is missing.", "jti")
         moment = self._platform.now().timestamp()
         with self._lock:
             self._used = {j: e for j, e in self._used.items() if e + LEEWAY_SECONDS > moment}
             if jti in self._used:
-                raise Rejected("This jti was used before.")
+                raise Rejected("This jti was used before.", "jti")
             self._used[jti] = expires
 
 
-def check_times(claims: Mapping[str, Any], moment: datetime) -> None:
-    """Check iat and exp of something the tool signed, against `moment`. Raises Rejected."""
-    at, issued, expires = moment.timestamp(), _read_time(claims, "iat"), _read_time(claims, "exp")
+def check_times(
+    claims: Mapping[str, Any], moment: datetime, unchecked: Container[str] = ()
+) -> None:
+    """Check iat and exp of something the tool signed, against `moment`. Raises Rejected.
+
+    unchecked: `exp` when an LMS takes any, or none.
+    """
+    at, issued = moment.timestamp(), _read_time(claims, "iat")
     if issued > at + LEEWAY_SECONDS:
-        raise Rejected("iat is in the future.")
+        raise Rejected("iat is in the future.", "iat")
+    if "exp" in unchecked and "exp" not in claims:
+        return
+    expires = _read_time(claims, "exp")
     if expires <= at - LEEWAY_SECONDS:
-        raise Rejected("exp has passed.")
-    if expires - issued > LONGEST_ASSERTION_SECONDS:
-        raise Rejected("exp is too long after iat.")
+        raise Rejected("exp has passed.", "exp")
+    if expires - issued > LONGEST_ASSERTION_SECONDS and "exp" not in unchecked:
+        raise Rejected("exp is too long after iat.", "exp")
 
 
 def _read_time(claims: Mapping[str, Any], name: str) -> float:
@@ -180,8 +237,3 @@ def _read_time(claims: Mapping[str, Any], name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e12:
         raise Rejected(f"{name} is missing.")
     return value
-
-
-def _error(code: str, description: str, *, status: int = 400) -> Reply:
-    body = {"error": code, "error_description": description}
-    return Reply.of(body, status=status, headers=NO_STORE)

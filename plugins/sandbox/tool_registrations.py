@@ -71,7 +71,7 @@ class ToolRegistrations:
         """The OpenID configuration of this LMS."""
         options = self._platform.options
         document = {
-            "issuer": options.base_url,
+            "issuer": options.issuer,
             "authorization_endpoint": options.auth_url,
             "token_endpoint": options.token_url,
             "jwks_uri": options.platform_keyset_url,

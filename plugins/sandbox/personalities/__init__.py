@@ -6,9 +6,15 @@ nothing is known, the sandbox does as the specification says.
 
 from collections.abc import Mapping
 
+from mentorai.plugins.sandbox.personalities.blackboard import BLACKBOARD
+from mentorai.plugins.sandbox.personalities.brightspace import BRIGHTSPACE
 from mentorai.plugins.sandbox.personalities.canvas import CANVAS
 from mentorai.plugins.sandbox.personalities.moodle import MOODLE
+from mentorai.plugins.sandbox.personalities.openedx import OPENEDX
 from mentorai.plugins.sandbox.personalities.plain import PLAIN
+from mentorai.plugins.sandbox.personalities.sakai import SAKAI
 from mentorai.plugins.sandbox.personalities.traits import Personality
 
-PERSONALITIES: Mapping[str, Personality] = {each.name: each for each in (PLAIN, CANVAS, MOODLE)}
+PERSONALITIES: Mapping[str, Personality] = {
+    each.name: each for each in (PLAIN, CANVAS, MOODLE, BLACKBOARD, BRIGHTSPACE, SAKAI, OPENEDX)
+}

@@ -1,23 +1,31 @@
 """Canvas, by Instructure, as an LTI platform."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from hashlib import sha1
+from typing import TYPE_CHECKING, Any
 
 from mentorai.plugins.sandbox.personalities.canvas_submissions import read_submission
 from mentorai.plugins.sandbox.personalities.traits import (
     Addresses,
     ColumnTraits,
+    LaunchTraits,
     Links,
     Personality,
     ResultTraits,
+    RosterTraits,
     ScoreTraits,
+    Throttle,
+    TokenTraits,
 )
+from mentorai.plugins.sandbox.school import Course, Item, Person
 from mentorai.plugins.sandbox.wire import Call, Media, Refused, Reply
 
 if TYPE_CHECKING:
     from flask import Blueprint
 
     from mentorai.plugins.sandbox.platform import SandboxPlatform
-
+CLAIM = "https://purl.imsglobal.org/spec/lti/claim"
+MEMBERS = "application/vnd.ims.lis.v2.membershipcontainer+json"
 PAGE = Links(relations=("current", "next", "prev", "first", "last"))
 # Its service answers name the kind of an error by the status.
 SYMBOLS = {
@@ -40,6 +48,21 @@ WORDS = {
     "score_person": (422, "User not found in course or is not a student"),
     "score_maximum": (422, "ScoreMaximum must be supplied with scoreGiven and be above 0"),
     "score_given": (422, "ScoreGiven must be greater than or equal to 0"),
+    "roster_link": (400, "Tool does not have access to rlid"),
+}
+TOKEN_ERRORS = {
+    "*": (401, "invalid_client", "invalid client"),
+    "client": (401, "invalid_client", "unknown client"),
+    "signature": (400, "invalid_request", "JWS signature invalid"),
+    "no_assertion": (400, "invalid_request", "client_assertion is missing"),
+    "audience": (400, "invalid_request", "the 'aud' is invalid"),
+    "iat": (400, "invalid_request", "the 'iat' must not be in the future"),
+    "exp": (400, "invalid_request", "the JWT has expired"),
+    "jti": (400, "invalid_request", "the 'jti' is invalid"),
+    "grant_type": (400, "unsupported_grant_type", "grant_type not supported"),
+    "no_grant_type": (400, "unsupported_grant_type", "grant_type not supported"),
+    "assertion_type": (400, "invalid_request", "client_assertion_type not supported"),
+    "no_scope": (400, "invalid_scope", "A requested scope is invalid"),
 }
 
 
@@ -59,12 +82,30 @@ def make_api(platform: "SandboxPlatform") -> "Blueprint":
     return CanvasServer(platform).make_routes()
 
 
+def describe_member(person: Person) -> Mapping[str, Any]:
+    """The id that LTI 1.1 had, and what the school's records call the person."""
+    return {"lti11_legacy_user_id": _old_id(person), "lis_person_sourcedid": f"sis-{person.id}"}
+
+
+def add_claims(person: Person, _course: Course, item: Item | None) -> Mapping[str, Any]:
+    """The id that LTI 1.1 had, and where the tool was placed."""
+    placement = "assignment_selection" if item and item.points else "course_navigation"
+    return {
+        f"{CLAIM}/lti11_legacy_user_id": _old_id(person),
+        "https://www.instructure.com/placement": placement,
+    }
+
+
+def _old_id(person: Person) -> str:
+    return sha1(person.id.encode(), usedforsecurity=False).hexdigest()
+
+
 CANVAS = Personality(
     name="canvas",
     title="Canvas",
-    about="LTI services as Canvas answers them: grades that each score may clear, a new attempt "
-    "for each score that does not say otherwise, comments that are added each time.",
-    habits={"score_times": "sent", "storage": "frame", "page_size": 50},
+    about="Grades that each score may clear, a new attempt for each score that does not say "
+    "otherwise, comments that are added each time, and a bucket that throttles.",
+    habits={"score_times": "sent", "storage": "frame", "page_size": 50, "throttles": True},
     addresses=Addresses(
         line_items="/api/lti/courses/{course}/line_items",
         line_item="/api/lti/courses/{course}/line_items/{column}",
@@ -82,6 +123,31 @@ CANVAS = Personality(
     ),
     columns=ColumnTraits(keeps_coupled=True, links=PAGE),
     results=ResultTraits(links=PAGE),
+    tokens=TokenTraits(
+        kind="jwt", errors=TOKEN_ERRORS, challenge="Canvas OAuth 2.0", challenges=False
+    ),
+    roster=RosterTraits(
+        media_type=MEMBERS, hides_suspended=True, adds=describe_member, groups="never", links=PAGE
+    ),
+    launches=LaunchTraits(
+        issuer="https://canvas.instructure.com",
+        family_code="canvas",
+        version="cloud",
+        lifetime_seconds=3600,
+        adds=add_claims,
+        login={"canvas_region": "not_configured", "canvas_environment": "production"},
+    ),
+    throttle=Throttle(
+        high_water=600,
+        leak_per_second=10,
+        up_front=50,
+        token_cost=200,
+        status=403,
+        words="403 Forbidden (Rate Limit Exceeded)\n",
+        media_type="text/plain; charset=utf-8",
+        remaining_header="X-Rate-Limit-Remaining",
+        cost_header="X-Request-Cost",
+    ),
     words=WORDS,
     envelope=show_refusal,
     make_api=make_api,

@@ -1,15 +1,20 @@
 """Moodle 4.5, as it was observed on a running one, as an LTI platform."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from mentorai.plugins.sandbox.personalities.traits import (
     Addresses,
     ColumnTraits,
+    LaunchTraits,
     Links,
     Personality,
     ResultTraits,
+    RosterTraits,
     ScoreTraits,
+    TokenTraits,
 )
+from mentorai.plugins.sandbox.school import Course, Item, Person
 from mentorai.plugins.sandbox.wire import HTML, Call, Media, Refused, Reply
 
 if TYPE_CHECKING:
@@ -17,6 +22,8 @@ if TYPE_CHECKING:
 
     from mentorai.plugins.sandbox.platform import SandboxPlatform
 
+CLAIM = "https://purl.imsglobal.org/spec/lti/claim"
+VOCABULARY = "http://purl.imsglobal.org/vocab/lis/v2"
 CONTAINER = "application/vnd.ims.lis.v2.lineitemcontainer+json"
 NO_HANDLER = "No handler found"
 INCORRECT = "Incorrect score received{body}"
@@ -41,6 +48,41 @@ WORDS = {
     "results_limit": (404, "Call to a member function out() on null"),
     "roster_link": (404, "Not Found"),
 }
+# No descriptions, and texts of its JWT library where OAuth has codes.
+TOKEN_ERRORS = {
+    "*": (400, "invalid_client", ""),
+    "no_assertion": (400, "invalid_request", ""),
+    "signature": (400, "Signature verification failed", ""),
+    "iat": (400, "Cannot handle token with iat prior to its time", ""),
+    "exp": (400, "Expired token", ""),
+    "grant_type": (400, "unsupported_grant_type", ""),
+    "no_grant_type": (400, "invalid_request", ""),
+    "assertion_type": (400, "invalid_request", ""),
+    "no_scope": (400, "invalid_scope", ""),
+}
+
+
+def describe_member(person: Person) -> Mapping[str, Any]:
+    """The id number, empty where nobody gave one, and the name to sign in with."""
+    own = {"ext_user_username": person.id} if person.given else {}
+    return {"lis_person_sourcedid": "", **own}
+
+
+def add_claims(person: Person, _course: Course, _item: Item | None) -> Mapping[str, Any]:
+    """Roles by what one may do in the course, no locale, and what its log-in calls the person."""
+    staff = {
+        "student": ("membership#Learner",),
+        "it": ("institution/person#Administrator", "membership#Instructor",
+               "system/person#Administrator"),
+    }  # fmt: skip
+    roles = staff.get(person.kind, ("membership#Instructor",))
+    return {
+        "locale": None,
+        f"{CLAIM}/roles": [f"{VOCABULARY}/{role}" for role in roles],
+        f"{CLAIM}/lis": {"person_sourcedid": "", "course_section_sourcedid": ""},
+        f"{CLAIM}/ext": {"lms": "moodle-2"}
+        | ({"user_username": person.id} if person.given else {}),
+    }
 
 
 def show_refusal(refusal: Refused, call: Call) -> Reply:
@@ -72,7 +114,12 @@ MOODLE = Personality(
     title="Moodle",
     about="LTI services as a Moodle 4.5 was seen to answer them: times compared with the instant "
     "of receipt, reasons in the status line, grades that unfinished work wipes.",
-    habits={"score_times": "received", "line_item_query": True, "registration_like": "moodle"},
+    habits={
+        "score_times": "received",
+        "line_item_query": True,
+        "registration_like": "moodle",
+        "page_size": 200,
+    },
     addresses=Addresses(
         line_items="/mod/lti/services.php/{course}/lineitems",
         line_item="/mod/lti/services.php/{course}/lineitems/{column}/lineitem",
@@ -98,6 +145,33 @@ MOODLE = Personality(
             quotes=("“", "”"),
             ampersand="&amp;",
         ),
+    ),
+    tokens=TokenTraits(
+        media_type=HTML,
+        kind="hex",
+        unchecked=frozenset({"audience", "iss", "exp", "jti"}),
+        errors=TOKEN_ERRORS,
+        exact_scheme=True,
+        challenges=False,
+    ),
+    roster=RosterTraits(
+        short_roles=True,
+        assistants_learn=True,
+        hides_suspended=True,
+        adds=describe_member,
+        groups="never",
+        links=Links(keeps=("limit",)),
+    ),
+    launches=LaunchTraits(
+        family_code="moodle",
+        version="2024100705.01",
+        lifetime_seconds=60,
+        context_type="CourseSection",
+        adds=add_claims,
+        shown_here=frozenset(
+            {"nonce", "invalid_scope", "unsupported_response_type", "lti_message_hint"}
+        ),
+        any_prompt=True,
     ),
     results=ResultTraits(breaks_on_limit=True, hides_zero=True, shows_receipt=True),
     words=WORDS,

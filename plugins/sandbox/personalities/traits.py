@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from mentorai.plugins.sandbox.wire import Call, Media, Refused, Reply
+from mentorai.plugins.sandbox.school import FAMILY_CODE, Course, Item, Person
+from mentorai.plugins.sandbox.wire import JSON, Call, Media, Refused, Reply
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -77,7 +78,7 @@ class ScoreTraits:
         the last score counts, and one without a comment leaves none.
     keeps_overridden: a grade that a teacher changed stays, and the score is taken all the same.
     locks: teachers can lock a column there. takes_suspended: somebody who is suspended keeps being
-        graded.
+        graded. tells_strangers: people who are nowhere in the LMS are refused in other words.
     read_submission: what the score says of attempts. Raises Refused.
     answers: what comes back: the address of the result, nothing, or the score as it was kept.
     """
@@ -93,6 +94,7 @@ class ScoreTraits:
     keeps_overridden: bool = True
     locks: bool = True
     takes_suspended: bool = False
+    tells_strangers: bool = False
     read_submission: Callable[[Mapping[str, Any], datetime], Submission] = read_nothing
     answers: Literal["result_url", "nothing", "score"] = "result_url"
     status: int = 200
@@ -102,12 +104,14 @@ class ScoreTraits:
 class ColumnTraits:
     """How line items are kept and listed (AGS 2.0, section 3.2).
 
-    keeps_coupled: a column that came with its link cannot be deleted. drops_link: a PUT without
+    keeps_coupled: a column that came with its link cannot be deleted. fixes_coupled: nor can it be
+        changed. drops_link: a PUT without
         resourceLinkId takes it away. empty_texts: texts that are absent are shown as ''.
     any_maximum: a maximum of zero is taken. links: of the list.
     """
 
     keeps_coupled: bool = False
+    fixes_coupled: bool = False
     drops_link: bool = False
     empty_texts: bool = False
     any_maximum: bool = False
@@ -129,6 +133,117 @@ class ResultTraits:
     newest_first: bool = False
     hides_comment_of_one: bool = False
     links: Links = field(default_factory=Links)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenTraits:
+    """How access tokens are given (RFC 7523, section 3; RFC 6749, section 5).
+
+    media_type: of every answer. kind: what a token looks like. scheme: how token_type is spelled.
+    audience: what an assertion must name; empty: the token endpoint. breaks_on_list: more than one
+        audience ends in an error page.
+    unchecked: the rules of tokens.py that are not looked at.
+    errors: rule -> status, error, and description (empty: none is sent; None: ours).
+    exact_scheme: `Bearer` is told from `bearer`. challenges: a service's refusal carries
+        WWW-Authenticate. challenge: what the token endpoint's 401 says there.
+    """
+
+    media_type: str = JSON
+    kind: Literal["opaque", "hex", "jwt"] = "opaque"
+    scheme: str = "Bearer"
+    audience: str = ""
+    breaks_on_list: bool = False
+    unchecked: frozenset[str] = frozenset()
+    errors: Mapping[str, tuple[int, str, str | None]] = field(default_factory=dict)
+    exact_scheme: bool = False
+    challenges: bool = True
+    challenge: str = ""
+
+
+def share_nothing(_person: Person) -> Mapping[str, Any]:
+    """Most rosters hold the standard's own members only."""
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class RosterTraits:
+    """How a roster is told (NRPS 2.0, section 2).
+
+    media_type: of the answer; empty: the standard's. short_roles: names without their vocabulary.
+    assistants_learn: a teacher who may not edit is called Learner. hides_suspended: only active
+        people are there. adds: what each member holds besides.
+    one_message: with rlid, `message` is an object and not a list. ignores_limit: everybody comes
+        on one page whatever was asked. groups: when group_enrollments are told.
+    shares: names and e-mail addresses are told.
+    """
+
+    media_type: str = ""
+    short_roles: bool = False
+    assistants_learn: bool = False
+    hides_suspended: bool = False
+    adds: Callable[[Person], Mapping[str, Any]] = share_nothing
+    one_message: bool = False
+    ignores_limit: bool = False
+    groups: Literal["always", "asked", "never"] = "always"
+    shares: bool = True
+    links: Links = field(default_factory=Links)
+
+
+def add_no_claims(_person: Person, _course: Course, _item: Item | None) -> Mapping[str, Any]:
+    """What the specification has is all there is."""
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchTraits:
+    """How a launch looks (LTI 1.3 core, section 5; 1EdTech Security Framework, section 5.1).
+
+    issuer: the vendor's own for all schools; empty: the address of this LMS. family_code,
+    version: of the tool_platform claim. lifetime_seconds: of an id_token; None: as the sandbox was
+        started. context_type: as it is spelled.
+    adds: claims of its own; None takes one away. login: fields of the login initiation besides.
+    shown_here: the errors of an authentication request, or the parameters that are wrong, that
+        end in a page here and not at the tool. any_prompt: `prompt` may be absent.
+    probes: the launch address is asked by HEAD before a form is posted there. shares: names and
+        e-mail addresses are told.
+    """
+
+    issuer: str = ""
+    family_code: str = FAMILY_CODE
+    version: str = "1"
+    lifetime_seconds: int | None = None
+    context_type: str = "http://purl.imsglobal.org/vocab/lis/v2/course#CourseSection"
+    adds: Callable[[Person, Course, Item | None], Mapping[str, Any]] = add_no_claims
+    login: Mapping[str, str] = field(default_factory=dict)
+    shown_here: frozenset[str] = frozenset()
+    any_prompt: bool = False
+    probes: bool = False
+    shares: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """How an LMS slows a tool down: a bucket that each call fills and time empties.
+
+    high_water: above it calls are refused. leak_per_second: how fast it empties.
+    up_front: what a call counts while it runs; cost: what it counted when it is over; token_cost:
+        what a token counts besides. status, words, media_type: of a refusal.
+    remaining_header, cost_header, limit_header: what tells of it; empty: nothing does.
+    retry_after: the refusal says when to come again.
+    """
+
+    high_water: float
+    leak_per_second: float
+    up_front: float = 0.0
+    cost: float = 1.0
+    token_cost: float = 0.0
+    status: int = 429
+    words: str = ""
+    media_type: str = JSON
+    remaining_header: str = ""
+    cost_header: str = ""
+    limit_header: str = ""
+    retry_after: bool = False
 
 
 def show_plainly(refusal: Refused, _call: Call) -> Reply:
@@ -158,6 +273,10 @@ class Personality:
     scores: ScoreTraits = field(default_factory=ScoreTraits)
     columns: ColumnTraits = field(default_factory=ColumnTraits)
     results: ResultTraits = field(default_factory=ResultTraits)
+    tokens: TokenTraits = field(default_factory=TokenTraits)
+    roster: RosterTraits = field(default_factory=RosterTraits)
+    launches: LaunchTraits = field(default_factory=LaunchTraits)
+    throttle: Throttle | None = None
     words: Words = field(default_factory=dict)
     envelope: Envelope = show_plainly
     ends_courses: bool = True
@@ -167,5 +286,6 @@ class Personality:
         """A refusal as this LMS gives it."""
         status, words = self.words.get(refusal.rule, (refusal.status, refusal.message))
         text = words.replace("{body}", " ".join(call.body.decode(errors="replace").split()))
-        own = Refused(status, text, rule=refusal.rule, headers=refusal.headers)
+        headers = refusal.headers if self.tokens.challenges else {}
+        own = Refused(status, text, rule=refusal.rule, headers=headers)
         return self.envelope(own, call)
