@@ -1,10 +1,12 @@
 # make demo   everything on this machine, with a small LMS of its own (PORT=8000 SANDBOX_PORT=8001)
+#             PLATFORM=canvas|moodle|blackboard|brightspace: as that LMS would answer
 # make test   the whole suite (ARGS="-x tests/core" for a part)
 # make check  style, types and the rules who may import whom
 
 PYTHON ?= python3
 PORT ?= 8000
 SANDBOX_PORT ?=
+PLATFORM ?=
 ARGS ?= -n auto
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,7 +21,7 @@ help:
 # The number of this make is handed on: when make is gone, the demo ends too.
 demo: $(VENV)/.installed
 	@exec $(BIN)/mentorai --parent $$PPID demo --port $(PORT) \
-		$(if $(SANDBOX_PORT),--sandbox-port $(SANDBOX_PORT))
+		$(if $(SANDBOX_PORT),--sandbox-port $(SANDBOX_PORT)) $(if $(PLATFORM),--platform $(PLATFORM))
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest $(ARGS)

@@ -3,10 +3,13 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import click
+
+if TYPE_CHECKING:
+    from mentorai.plugins.sandbox.platform import Options
 
 View = TypeVar("View", bound=Callable[..., Any])
 PORT = 8001
@@ -31,6 +34,12 @@ def where(view: View) -> View:
         click.option(
             "--tool-url", default=TOOL_URL, show_default=True, help="Where the toolkit is."
         ),
+        click.option(
+            "--platform",
+            default="plain",
+            show_default=True,
+            help="Answer like canvas, moodle, blackboard, brightspace, sakai or openedx.",
+        ),
     )
     for choice in reversed(choices):
         view = choice(view)
@@ -44,13 +53,14 @@ def where(view: View) -> View:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Keep gradebook, keys and added items in this file; otherwise they end with it.",
 )
-def serve(host: str, port: int, base_url: str, tool_url: str, state: Path | None) -> None:
+def serve(
+    host: str, port: int, base_url: str, tool_url: str, platform: str, state: Path | None
+) -> None:
     """Run the sandbox LMS until it is stopped."""
-    from mentorai.plugins.sandbox.platform import Options
     from mentorai.plugins.sandbox.server import run
 
     base_url = _origin(base_url or f"http://{host}:{port}", "--base-url")
-    options = Options(base_url, _origin(tool_url, "--tool-url"), state_path=state)
+    options = _choose(base_url, _origin(tool_url, "--tool-url"), platform, state)
     try:
         run(options, host, port)
     except OSError as error:
@@ -62,18 +72,42 @@ def serve(host: str, port: int, base_url: str, tool_url: str, state: Path | None
 @sandbox.command()
 @where
 @click.option("--silent", is_flag=True, help="Print nothing: for callers in the same process.")
-def describe(host: str, port: int, base_url: str, tool_url: str, silent: bool) -> dict[str, Any]:
+def describe(
+    host: str, port: int, base_url: str, tool_url: str, platform: str, silent: bool
+) -> dict[str, Any]:
     """Print, as JSON, what registers the sandbox in the toolkit and seeds its courses.
 
     Called as `describe.main([...], standalone_mode=False)` it also returns that as a dict.
     """
-    from mentorai.plugins.sandbox.platform import Options, describe_platform
+    from mentorai.plugins.sandbox.platform import describe_platform
 
     base_url = _origin(base_url or f"http://{host}:{port}", "--base-url")
-    description = describe_platform(Options(base_url, _origin(tool_url, "--tool-url")))
+    options = _choose(base_url, _origin(tool_url, "--tool-url"), platform)
+    description = describe_platform(options)
     if not silent:
         click.echo(json.dumps(description, ensure_ascii=False, indent=2))
     return description
+
+
+def _choose(base_url: str, tool_url: str, platform: str, state: Path | None = None) -> "Options":
+    """The options of a sandbox that is this LMS from the start, with ids as that LMS makes them."""
+    from mentorai.plugins.sandbox.personalities import PERSONALITIES
+    from mentorai.plugins.sandbox.platform import Options
+
+    if platform not in PERSONALITIES:
+        words = f"choose one of {', '.join(PERSONALITIES)}"
+        raise click.BadParameter(words, param_hint="--platform")
+    launches = PERSONALITIES[platform].launches
+    usual = Options()
+    return Options(
+        base_url,
+        tool_url,
+        client_id=launches.client_id or usual.client_id,
+        deployment_id=launches.deployment_id or usual.deployment_id,
+        state_path=state,
+        personality=platform,
+        issuer_url=launches.issuer,
+    )
 
 
 def _origin(url: str, option: str) -> str:

@@ -263,15 +263,18 @@ class SandboxPlatform:
 def describe_platform(options: Options) -> dict[str, Any]:
     """All that a tool needs to be registered here and seeded, as JSON.
 
+    lms: name, title and about of the personality.
     platform: name, issuer, client_id, auth_url, token_url, keyset_url, deployment_ids,
         frame_origins. tool: the addresses this platform knows it by.
     mentors: see school.read_mentors. courses: id, context_id, label, title, mentor, items.
     people: id, sub, name, kind, about, url (where this person is signed in). items[].url: the
         path of the item's page after a person's url.
     """
+    lms = PERSONALITIES[options.personality]
     return {
+        "lms": {"name": lms.name, "title": lms.title, "about": lms.about},
         "platform": {
-            "name": f"{COLLEGE} (sandbox LMS)",
+            "name": f"{COLLEGE} ({_call_sandbox(lms)})",
             "issuer": options.issuer,
             "client_id": options.client_id,
             "auth_url": options.auth_url,
@@ -279,6 +282,8 @@ def describe_platform(options: Options) -> dict[str, Any]:
             "keyset_url": options.platform_keyset_url,
             "deployment_ids": [options.deployment_id],
             "frame_origins": [options.base_url],
+            # Plugins know the sandbox itself by its launches.
+            **({} if lms.name == "plain" else {"family": lms.name}),
         },
         "tool": {
             "login_url": options.tool_login_url,
@@ -292,6 +297,10 @@ def describe_platform(options: Options) -> dict[str, Any]:
         "health_url": f"{options.base_url}/healthz",
         "control_url": f"{options.base_url}/control/",
     }
+
+
+def _call_sandbox(lms: Personality) -> str:
+    return "sandbox LMS" if lms.name == "plain" else f"sandbox LMS, answers like {lms.title}"
 
 
 def _describe_course(course: Course) -> dict[str, Any]:

@@ -27,13 +27,19 @@ KEPT = ("MENTORAI_LOG_LEVEL", "MENTORAI_WORKER_CLASS")
 @click.option("--port", type=click.IntRange(1, 65534), default=8000, show_default=True)
 @click.option("--sandbox-port", type=click.IntRange(1, 65535), help="PORT + 1 if not given.")
 @click.option(
+    "--platform",
+    default="plain",
+    show_default=True,
+    help="Which LMS the sandbox answers like: canvas, moodle, blackboard, brightspace, ...",
+)
+@click.option(
     "--folder",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(".demo"),
     show_default=True,
     help="Where the demo keeps its data.",
 )
-def command(port: int, sandbox_port: int | None, folder: Path) -> None:
+def command(port: int, sandbox_port: int | None, platform: str, folder: Path) -> None:
     """Try everything on this machine, with a small LMS of its own.
 
     Starts the toolkit and a sandbox LMS, gives the LMS's courses their mentors, readings and
@@ -43,11 +49,15 @@ def command(port: int, sandbox_port: int | None, folder: Path) -> None:
 
     sandbox_port = sandbox_port or port + 1
     _refuse_taken_ports(port, sandbox_port)
-    folder = folder.resolve()
+    # Each LMS has a demo of its own: registrations and gradebooks are not mixed.
+    folder = folder.resolve() if platform == "plain" else folder.resolve() / platform
     _choose_environment(folder, port)
-    with ended_by_signals() as ended, _running(folder, port, sandbox_port) as (sandbox, tool):
+    with (
+        ended_by_signals() as ended,
+        _running(folder, port, sandbox_port, platform) as (sandbox, tool),
+    ):
         sandbox.start()
-        demo = prepare(folder, port, sandbox_port)
+        demo = prepare(folder, port, sandbox_port, platform)
         tool.start()
         addresses = [demo.health_url, f"{demo.tool_url}/readyz"]
         if not _wait_for(addresses, [sandbox, tool], ended, folder / "demo.log"):
@@ -94,11 +104,14 @@ def ended_by_signals() -> Iterator[threading.Event]:
 
 
 @contextmanager
-def _running(folder: Path, port: int, sandbox_port: int) -> Iterator[tuple[Child, Child]]:
+def _running(
+    folder: Path, port: int, sandbox_port: int, platform: str
+) -> Iterator[tuple[Child, Child]]:
     """The two servers; whatever happens in between, both are gone afterwards."""
     log = folder / "demo.log"
     log.write_bytes(b"")
-    where = ("--port", str(sandbox_port), "--tool-url", f"http://localhost:{port}")
+    where: tuple[str, ...] = ("--port", str(sandbox_port), "--tool-url", f"http://localhost:{port}")
+    where = (*where, "--platform", platform)
     state = ("--state", str(folder / "sandbox.sqlite3"))
     sandbox = Child("sandbox", "serve", *where, *state, log=log)
     tool = Child("serve", "--quiet", log=log)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,12 +58,27 @@ class Demo:
             question=QUESTION,
             control=self.description["control_url"],
             folder=self.folder,
+            lms=self._say_lms(),
+        )
+
+    def _say_lms(self) -> str:
+        """What is simulated, where it is more than the sandbox itself."""
+        lms = self.description["lms"]
+        if lms["name"] == "plain":
+            return ""
+        lines = textwrap.wrap(f"{lms['about']} {SIMULATED.format(title=lms['title'])}", 78)
+        return "\n".join(
+            ("", f"  Simulated: {lms['title']}", *(f"    {line}" for line in lines), "")
         )
 
 
+SIMULATED = (
+    "Its wire is imitated and not its pages; it is not {title}, and says nothing of what your own "
+    "does. Its issuer looks like {title}'s where that is the vendor's; all else is on this machine."
+)
 SCREEN = """
 mentorAI runs beside a sandbox LMS whose course is "{course}".
-
+{lms}
   Open as
     a student      {student}
     an instructor  {instructor}
@@ -86,12 +102,12 @@ mentorAI runs beside a sandbox LMS whose course is "{course}".
 """
 
 
-def prepare(folder: Path, port: int, sandbox_port: int) -> Demo:
+def prepare(folder: Path, port: int, sandbox_port: int, platform: str = "plain") -> Demo:
     """Register the sandbox, make its mentors, and leave what is there already as it is."""
     from mentorai.web.commands.opening import opened
 
     tool_url = f"http://localhost:{port}"
-    description = _describe(tool_url, sandbox_port)
+    description = _describe(tool_url, sandbox_port, platform)
     with opened() as engine:
         registration_id = register(engine, description["platform"])
         for each in description["mentors"]:
@@ -104,9 +120,10 @@ def prepare(folder: Path, port: int, sandbox_port: int) -> Demo:
     return Demo(folder, tool_url, description, setup_url)
 
 
-def _describe(tool_url: str, sandbox_port: int) -> dict[str, Any]:
+def _describe(tool_url: str, sandbox_port: int, platform: str) -> dict[str, Any]:
     # Asked like anyone asks: this layer knows no plugin.
     asked = ["sandbox", "describe", "--port", str(sandbox_port), "--tool-url", tool_url]
+    asked += ["--platform", platform]
     done = subprocess.run(  # noqa: S603  our own program, no shell
         [sys.executable, "-m", "mentorai.web.commands", *asked],
         capture_output=True,

@@ -14,7 +14,7 @@ from mentorai.plugins.sandbox.personalities.traits import (
     Throttle,
     TokenTraits,
 )
-from mentorai.plugins.sandbox.school import Course, Item, Person
+from mentorai.plugins.sandbox.school import Course, Item, Person, fixed_id
 from mentorai.plugins.sandbox.wire import Call, Media, Refused, Reply
 
 WORDS = {
@@ -67,6 +67,8 @@ BLACKBOARD = Personality(
     roster=RosterTraits(one_message=True, groups="asked", adds=describe_member),
     launches=LaunchTraits(
         issuer="https://blackboard.com",
+        client_id=fixed_id("application/blackboard"),
+        deployment_id=fixed_id("deployment/blackboard"),
         family_code="BlackboardLearn",
         version="3900.93.0-rel.1",
         lifetime_seconds=3600,

@@ -6,6 +6,7 @@ from mentorai.plugins.sandbox.personalities.traits import (
     ScoreTraits,
     TokenTraits,
 )
+from mentorai.plugins.sandbox.school import fixed_id
 from mentorai.plugins.sandbox.wire import Call, Refused, Reply
 
 PROBLEM = "application/problem+json"
@@ -38,7 +39,13 @@ BRIGHTSPACE = Personality(
         breaks_on_list=True,
         errors=TOKEN_ERRORS,
     ),
-    launches=LaunchTraits(family_code="desire2learn", version="20.24", lifetime_seconds=3600),
+    launches=LaunchTraits(
+        client_id=fixed_id("application/brightspace"),
+        deployment_id=fixed_id("deployment/brightspace"),
+        family_code="desire2learn",
+        version="20.24",
+        lifetime_seconds=3600,
+    ),
     words=WORDS,
     envelope=show_refusal,
 )

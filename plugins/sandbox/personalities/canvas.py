@@ -131,6 +131,8 @@ CANVAS = Personality(
     ),
     launches=LaunchTraits(
         issuer="https://canvas.instructure.com",
+        client_id="10000000000001",
+        deployment_id="1:8865aa05b4b79b64a91a86042e43af5ea8ae79eb",
         family_code="canvas",
         version="cloud",
         lifetime_seconds=3600,

@@ -163,6 +163,8 @@ MOODLE = Personality(
         links=Links(keeps=("limit",)),
     ),
     launches=LaunchTraits(
+        client_id="sAnDbOxMoOdLe01",
+        deployment_id="1",
         family_code="moodle",
         version="2024100705.01",
         lifetime_seconds=60,

@@ -198,7 +198,8 @@ def add_no_claims(_person: Person, _course: Course, _item: Item | None) -> Mappi
 class LaunchTraits:
     """How a launch looks (LTI 1.3 core, section 5; 1EdTech Security Framework, section 5.1).
 
-    issuer: the vendor's own for all schools; empty: the address of this LMS. family_code,
+    issuer: the vendor's own for all schools; empty: the address of this LMS. client_id,
+    deployment_id: as they look there, for a sandbox that is started as it. family_code,
     version: of the tool_platform claim. lifetime_seconds: of an id_token; None: as the sandbox was
         started. context_type: as it is spelled.
     adds: claims of its own; None takes one away. login: fields of the login initiation besides.
@@ -209,6 +210,8 @@ class LaunchTraits:
     """
 
     issuer: str = ""
+    client_id: str = ""
+    deployment_id: str = ""
     family_code: str = FAMILY_CODE
     version: str = "1"
     lifetime_seconds: int | None = None
