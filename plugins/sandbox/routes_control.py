@@ -210,6 +210,7 @@ def _read_behaviour(form: dict[str, str]) -> Json:
         "old_ids": form.get("old_ids", "none"),
         "line_item_query": "line_item_query" in form,
         "lose_cookies": "lose_cookies" in form,
+        "throttles": "throttles" in form,
     }
 
 

@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from typing import Any, ParamSpec
 
@@ -292,12 +292,27 @@ def _break(faults: Sequence[Fault], *, after: bool) -> Response | None:
             continue
         if fault.kind == "drop":
             return _drop()
+        if fault.kind == "half":
+            return _halve()
         if fault.kind == "garbage":
             return Response("<!doctype html><title>Portal</title><p>Please log in.</p>")
         if fault.kind == "status":
             headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
             return Response("[]", fault.status, headers, content_type="application/json")
     return None
+
+
+def _halve() -> Response:
+    """The head of an answer and the first half of its body; then the connection is closed."""
+    connection = request.environ.get("werkzeug.socket")
+
+    def send() -> Iterator[bytes]:
+        yield b'{"half": '
+        if isinstance(connection, socket.socket):
+            connection.shutdown(socket.SHUT_RDWR)
+
+    headers = {"Content-Length": "4096", "Connection": "close"}
+    return Response(send(), 200, headers, content_type="application/json")
 
 
 def _drop() -> Response:

@@ -146,6 +146,14 @@ def test_auth_endpoint_posts_the_error_it_was_told(sandbox: SandboxClient) -> No
     assert form.fields["state"] == "the state"
 
 
+def test_half_an_answer_is_all_that_comes_when_the_connection_is_closed_within() -> None:
+    with running_sandbox() as sandbox:
+        sandbox.faults.add("jwks", "half", times=1)
+
+        with pytest.raises(requests.RequestException):
+            requests.get(f"{sandbox.url}/lti/jwks.json", timeout=10)
+
+
 def test_dropped_connection_gives_no_answer() -> None:
     with running_sandbox() as sandbox:
         sandbox.faults.add("jwks", "drop", times=1)

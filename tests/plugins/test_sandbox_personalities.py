@@ -2,19 +2,25 @@
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
 import responses
+import time_machine
 
+from mentorai.core.clock import now
+from mentorai.plugins.sandbox.oidc import MEMBERS_READ
 from mentorai.plugins.sandbox.personalities import PERSONALITIES
 from mentorai.plugins.sandbox.platform import Options
 from tests.fakes.sandbox_client import LINE_ITEM, SandboxClient
+from tests.fakes.toy_tool import ToyTool
 
 RESULTS = "application/vnd.ims.lis.v2.resultcontainer+json"
 COLUMNS = "application/vnd.ims.lis.v2.lineitemcontainer+json"
 ENDPOINT = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
 SUBMISSION = "https://canvas.instructure.com/lti/submission"
+NOON = datetime.fromisoformat("2026-11-24T12:00:00+00:00")
 ONE, LATER = "2026-11-23T12:00:00Z", "2036-11-23T12:00:00Z"
 
 
@@ -34,6 +40,7 @@ class Lms:
         for kind in ("result", "score", "concluded", "membership"):
             for record in list(self.platform.shelf._records.get(kind, {})):
                 self.platform.shelf.remove(kind, record)
+        self.platform.bucket.fill(0, now())
         self.platform.shelf.find("line_item", self.column).pop("locked", None)  # type: ignore[union-attr]
         return self
 
@@ -272,6 +279,318 @@ def test_line_item_of_a_link_is_deleted_or_not(be: Any, name: str, status: int) 
 
     lms.platform.shelf.put("line_item", lms.column, record)
     assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("blackboard", 200), ("brightspace", 200), ("sakai", 200), ("openedx", 201)],
+)
+def test_score_is_answered_by_the_others(be: Any, name: str, status: int) -> None:
+    answered, _, body = be(name).push()
+
+    assert answered == status
+    assert (b"scoreGiven" in body) == (name == "openedx")
+
+
+@pytest.mark.parametrize(
+    ("name", "user", "status", "words"),
+    [
+        ("blackboard", "ruth", 400, "User could not be found"),
+        ("brightspace", "ruth", 403, "User in requested score is not enrolled in the org unit"),
+        ("brightspace", "", 404, "User in requested score does not exist"),
+    ],
+)
+def test_score_of_somebody_else_is_refused_in_its_own_words(
+    be: Any, name: str, user: str, status: int, words: str
+) -> None:
+    lms = be(name)
+    stranger = {} if user else {"userId": "00000000-0000-4000-8000-000000000000"}
+
+    answered, _, body = lms.push(user or "maya", **stranger)
+
+    assert (answered, words in body.decode()) == (status, True)
+
+
+def test_blackboard_takes_the_comment_away_that_a_score_does_not_bring(be: Any) -> None:
+    lms = be("blackboard")
+    lms.push(comment="Well done")
+
+    lms.push(timestamp="2036-11-24T12:00:00Z")
+
+    assert lms.held()["comment"] == ""
+
+
+def test_blackboard_leaves_the_comment_out_when_one_person_is_asked_for(be: Any) -> None:
+    lms = be("blackboard")
+    lms.push(comment="Well done")
+    one = lms.client.get(
+        f"{lms.at('/results')}?user_id={lms.client.subs['maya']}", headers=lms.bearer
+    ).get_json()
+
+    assert "comment" not in one[0]
+    assert lms.results()[0]["comment"] == "Well done"
+
+
+@pytest.mark.parametrize(("name", "grade"), [("blackboard", None), ("plain", 8)])
+def test_grade_goes_when_the_activity_is_reset(be: Any, name: str, grade: object) -> None:
+    lms = be(name)
+    lms.push()
+
+    lms.push(
+        gradingProgress="NotReady",
+        activityProgress="Initialized",
+        scoreGiven=None,
+        timestamp="2036-11-24T12:00:00Z",
+    )
+
+    assert lms.held()["given"] == grade
+
+
+def test_moodle_refuses_two_scores_of_one_second(be: Any) -> None:
+    lms = be("moodle")
+    with time_machine.travel(NOON, tick=False):
+        lms.bearer = lms.client.bearer()
+        times = [f"2026-11-24T12:00:00.{part}Z" for part in ("100000", "900000")]
+
+        answers = [lms.push(scoreGiven=n, timestamp=at)[0] for n, at in enumerate(times)]
+
+    lms.bearer = lms.client.bearer()
+    assert answers == [200, 409]
+
+
+def test_moodle_takes_a_late_score_again_when_nothing_came_between(be: Any) -> None:
+    lms = be("moodle")
+
+    assert [lms.push(timestamp="2036-11-23T12:00:00Z")[0] for _ in range(2)] == [200, 200]
+    assert lms.push(scoreGiven=3, timestamp=ONE)[0] == 409
+
+
+def test_moodle_shows_no_score_for_zero_points(be: Any) -> None:
+    lms = be("moodle")
+    lms.push(scoreGiven=0)
+
+    assert "resultScore" not in lms.results()[0]
+
+
+@pytest.mark.parametrize(
+    "facts", [{"scoreMaximum": 0}, {"scoreGiven": "8"}, {"gradingProgress": "Odd"}]
+)
+def test_moodle_takes_what_others_refuse(be: Any, facts: dict[str, Any]) -> None:
+    assert be("moodle").push(**facts)[0] == 200
+    assert be("plain").push(**facts)[0] in (400, 422)
+
+
+def test_sakai_changes_no_line_item_that_came_with_its_link(be: Any) -> None:
+    lms = be("sakai")
+    body = json.dumps({"label": "Quiz", "scoreMaximum": 5})
+
+    answer = lms.client.call(
+        "PUT", lms.line_item, headers=lms.bearer, content_type=LINE_ITEM, data=body
+    )
+
+    assert answer.status_code == 400
+    assert "on-demand" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "error"),
+    [
+        ("plain", 401, "invalid_client"),
+        ("canvas", 400, "invalid_request"),
+        ("moodle", 400, "Signature verification failed"),
+        ("blackboard", 400, "invalid_jwt_token"),
+        ("openedx", 400, "invalid_client"),
+    ],
+)
+def test_forged_assertion_is_refused(be: Any, name: str, status: int, error: str) -> None:
+    lms = be(name)
+    other = ToyTool()
+    other.description = lms.client.tool.description
+    other.rotate()
+
+    answer = lms.client.ask_token(client_assertion=other.assertion())
+
+    assert (answer.status_code, json.loads(answer.data)["error"]) == (status, error)
+    assert (answer.mimetype == "text/html") == (name == "moodle")
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("plain", 401), ("canvas", 400), ("moodle", 200), ("brightspace", 401)]
+)
+def test_assertion_for_another_audience(be: Any, name: str, status: int) -> None:
+    lms = be(name)
+    assertion = lms.client.tool.assertion(aud="https://elsewhere.example/token")
+
+    assert lms.client.ask_token(client_assertion=assertion).status_code == status
+
+
+def test_brightspace_breaks_on_two_audiences(be: Any) -> None:
+    lms = be("brightspace")
+    both = ["https://api.brightspace.com/auth/token", lms.client.options.token_url]
+    assertion = lms.client.tool.assertion(aud=both)
+
+    answer = lms.client.ask_token(client_assertion=assertion)
+
+    assert (answer.status_code, answer.mimetype) == (500, "text/html")
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("plain", 403), ("canvas", 401), ("moodle", 401), ("brightspace", 403), ("blackboard", 401)],
+)
+def test_call_without_the_scope_is_refused(be: Any, name: str, status: int) -> None:
+    lms = be(name)
+    bearer = lms.client.bearer(MEMBERS_READ)
+
+    answer = lms.client.get(lms.line_item, headers=bearer)
+
+    assert answer.status_code == status
+    assert ("WWW-Authenticate" in answer.headers) == (name == "plain")
+
+
+def roster(lms: Lms, query: str = "") -> dict[str, Any]:
+    claim = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
+    url = lms.client.launch()[claim]["context_memberships_url"]
+    found: dict[str, Any] = json.loads(lms.client.get(f"{url}{query}", headers=lms.bearer).data)
+    return found
+
+
+def member(lms: Lms, person: str, query: str = "") -> dict[str, Any]:
+    sub = lms.client.subs[person]
+    return next(m for m in roster(lms, query)["members"] if m["user_id"] == sub)
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [("plain", "http://purl.imsglobal.org/vocab/lis/v2/membership#Learner"), ("moodle", "Learner")],
+)
+def test_role_is_named_in_the_roster(be: Any, name: str, role: str) -> None:
+    assert member(be(name), "maya")["roles"] == [role]
+
+
+def test_moodle_calls_an_assistant_a_learner_in_the_roster_alone(be: Any) -> None:
+    lms = be("moodle")
+
+    roles = lms.client.launch("jonas")["https://purl.imsglobal.org/spec/lti/claim/roles"]
+
+    assert member(lms, "jonas")["roles"] == ["Learner"]
+    assert roles == ["http://purl.imsglobal.org/vocab/lis/v2/membership#Instructor"]
+
+
+def test_blackboard_gives_the_message_of_a_link_as_one_object(be: Any) -> None:
+    lms = be("blackboard")
+    link = "https://purl.imsglobal.org/spec/lti/claim/resource_link"
+    query = f"?rlid={lms.client.launch()[link]['id']}"
+
+    assert isinstance(member(lms, "maya", query)["message"], dict)
+    assert isinstance(member(be("plain"), "maya", query)["message"], list)
+
+
+@pytest.mark.parametrize(("name", "count"), [("plain", 1), ("openedx", 5)])
+def test_roster_is_limited_or_not(be: Any, name: str, count: int) -> None:
+    assert len(roster(be(name), "?limit=1")["members"]) == count
+
+
+def test_open_edx_tells_no_names(be: Any) -> None:
+    lms = be("openedx")
+
+    assert "name" not in lms.client.launch()
+    assert "name" not in member(lms, "maya")
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "seconds"),
+    [("canvas", "canvas", 3600), ("moodle", "moodle", 60), ("blackboard", "BlackboardLearn", 3600)],
+)
+def test_launch_says_which_lms_it_is(be: Any, name: str, code: str, seconds: int) -> None:
+    claims = be(name).client.launch()
+
+    told = claims["https://purl.imsglobal.org/spec/lti/claim/tool_platform"]
+    assert told["product_family_code"] == code
+    assert claims["exp"] - claims["iat"] == seconds
+
+
+def test_moodle_shows_a_wrong_authentication_request_to_the_person_alone(be: Any) -> None:
+    lms = be("moodle")
+
+    page = lms.client.authenticate(lms.client.begin(), nonce=None)
+    posted = lms.client.authenticate(lms.client.begin(), prompt="login")
+
+    assert (page.status_code, page.mimetype) == (404, "text/html")
+    assert "invalid_request" in posted.text
+
+
+def test_blackboard_asks_the_launch_address_by_head_first(be: Any) -> None:
+    lms = be("blackboard")
+    url = lms.client.options.tool_redirect_url
+    head = lms.client.wire.add(responses.HEAD, url)
+
+    lms.client.launch()
+
+    assert head.call_count == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "words"),
+    [("canvas", 403, "403 Forbidden (Rate Limit Exceeded)"), ("blackboard", 429, "Too Many")],
+)
+def test_full_bucket_refuses_until_it_has_leaked(
+    be: Any, name: str, status: int, words: str
+) -> None:
+    lms = be(name)
+    lms.platform.behave({"throttles": True})
+    with time_machine.travel(NOON, tick=False) as clock:
+        lms.platform.bucket.fill(0, NOON)
+        lms.bearer = lms.client.bearer()
+        lms.client.call("PUT", "/control/bucket", json={"level": 650})
+
+        refused = lms.client.get(lms.line_item, headers=lms.bearer)
+        clock.shift(65)
+        passed = lms.client.get(lms.line_item, headers=lms.bearer)
+
+    lms.clean()
+    lms.bearer = lms.client.bearer()
+    assert (refused.status_code, words in refused.text) == (status, True)
+    assert ("Retry-After" in refused.headers) == (name == "blackboard")
+    assert passed.status_code == 200
+    assert float(passed.headers["X-Rate-Limit-Remaining"]) > 0
+    assert ("X-Request-Cost" in passed.headers) == (name == "canvas")
+
+
+@pytest.mark.parametrize(
+    "facts", [{"locked": "yes"}, {"attempts_allowed": 2}, {"colour": "red"}, [], {"locked": 1}]
+)
+def test_teacher_does_only_what_the_lms_has(be: Any, facts: Any) -> None:
+    lms = be("moodle")
+
+    answer = lms.client.call("PATCH", f"/control/line-items/{lms.column}", json=facts)
+
+    assert answer.status_code == 422
+
+
+def test_canvas_refuses_another_attempt_when_they_are_used_up(be: Any) -> None:
+    lms = be("canvas")
+    path = f"/control/line-items/{lms.column}"
+    lms.client.call("PATCH", path, json={"attempts_allowed": 1})
+    lms.push()
+
+    again = lms.push()[0]
+    pure = lms.push(scoreGiven=9, **{SUBMISSION: {"new_submission": False}})[0]
+
+    lms.client.call("PATCH", path, json={"attempts_allowed": 0})
+    assert (again, pure) == (422, 200)
+
+
+@pytest.mark.parametrize("name", ["canvas", "moodle", "blackboard", "brightspace"])
+def test_deleted_line_item_is_gone(be: Any, name: str) -> None:
+    lms = be(name)
+    record = dict(lms.platform.shelf.find("line_item", lms.column))
+
+    lms.client.call("DELETE", f"/control/line-items/{lms.column}")
+    status = lms.push()[0]
+
+    lms.platform.shelf.put("line_item", lms.column, record)
+    assert status == 404
 
 
 @pytest.mark.parametrize("name", ["canvas", "moodle"])

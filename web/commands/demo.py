@@ -95,7 +95,12 @@ def ended_by_signals() -> Iterator[threading.Event]:
     """An event that Ctrl-C, SIGTERM and a closed terminal set, instead of ending the process."""
     ended = threading.Event()
     names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {name: signal.signal(getattr(signal, name), lambda *_: ended.set()) for name in names}
+
+    def end(*_: object) -> None:
+        # Not here: the handler may have interrupted a wait that holds the event's lock.
+        threading.Thread(target=ended.set, daemon=True).start()
+
+    before = {name: signal.signal(getattr(signal, name), end) for name in names}
     try:
         yield ended
     finally:

@@ -38,6 +38,7 @@ BRIGHTSPACE = Personality(
         audience="https://api.brightspace.com/auth/token",
         breaks_on_list=True,
         errors=TOKEN_ERRORS,
+        challenges=False,
     ),
     launches=LaunchTraits(
         client_id=fixed_id("application/brightspace"),
