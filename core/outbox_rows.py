@@ -67,6 +67,7 @@ outbox = Table(
     Column("updated_at", Instant, nullable=False),
 )
 Index("ix_outbox_due", outbox.c.status, outbox.c.due_at)
+Index("ix_outbox_lane", outbox.c.registration_id, outbox.c.status, outbox.c.due_at)
 Index(
     "uq_outbox_in_flight",
     outbox.c.grade_id,

@@ -9,10 +9,11 @@ platform asked for if it is a short one; a long one is the caller's to keep (Pla
 import json
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -30,9 +31,11 @@ from mentorai.core.errors import (
     PlatformUnavailable,
 )
 from mentorai.core.settings import Settings
+from mentorai.lti.budgets import Budget
 from mentorai.lti.guarded_connections import guard
 from mentorai.lti.host_gates import HostGates
 from mentorai.lti.origins import find_origin, find_url_fault, join_url
+from mentorai.lti.paces import FREE, Pace
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0
@@ -117,16 +120,19 @@ class PlatformHttp:
         headers: Mapping[str, str] | None = None,
         limit_bytes: int = REPLY_BYTES,
         redirects: int = 0,
+        pace: Pace = FREE,
     ) -> Reply:
         """GET, once, following at most `redirects` redirects; each hop is checked as the first.
+
+        pace: how this platform wants to be called.
 
         Raises PlatformUnavailable if there is no answer in time; PlatformRefused if the address
         may not be called, or a redirect leads a bearer token to another origin;
         PlatformReplyInvalid if the answer is too large; PlatformThrottled if this host has all
-        its calls under way.
+        its calls under way, or counts them and had enough (then it is told twice before).
         """
         carried = dict(headers or {})
-        reply = self._call("GET", url, headers=carried, limit_bytes=limit_bytes)
+        reply = self._call("GET", url, headers=carried, limit_bytes=limit_bytes, pace=pace)
         for _ in range(redirects):
             target = reply.headers.get("Location")
             if reply.status not in MOVED or not target:
@@ -135,7 +141,7 @@ class PlatformHttp:
             if "Authorization" in carried and find_origin(hop) != find_origin(url):
                 raise PlatformRefused("The LMS led a call with a token to another host.")
             url = hop
-            reply = self._call("GET", url, headers=carried, limit_bytes=limit_bytes)
+            reply = self._call("GET", url, headers=carried, limit_bytes=limit_bytes, pace=pace)
         return reply
 
     def post(
@@ -145,12 +151,22 @@ class PlatformHttp:
         headers: Mapping[str, str],
         body: bytes | str,
         limit_bytes: int = REPLY_BYTES,
+        pace: Pace = FREE,
     ) -> Reply:
         """POST, once: what may have arrived is not sent again here. Raises as `get` does."""
-        return self._call("POST", url, headers=headers, body=_encode(body), limit_bytes=limit_bytes)
+        body = _encode(body)
+        return self._call(
+            "POST", url, headers=headers, body=body, limit_bytes=limit_bytes, pace=pace
+        )
 
     def repeat(
-        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | str = b""
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | str = b"",
+        pace: Pace = FREE,
     ) -> Reply:
         """GET, PUT or DELETE, up to TRIES times while a gateway answers or a short pause is asked.
 
@@ -160,9 +176,9 @@ class PlatformHttp:
         latest = time.monotonic() + TOTAL_SECONDS
         for attempt in range(1, TRIES + 1):
             if method == "GET":
-                reply = self.get(url, headers=headers, redirects=1)
+                reply = self.get(url, headers=headers, redirects=1, pace=pace)
             else:
-                reply = self._call(method, url, headers=headers, body=_encode(body))
+                reply = self._call(method, url, headers=headers, body=_encode(body), pace=pace)
             pause = _find_pause(reply, attempt)
             if pause is None or attempt == TRIES or time.monotonic() + pause > latest:
                 break
@@ -181,14 +197,27 @@ class PlatformHttp:
         headers: Mapping[str, str],
         body: bytes | None = None,
         limit_bytes: int = REPLY_BYTES,
+        pace: Pace = FREE,
     ) -> Reply:
         fault = find_url_fault(url, allow_loopback=self._loopback)
         if fault:
             raise PlatformRefused(f"An address of the LMS was not called. {fault}")
+        call = partial(self._take_turn, method, url, headers, body, limit_bytes, pace)
+        return call() if pace.budget is None else _spend(pace.budget, pace.extra, call)
+
+    def _take_turn(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        limit_bytes: int,
+        pace: Pace,
+    ) -> Reply:
         host = find_origin(url) or ""
         began = time.monotonic()
         try:
-            with self._gates.enter(host) as share:
+            with self._gates.enter(host, pace.calls_at_once) as share:
                 try:
                     reply = self._send(method, url, headers, body, limit_bytes, share)
                 except requests.ConnectionError:
@@ -257,6 +286,23 @@ def read_date(reply: Reply) -> datetime | None:
     except (ValueError, TypeError):
         return None
     return shown if shown.tzinfo else None
+
+
+def _spend(budget: Budget, extra: float, call: Callable[[], Reply]) -> Reply:
+    """A call within a budget, made once more if the platform refused it because of its own count.
+
+    What was refused so was not done, whatever it was. Raises PlatformThrottled.
+    """
+    for is_last in (False, True):
+        with budget.spend(extra) as spending:
+            reply = call()
+            asked = _read_retry_after(reply.headers.get("Retry-After"))
+            wait = budget.note(spending, reply.status, reply.headers, reply.body, asked)
+        if wait is not None and (is_last or wait > LONGEST_PAUSE_SECONDS):
+            raise PlatformThrottled(retry_after_seconds=wait)
+        if wait is None:
+            break
+    return reply
 
 
 def _find_pause(reply: Reply, attempt: int) -> float | None:

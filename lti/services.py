@@ -15,6 +15,7 @@ from urllib.parse import unquote_plus, urlencode, urlsplit, urlunsplit
 
 from mentorai.core.errors import PlatformRefused, PlatformReplyInvalid, PlatformUnavailable
 from mentorai.lti.origins import find_origin, join_url
+from mentorai.lti.paces import Pace
 from mentorai.lti.platform_http import Reply, check_reply
 from mentorai.lti.registrations import Registration
 from mentorai.lti.tool import Tool
@@ -48,11 +49,11 @@ def call(
     headers = {"Accept": accept} | ({"Content-Type": media_type} if body is not None else {})
     # In one short line: Moodle repeats it in the status line of a refusal.
     text = "" if body is None else json.dumps(body, allow_nan=False, separators=(",", ":"))
-    token = tool.tokens.get(registration, scopes)
-    reply = _send(tool, method, url, headers | _bearer(token), text)
+    token, pace = tool.tokens.get(registration, scopes), tool.paces.find(registration)
+    reply = _send(tool, method, url, headers | _bearer(token), text, pace)
     if reply.status == 401:
         token = tool.tokens.get(registration, scopes, refused=token)
-        reply = _send(tool, method, url, headers | _bearer(token), text)
+        reply = _send(tool, method, url, headers | _bearer(token), text, pace)
     return reply
 
 
@@ -115,10 +116,12 @@ def find_link(reply: Reply, relation: str) -> str | None:
     return None
 
 
-def _send(tool: Tool, method: str, url: str, headers: Mapping[str, str], body: str) -> Reply:
+def _send(
+    tool: Tool, method: str, url: str, headers: Mapping[str, str], body: str, pace: Pace
+) -> Reply:
     if method == "POST":
-        return tool.http.post(url, headers=headers, body=body)
-    return tool.http.repeat(method, url, headers=headers, body=body)
+        return tool.http.post(url, headers=headers, body=body, pace=pace)
+    return tool.http.repeat(method, url, headers=headers, body=body, pace=pace)
 
 
 def _bearer(token: str) -> dict[str, str]:

@@ -40,6 +40,7 @@ from mentorai.core.identifiers import new_id
 from mentorai.core.sealing import Seal
 from mentorai.core.settings import Settings
 from mentorai.lti.origins import find_origin
+from mentorai.lti.paces import Paces
 from mentorai.lti.platform_http import PlatformHttp, Reply, check_reply
 from mentorai.lti.registrations import Registration
 from mentorai.lti.tool_keys import ToolKeys
@@ -87,12 +88,18 @@ class Tokens:
     """The access tokens of every registration."""
 
     def __init__(
-        self, database: Database, settings: Settings, http: PlatformHttp, tool_keys: ToolKeys
+        self,
+        database: Database,
+        settings: Settings,
+        http: PlatformHttp,
+        tool_keys: ToolKeys,
+        paces: Paces,
     ) -> None:
         self._database = database
         self._seal = Seal(settings)
         self._http = http
         self._tool_keys = tool_keys
+        self._paces = paces
         self._kept: dict[tuple[str, str], _Kept] = {}
         self._locks: dict[tuple[str, str], threading.Lock] = {}
 
@@ -130,7 +137,10 @@ class Tokens:
             "Content-Type": "application/x-www-form-urlencoded",
             "Accept": "application/json",
         }
-        return self._http.post(registration.token_url, headers=headers, body=urlencode(form))
+        pace = self._paces.find_for_token(registration)
+        return self._http.post(
+            registration.token_url, headers=headers, body=urlencode(form), pace=pace
+        )
 
     def _renew(self, registration: Registration, name: tuple[str, str], refused: str) -> _Kept:
         """What another process was given, or else a token of our own."""

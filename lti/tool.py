@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from mentorai.core.values import PlatformProfile
+from mentorai.lti.budgets import Budgets
 from mentorai.lti.consumer_keys import ConsumerKeys
 from mentorai.lti.data_privacy import PrivacyVisits
 from mentorai.lti.deep_linking_requests import DeepLinkingRequests
@@ -14,6 +15,7 @@ from mentorai.lti.launch_log import LaunchLog
 from mentorai.lti.migration import Migrations
 from mentorai.lti.notice_services import NoticeServices
 from mentorai.lti.notices import Notices
+from mentorai.lti.paces import Paces
 from mentorai.lti.platform_http import PlatformHttp
 from mentorai.lti.registration_clients import RegistrationClients
 from mentorai.lti.registration_drafts import RegistrationDrafts
@@ -37,6 +39,8 @@ class Tool:
         self.settings = settings
         self._plugins = engine.plugins
         self.http = PlatformHttp(settings)
+        self.budgets = Budgets(database)
+        self.paces = Paces(self.find_profile, self.budgets)
         self.registrations = Registrations(database, settings)
         self.deployments = Deployments(database, self.registrations)
         self.registration_clients = RegistrationClients(database, settings)
@@ -57,7 +61,7 @@ class Tool:
             database, self.consumer_keys, engine.people, engine.course_copies
         )
         self.privacy_visits = PrivacyVisits(database, engine.people)
-        self.tokens = Tokens(database, settings, self.http, self.tool_keys)
+        self.tokens = Tokens(database, settings, self.http, self.tool_keys, self.paces)
 
     def find_profile(self, issuer: str, family_code: str) -> PlatformProfile:
         """What is special about a platform's family; of a family without a plugin, its name."""

@@ -300,7 +300,8 @@ def test_processes_that_ask_at_once_each_get_a_token(
     together = threading.Barrier(4)
     failures: list[BaseException] = []
     processes = [
-        Tokens(engine.database, engine.settings, tool.http, tool.tool_keys) for _ in "1234"
+        Tokens(engine.database, engine.settings, tool.http, tool.tool_keys, tool.paces)
+        for _ in "1234"
     ]
 
     def work(tokens: Tokens) -> None:

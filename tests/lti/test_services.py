@@ -130,7 +130,7 @@ def test_token_is_asked_for_once_by_all_processes(
     tool: Any, registration: Any, platform: Any, engine: Engine
 ) -> None:
     platform.grant()
-    second = Tokens(engine.database, engine.settings, tool.http, tool.tool_keys)
+    second = Tokens(engine.database, engine.settings, tool.http, tool.tool_keys, tool.paces)
 
     tokens = {each.get(registration, ["s"]) for each in (tool.tokens, tool.tokens, second)}
 
@@ -143,7 +143,8 @@ def test_token_is_asked_for_once_by_processes_that_need_it_at_once(
 ) -> None:
     platform.grant()
     processes = [
-        Tokens(engine.database, engine.settings, tool.http, tool.tool_keys) for _ in range(8)
+        Tokens(engine.database, engine.settings, tool.http, tool.tool_keys, tool.paces)
+        for _ in range(8)
     ]
 
     with ThreadPoolExecutor(len(processes)) as pool:

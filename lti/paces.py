@@ -1,0 +1,51 @@
+"""How a platform wants to be called: so many calls at once, within what its client may spend."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from mentorai.core.values import PlatformProfile
+from mentorai.lti.budgets import Budget, Budgets
+from mentorai.lti.registrations import Registration
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """calls_at_once: to one host from this process at most; None: as many as help.
+
+    budget: what the calls are counted in, if they are. extra: units that this one costs on top.
+    """
+
+    calls_at_once: int | None = None
+    budget: Budget | None = None
+    extra: float = 0.0
+
+
+FREE = Pace()
+
+
+class Paces:
+    """The pace of every registration, from the profile of its family."""
+
+    def __init__(self, find_profile: Callable[[str, str], PlatformProfile], budgets: Budgets) -> None:
+        self._find_profile = find_profile
+        self._budgets = budgets
+        self._known: dict[tuple[str, str, str], Pace] = {}
+
+    def find(self, registration: Registration) -> Pace:
+        """How this platform wants to be called; a client's schools share one budget."""
+        key = (registration.issuer, registration.client_id, registration.family)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._make(registration)
+        return known
+
+    def _make(self, registration: Registration) -> Pace:
+        profile = self._find_profile(registration.issuer, registration.family)
+        owner = f"{registration.issuer} {registration.client_id}"
+        budget = self._budgets.get(owner, profile.bucket) if profile.bucket else None
+        return Pace(profile.calls_at_once, budget)
+
+    def find_for_token(self, registration: Registration) -> Pace:
+        """The same for a request for an access token, which may cost more."""
+        pace = self.find(registration)
+        return replace(pace, extra=pace.budget.bucket.token_cost) if pace.budget else pace

@@ -1,0 +1,248 @@
+"""Calls that a platform counts: its bucket is waited for, by all processes, and never overdrawn."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from mentorai.core import hookimpl
+from mentorai.core.engine import Engine
+from mentorai.core.errors import PlatformThrottled
+from mentorai.core.organizations import Organization
+from mentorai.core.settings import Settings
+from mentorai.core.values import Bucket, PlatformProfile
+from mentorai.lti import budgets
+from mentorai.lti.registrations import Registration
+from mentorai.lti.tool import Tool
+
+BUCKET = Bucket(
+    high_water=60,
+    leak_per_second=400,
+    up_front=10,
+    token_cost=20,
+    cost_header="X-Request-Cost",
+    remaining_header="X-Rate-Limit-Remaining",
+    refusal_text="Rate Limit Exceeded",
+)
+
+
+class Counting(ThreadingHTTPServer):
+    """Keeps a leaky bucket of its own, by its own clock, and refuses when it is full."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.guard = threading.Lock()
+        self.level, self.at = 0.0, time.monotonic()
+        self.costs = 2.0
+        self.taken = self.refused = self.to_refuse = 0
+        self.refusal: tuple[int, dict[str, str]] = (403, {})
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def begin(self) -> bool:
+        with self.guard:
+            self._leak()
+            if self.level >= BUCKET.high_water or self.to_refuse:
+                self.to_refuse = max(0, self.to_refuse - 1)
+                self.refused += 1
+                return False
+            self.level += BUCKET.up_front
+            return True
+
+    def end(self) -> dict[str, str]:
+        with self.guard:
+            self._leak()
+            self.taken += 1
+            self.level = max(0.0, self.level - BUCKET.up_front + self.costs)
+            left = BUCKET.high_water - self.level
+        return {"X-Request-Cost": str(self.costs), "X-Rate-Limit-Remaining": str(left)}
+
+    def _leak(self) -> None:
+        moment = time.monotonic()
+        self.level = max(0.0, self.level - (moment - self.at) * BUCKET.leak_per_second)
+        self.at = moment
+
+
+class Answer(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        server: Any = self.server
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if server.begin():
+            time.sleep(0.002)
+            self.answer(200, server.end(), b"")
+        else:
+            self.answer(*server.refusal, b"403 Forbidden (Rate Limit Exceeded)")
+
+    def answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: Any) -> None:
+        """Quiet."""
+
+
+class Family:
+    """A family of LMS that counts calls."""
+
+    @hookimpl
+    def recognise_platform(self, family_code: str) -> str | None:
+        return "counting" if family_code == "counting" else None
+
+    @hookimpl
+    def platform_profile(self) -> PlatformProfile:
+        return PlatformProfile("counting", "Counting", bucket=BUCKET)
+
+
+@pytest.fixture
+def lms() -> Iterator[Counting]:
+    server = Counting()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def start(settings: Settings) -> Iterator[Callable[[], Tool]]:
+    """Start a process, as far as the database can tell."""
+    engines: list[Engine] = []
+
+    def make() -> Tool:
+        engines.append(Engine.open(settings, plugins=[("family", Family())]))
+        return engines[-1].room(Tool)
+
+    yield make
+    for engine in engines:
+        engine.close()
+
+
+@pytest.fixture
+def registration(tool: Tool, organization: Organization, lms: Counting) -> Registration:
+    """Registered once; every process started later finds it."""
+    return tool.registrations.add(
+        organization.id,
+        issuer=lms.url,
+        client_id="tool",
+        auth_url=f"{lms.url}/auth",
+        token_url=f"{lms.url}/token",
+        keyset_url=f"{lms.url}/jwks",
+        deployment_ids=["1"],
+        family="counting",
+    )
+
+
+def send(tool: Tool, registration: Registration, lms: Counting) -> int:
+    pace = tool.paces.find(registration)
+    return tool.http.post(f"{lms.url}/scores", headers={}, body="{}", pace=pace).status
+
+
+def test_no_call_is_refused_while_two_processes_drain_a_backlog(start, registration, lms):
+    tools = [start(), start()]
+    began = time.monotonic()
+
+    with ThreadPoolExecutor(24) as pool:
+        answers = list(pool.map(lambda n: send(tools[n % 2], registration, lms), range(160)))
+
+    assert answers == [200] * 160
+    assert lms.refused == 0
+    # Empty at first, it takes 60 units at once; the rest goes in as fast as it leaks, or quicker.
+    assert time.monotonic() - began >= (160 * 2 - BUCKET.high_water) / BUCKET.leak_per_second
+
+
+def test_call_that_another_user_of_the_client_crowded_out_is_made_once_more(
+    start, registration, lms
+):
+    lms.to_refuse = 1
+
+    assert send(start(), registration, lms) == 200
+    assert lms.refused == 1
+
+
+def test_others_wait_as_well_when_the_platform_asks_for_a_long_pause(start, registration, lms):
+    first, second = start(), start()
+    lms.refusal = (429, {"Retry-After": "900"})
+    lms.level = 1e6
+
+    with pytest.raises(PlatformThrottled) as refused:
+        send(first, registration, lms)
+    with pytest.raises(PlatformThrottled) as waiting:
+        send(second, registration, lms)
+
+    assert refused.value.retry_after_seconds == 900
+    assert 890 < waiting.value.retry_after_seconds <= 900
+    assert lms.refused == 1
+
+
+def test_refusal_for_another_reason_is_an_answer_like_any_other(start, registration, lms):
+    budget = start().paces.find(registration).budget
+
+    with budget.spend() as spending:
+        assert budget.note(spending, 403, {}, b"You may not do this", None) is None
+
+
+def test_what_the_answer_says_is_left_is_believed(start, registration, lms, monkeypatch):
+    monkeypatch.setattr(budgets, "TURN_SECONDS", 0.01)
+    budget = start().budgets.get("a quota", Bucket(100, 0.01, remaining_header="Left"))
+    with budget.spend() as spending:
+        budget.note(spending, 200, {"Left": "0"}, b"", None)
+
+    with pytest.raises(PlatformThrottled) as caught, budget.spend():
+        pass
+
+    assert 100 <= caught.value.retry_after_seconds <= 300
+
+
+def test_quota_that_began_anew_is_used_at_once(start, registration):
+    budget = start().budgets.get("a quota", Bucket(100, 0.01, remaining_header="Left"))
+    for left in ("3", "100", "99"):
+        with budget.spend() as spending:
+            budget.note(spending, 200, {"Left": left}, b"", None)
+
+    for _ in range(50):
+        with budget.spend():
+            pass
+
+
+@pytest.mark.parametrize("said", ["", "many", "-1", "nan", "inf", "1e300"])
+def test_numbers_that_make_no_sense_are_passed_over(start, registration, said):
+    headers = {"X-Request-Cost": said, "X-Rate-Limit-Remaining": said, "Limit": said}
+    bucket = Bucket(
+        60,
+        400,
+        10,
+        cost_header="X-Request-Cost",
+        remaining_header="X-Rate-Limit-Remaining",
+        limit_header="Limit",
+    )
+    budget = start().budgets.get("nonsense", bucket)
+
+    for _ in range(10):
+        with budget.spend() as spending:
+            assert budget.note(spending, 200, headers, b"", None) is None
+
+
+def test_part_of_a_process_that_died_leaks_away(start, registration, lms):
+    first, second = start(), start()
+    budget = first.paces.find(registration).budget
+    for _ in range(4):
+        # Taken, and never given back.
+        budget.spend().__enter__()
+
+    assert send(second, registration, lms) == 200
