@@ -1,9 +1,10 @@
-"""The worker: huey hands out rows of the outbox, rosters, events and documents.
+"""The worker: huey hands out rosters, events and documents; scores go in lanes (lanes.py).
 
 The queue (jobs.sqlite3 in the data directory, or Redis) carries ids of rows and nothing else;
 the truth is in the outbox, and in the tables of rosters, webhooks and trainings. huey forgets a
 task that was taken when its process was killed, and its periodic tasks run once a minute at most,
-so the worker itself looks for due and lapsed rows every second: one indexed read of each. Any
+so the worker itself looks for due and lapsed rows every second, an indexed read of each; the row
+of a score in the queue only says that a lane has something to do. Any
 number of workers may run, on one machine or, with PostgreSQL, on several: each machine has its own
 queue, or all share one in Redis, and all have the same outbox.
 """
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from mentorai.core.lanes import Lanes
 from mentorai.core.webhook_sender import WebhookSender
 
 if TYPE_CHECKING:
@@ -83,7 +85,7 @@ class Jobs:
             self._stays_open |= stays_open
             if self._queue is None:
                 queue = _make_queue(self._engine.settings)
-                self._deliver = queue.task(name="deliver")(self._engine.outbox.deliver)
+                self._deliver = queue.task(name="deliver")(self._engine.room(Lanes).wake)
                 self._read_roster = queue.task(name="read_roster")(self._engine.rosters.sync_due)
                 sender = self._engine.room(WebhookSender)
                 self._send_events = queue.task(name="send_events")(sender.send_due)
@@ -135,11 +137,14 @@ def run_worker(
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
             signal.signal(number, lambda *_: stop.set())
+    lanes = engine.room(Lanes)
     consumer.start()
+    lanes.start()
     log.info("worker_started", threads=threads)
     try:
         _watch(engine, consumer, stop, parent_pid, chores)
     finally:
+        lanes.stop(STOP_SECONDS)
         consumer.stop(graceful=True)
         engine.room(Jobs).close()
         log.info("worker_stopped")
@@ -160,7 +165,6 @@ def _watch(
             log.info("worker_orphaned")
             return
         try:
-            engine.outbox.hand_out()
             engine.room(WebhookSender).hand_out()
             engine.trainings.hand_out()
             if time.monotonic() >= roster_due:
