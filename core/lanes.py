@@ -161,17 +161,21 @@ class Lanes:
         with self._lock:
             lane.in_hand.discard(done)
             is_too_many = lane.busy > max(1, THREADS - self._busy + 1)
-            if self._is_open and not is_too_many and (lane.rows or lane.is_read_by_none()):
-                if lane.rows:
-                    return lane.take()
-            else:
-                return self._leave(lane)
+            may_read = bool(lane.rows) or not lane.reading.locked()
+            if not self._is_open or is_too_many or not may_read:
+                self._leave(lane)
+                return None
+            if lane.rows:
+                return lane.take()
         try:
             self._fill(lane.name, now(), with_lapsed=False)
         except Exception:
             log.exception("lanes_not_swept")
         with self._lock:
-            return lane.take() if lane.rows and self._is_open else self._leave(lane)
+            if lane.rows and self._is_open:
+                return lane.take()
+            self._leave(lane)
+            return None
 
     def _leave(self, lane: "_Lane") -> None:
         lane.busy -= 1
@@ -188,9 +192,6 @@ class _Lane:
         self.busy = 0
         # One reads what is next; nobody reads the same at the same time.
         self.reading = threading.Lock()
-
-    def is_read_by_none(self) -> bool:
-        return not self.reading.locked()
 
     def add(self, row_ids: list[str]) -> None:
         known = self.in_hand.union(self.rows)

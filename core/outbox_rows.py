@@ -194,7 +194,7 @@ def settle_row(
     }
     if connection.execute(_SETTLE, facts).rowcount == 0:
         return None
-    if decision.counts and grade is not None and is_current:
+    if (decision.counts or decision.code) and grade is not None and is_current:
         moment = take_moment(connection, grade.mentor_id)
         overridden = grade.sync_overridden and status != "sent"
         _note_on_grade(connection, row, status, attempts, decision, overridden, moment)

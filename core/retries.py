@@ -25,7 +25,7 @@ class Decision:
     """What becomes of a row.
 
     due_at: when to try again, for `waiting`. counts: whether the try counts as one; it does not
-    when nothing was sent because of ourselves. code, message: why, for a person.
+    when nothing was sent because of ourselves, nor when the platform was too busy to take it. code, message: why, for a person.
     """
 
     status: RowStatus
@@ -57,6 +57,12 @@ def decide(
         return Decision("not_linked", None, error.code, error.message)
     if not error.retryable:
         return Decision("failed", None, error.code, error.message)
+    if isinstance(error, PlatformThrottled):
+        # A platform that is busy has said nothing about the score: it is no failed try, and one
+        # that is busy for days is not given up.
+        wait = max(backoff_seconds(1), asked_seconds(error))
+        until = moment + timedelta(seconds=wait)
+        return Decision("waiting", until, error.code, error.message, counts=False)
     if moment - first_tried_at >= GIVE_UP_AFTER:
         days = GIVE_UP_AFTER.days
         given_up = f"{error.message} Given up after {days} days of trying."

@@ -120,6 +120,22 @@ def test_wait_is_as_long_as_the_platform_asked(engine, gradebook, report, mentor
     assert read(engine, mentor, grade_id).sync.next_try_at == START + timedelta(seconds=90)
 
 
+def test_busy_platform_is_no_failed_try(engine, gradebook, report, mentor, clock):
+    gradebook.faults = [PlatformThrottled(retry_after_seconds=90) for _ in range(2)]
+    grade_id = report(8)
+    engine.outbox.deliver_due()
+    clock.shift(timedelta(days=4))
+
+    engine.outbox.deliver_due()
+
+    sync = read(engine, mentor, grade_id).sync
+    assert (sync.status, sync.attempts) == ("waiting", 0)
+    assert sync.last_error_code == "platform_throttled"
+    clock.shift(91)
+    engine.outbox.deliver_due()
+    assert read(engine, mentor, grade_id).sync.attempts == 1
+
+
 @pytest.mark.parametrize("asked", [float("nan"), float("inf"), -5.0, 1e12])
 def test_absurd_retry_after_does_not_lose_a_score(engine, gradebook, report, mentor, clock, asked):
     gradebook.faults = [PlatformThrottled(retry_after_seconds=asked)]

@@ -1,0 +1,150 @@
+"""Platforms do not wait for each other: each has a lane of the worker."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from mentorai.core import hookimpl, lanes
+from mentorai.core.clock import now
+from mentorai.core.engine import Engine
+from mentorai.core.jobs import Jobs, run_worker
+from mentorai.core.mentors import Mentor
+from mentorai.core.organizations import Organization
+from mentorai.core.settings import Settings
+from mentorai.core.values import (
+    Context,
+    GradePlace,
+    GradeService,
+    Launch,
+    LineItem,
+    Platform,
+    Receipt,
+    ResourceLink,
+    Role,
+    Score,
+)
+
+
+class Campus:
+    """Two platforms: one that answers, and one that hangs until it is let go."""
+
+    def __init__(self) -> None:
+        self.guard = threading.Condition()
+        self.hanging = 0
+        self.most_hanging = 0
+        self.arrived: list[str] = []
+        self.is_let_go = False
+
+    @hookimpl
+    def find_line_item(self, place: GradePlace) -> LineItem:
+        return LineItem(url=f"https://lms.example/{place.platform.registration_id}")
+
+    @hookimpl
+    def push_score(self, platform: Platform, line_item: LineItem, score: Score) -> Receipt:
+        with self.guard:
+            if platform.registration_id == "hanging":
+                self.hanging += 1
+                self.most_hanging = max(self.most_hanging, self.hanging)
+                self.guard.notify_all()
+                self.guard.wait_for(lambda: self.is_let_go, 20)
+                self.hanging -= 1
+            self.arrived.append(platform.registration_id)
+            self.guard.notify_all()
+        return Receipt(now())
+
+    def wait(self, condition: Callable[[], object]) -> bool:
+        with self.guard:
+            return bool(self.guard.wait_for(condition, 20))
+
+    def let_go(self) -> None:
+        with self.guard:
+            self.is_let_go = True
+            self.guard.notify_all()
+
+
+@pytest.fixture
+def campus() -> Campus:
+    return Campus()
+
+
+@pytest.fixture
+def engine(settings: Settings, campus: Campus) -> Iterator[Engine]:
+    engine = Engine.open(settings, plugins=[("campus", campus)])
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def report(
+    engine: Engine, organization: Organization, mentor: Mentor
+) -> Callable[[str, str], None]:
+    """Report a score of somebody at a platform."""
+
+    def put(registration_id: str, subject: str) -> None:
+        session = engine.admit(
+            Launch(
+                organization_id=organization.id,
+                registration_id=registration_id,
+                deployment_id="1",
+                issuer="https://lms.example",
+                client_id="tool",
+                family_code="sandbox",
+                message_type="LtiResourceLinkRequest",
+                subject=subject,
+                role=Role.LEARNER,
+                target="/",
+                context=Context("course-1"),
+                resource_link=ResourceLink("link-1"),
+                grade_service=GradeService(None, "https://lms.example/items"),
+            )
+        )
+        engine.report_score(
+            organization_id=session.organization_id,
+            mentor_id=session.mentor_id,
+            person_id=session.person_id,
+            resource_link_id=session.resource_link_id,
+            given=8,
+            maximum=10,
+        )
+
+    return put
+
+
+@pytest.fixture
+def work(engine: Engine, campus: Campus) -> Iterator[Callable[[], None]]:
+    stop = threading.Event()
+    worker = threading.Thread(target=run_worker, args=(engine,), kwargs={"stop": stop})
+    yield worker.start
+    campus.let_go()
+    stop.set()
+    worker.join()
+
+
+def test_fresh_score_arrives_while_another_platform_hangs(campus, report, work, monkeypatch):
+    monkeypatch.setattr(lanes, "THREADS", 6)
+    for number in range(8):
+        report("hanging", f"s-{number}")
+    work()
+    assert campus.wait(lambda: campus.hanging == 3)
+
+    report("quick", "s-1")
+
+    assert campus.wait(lambda: "quick" in campus.arrived)
+    assert campus.most_hanging == 3
+
+
+def test_backlog_is_delivered_whole_when_the_platform_comes_back(
+    engine, campus, report, work, monkeypatch
+):
+    monkeypatch.setattr(lanes, "THREADS", 6)
+    monkeypatch.setattr(Jobs, "hand", lambda *_: None)
+    for number in range(11):
+        report("hanging", f"s-{number}")
+    work()
+    assert campus.wait(lambda: campus.hanging)
+
+    campus.let_go()
+
+    assert campus.wait(lambda: len(campus.arrived) == 11)
+    assert campus.arrived == ["hanging"] * 11
