@@ -25,7 +25,8 @@ class Decision:
     """What becomes of a row.
 
     due_at: when to try again, for `waiting`. counts: whether the try counts as one; it does not
-    when nothing was sent because of ourselves, nor when the platform was too busy to take it. code, message: why, for a person.
+    when nothing was sent because of ourselves, nor when the platform was too busy to take it.
+    code, message: why, for a person.
     """
 
     status: RowStatus

@@ -26,7 +26,9 @@ FREE = Pace()
 class Paces:
     """The pace of every registration, from the profile of its family."""
 
-    def __init__(self, find_profile: Callable[[str, str], PlatformProfile], budgets: Budgets) -> None:
+    def __init__(
+        self, find_profile: Callable[[str, str], PlatformProfile], budgets: Budgets
+    ) -> None:
         self._find_profile = find_profile
         self._budgets = budgets
         self._known: dict[tuple[str, str, str], Pace] = {}
