@@ -127,9 +127,9 @@ def add_course(engine: Engine, address: str, family: str = "capped") -> Course:
     return Course(session, found.id, address)
 
 
-def add_scores(engine: Engine, course: Course, count: int, prefix: str = "person") -> None:
-    """As many people of the course, a grade of each waiting in the outbox."""
-    facts, moment = course.session, now()
+def add_scores(engine: Engine, course: Course, count: int, prefix: str = "person") -> list[str]:
+    """As many people of the course, a grade of each waiting in the outbox; the last rows' ids."""
+    facts, moment, made = course.session, now(), list[tuple[str, ...]]()
     for first in range(0, count, CHUNK):
         numbers = range(first, min(first + CHUNK, count))
         made = [(new_id(), new_id(), new_id(), f"{prefix}-{number}") for number in numbers]
@@ -167,6 +167,7 @@ def add_scores(engine: Engine, course: Course, count: int, prefix: str = "person
             )
             connection.execute(insert(grades), [_grade(facts, each, moment) for each in made])
             connection.execute(insert(outbox), [_row(course, each, moment) for each in made])
+    return [each[2] for each in made]
 
 
 def _grade(facts: Session, made: tuple[str, ...], moment: Any) -> dict[str, Any]:
