@@ -128,8 +128,9 @@ def measure_fairness(address: str, backlog: int) -> None:
     seen = read_counts(address)["seen"]
     delays = sorted(seen.get(who, time.time()) - at for who, at in sent.items())
     print(
-        f"fresh grade while {left} of {backlog} wait elsewhere: "
-        f"median {delays[PROBES // 2]:.2f} s, p99 {delays[int(PROBES * 0.99) - 1]:.2f} s, slowest {delays[-1]:.2f} s",
+        f"fresh grade while {left} of {backlog} wait elsewhere: median "
+        f"{delays[PROBES // 2]:.2f} s, p99 {delays[int(PROBES * 0.99) - 1]:.2f} s, "
+        f"slowest {delays[-1]:.2f} s",
         flush=True,
     )
 
