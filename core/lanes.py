@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, bindparam, func, select
 
 from mentorai.core.clock import now
 from mentorai.core.outbox_rows import outbox
+from mentorai.core.platform_rests import is_resting
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
@@ -30,11 +31,13 @@ log = structlog.get_logger(__name__)
 
 _MOMENT = bindparam("moment", type_=outbox.c.due_at.type)
 
+_AWAKE = ~is_resting(outbox.c.registration_id, _MOMENT)
+
 
 def _select_due(mine: ColumnElement[bool]) -> Any:
     return (
         select(outbox.c.id)
-        .where(mine, outbox.c.status == "waiting", outbox.c.due_at <= _MOMENT)
+        .where(mine, outbox.c.status == "waiting", outbox.c.due_at <= _MOMENT, _AWAKE)
         .order_by(outbox.c.due_at)
         .limit(AHEAD)
     )
@@ -43,7 +46,7 @@ def _select_due(mine: ColumnElement[bool]) -> Any:
 def _select_lapsed(mine: ColumnElement[bool]) -> Any:
     return (
         select(outbox.c.id)
-        .where(mine, outbox.c.status == "leased", outbox.c.lease_until <= _MOMENT)
+        .where(mine, outbox.c.status == "leased", outbox.c.lease_until <= _MOMENT, _AWAKE)
         .limit(AHEAD)
     )
 
@@ -129,6 +132,8 @@ class Lanes:
             if with_lapsed:
                 found += connection.execute(_LAPSED[name is not None], facts).scalars()
             with self._lock:
+                if with_lapsed:
+                    lane.tried.clear()
                 lane.add(found)
         with self._lock:
             missing = len(lane.rows)
@@ -160,6 +165,7 @@ class Lanes:
     def _next(self, lane: "_Lane", done: str) -> str | None:
         with self._lock:
             lane.in_hand.discard(done)
+            lane.tried.add(done)
             is_too_many = lane.busy > max(1, THREADS - self._busy + 1)
             may_read = bool(lane.rows) or not lane.reading.locked()
             if not self._is_open or is_too_many or not may_read:
@@ -189,12 +195,15 @@ class _Lane:
         self.name = name
         self.rows: deque[str] = deque()
         self.in_hand: set[str] = set()
+        # Since the last sweep: a row that could not go yet (an older value of its grade is under
+        # way) is not looked at again and again.
+        self.tried: set[str] = set()
         self.busy = 0
         # One reads what is next; nobody reads the same at the same time.
         self.reading = threading.Lock()
 
     def add(self, row_ids: list[str]) -> None:
-        known = self.in_hand.union(self.rows)
+        known = self.in_hand.union(self.rows, self.tried)
         self.rows.extend(row_id for row_id in row_ids if row_id not in known)
 
     def take(self) -> str:
