@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     Column,
     Connection,
     Integer,
@@ -63,7 +64,7 @@ _END = delete(platform_rests).where(
 )
 
 
-def is_resting(registration_id: Any, moment: datetime) -> Any:
+def is_resting(registration_id: Any, moment: datetime | BindParameter[datetime]) -> Any:
     """The condition that the platform of a column of registration ids rests."""
     return (
         select(platform_rests.c.registration_id)
