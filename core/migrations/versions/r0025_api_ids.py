@@ -5,8 +5,8 @@ from alembic import op
 
 from mentorai.core.database import Instant
 
-revision = "0027"
-down_revision = "0021"
+revision = "0025"
+down_revision = "0024"
 
 
 def upgrade() -> None:

@@ -7,8 +7,8 @@ from alembic import op
 
 from mentorai.core.database import Instant
 
-revision = "0023"
-down_revision = "0022"
+revision = "0022"
+down_revision = "0021"
 SCHOOL = ("school_guid", "school_name", "school_url")
 
 

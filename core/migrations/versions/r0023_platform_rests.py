@@ -5,8 +5,8 @@ from alembic import op
 
 from mentorai.core.database import Instant
 
-revision = "0021"
-down_revision = "0023"
+revision = "0023"
+down_revision = "0022"
 
 
 def upgrade() -> None:
