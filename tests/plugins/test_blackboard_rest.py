@@ -42,8 +42,7 @@ from mentorai.lti.tool import Tool
 from mentorai.plugins import blackboard, lti_launch
 from mentorai.plugins.blackboard import rest_client
 from mentorai.plugins.blackboard.rest_tokens import BlackboardTokens
-from mentorai.plugins.sandbox.personalities import blackboard_api
-from mentorai.plugins.sandbox.personalities.blackboard_api import KEY, SECRET, RestSite
+from mentorai.plugins.sandbox.personalities.blackboard_api import KEY, MODIFY, SECRET, VIEW_USERS, RestSite
 from mentorai.plugins.sandbox.platform import Options, SandboxPlatform
 from mentorai.plugins.sandbox.routes import create_platform
 from mentorai.plugins.sandbox.school import find_course, find_person
@@ -172,18 +171,17 @@ def engine(settings: Settings) -> Iterator[Engine]:
 def school(engine: Engine, mentor: Mentor) -> Iterator[School]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    app = create_platform(Options(url, "http://localhost:9"))
+    app = create_platform(Options(url, "http://localhost:9", personality="blackboard"))
     lms = app.extensions["sandbox"].platform
-    api = blackboard_api.make_api(lms)
-    app.register_blueprint(api)
+    site = app.blueprints["blackboard_api"].rest  # type: ignore[attr-defined]
     with running_app(app, port=port):
-        yield School(engine, lms, api.rest, url)  # type: ignore[attr-defined]
+        yield School(engine, lms, site, url)
     lms.close()
 
 
 def test_check_says_what_the_integration_lacks(school: School) -> None:
     school.open("maya")
-    school.site.entitlements = {blackboard_api.VIEW_USERS}
+    school.site.entitlements = {VIEW_USERS}
 
     report = school.check()
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from secrets import token_hex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mentorai.plugins.sandbox.personalities.traits import (
     Addresses,
@@ -16,6 +16,11 @@ from mentorai.plugins.sandbox.personalities.traits import (
 )
 from mentorai.plugins.sandbox.school import Course, Item, Person, fixed_id
 from mentorai.plugins.sandbox.wire import Call, Media, Refused, Reply
+
+if TYPE_CHECKING:
+    from flask import Blueprint
+
+    from mentorai.plugins.sandbox.platform import SandboxPlatform
 
 WORDS = {
     "no_token": (401, "Bearer token is invalid"),
@@ -47,6 +52,13 @@ def describe_member(person: Person) -> Mapping[str, Any]:
 def add_claims(_person: Person, _course: Course, _item: Item | None) -> Mapping[str, Any]:
     """A token for its own sign-in page, good once."""
     return {"https://blackboard.com/lti/claim/one_time_session_token": token_hex(16)}
+
+
+def make_api(platform: "SandboxPlatform") -> "Blueprint":
+    """Its REST API."""
+    from mentorai.plugins.sandbox.personalities import blackboard_api
+
+    return blackboard_api.make_api(platform)
 
 
 BLACKBOARD = Personality(
@@ -86,4 +98,5 @@ BLACKBOARD = Personality(
     ),
     words=WORDS,
     envelope=show_refusal,
+    make_api=make_api,
 )
