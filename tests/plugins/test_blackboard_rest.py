@@ -42,7 +42,12 @@ from mentorai.lti.tool import Tool
 from mentorai.plugins import blackboard, lti_launch
 from mentorai.plugins.blackboard import rest_client
 from mentorai.plugins.blackboard.rest_tokens import BlackboardTokens
-from mentorai.plugins.sandbox.personalities.blackboard_api import KEY, MODIFY, SECRET, VIEW_USERS, RestSite
+from mentorai.plugins.sandbox.personalities.blackboard_api import (
+    KEY,
+    SECRET,
+    VIEW_USERS,
+    RestSite,
+)
 from mentorai.plugins.sandbox.platform import Options, SandboxPlatform
 from mentorai.plugins.sandbox.routes import create_platform
 from mentorai.plugins.sandbox.school import find_course, find_person
