@@ -138,8 +138,8 @@ def run_worker(
         for number in (signal.SIGTERM, signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
             signal.signal(number, lambda *_: stop.set())
     lanes = engine.room(Lanes)
-    consumer.start()
     lanes.start()
+    consumer.start()
     log.info("worker_started", threads=threads)
     try:
         _watch(engine, consumer, stop, parent_pid, chores)

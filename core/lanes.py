@@ -94,9 +94,8 @@ class Lanes:
                 thread.join(max(0.0, deadline - time.monotonic()))
 
     def wake(self, row_id: str) -> None:
-        """A row is due: look into its lane. Where no lanes run it is delivered here and now."""
+        """A row is due: look into its lane. While no lanes run it waits for their first sweep."""
         if not self._is_open:
-            self._engine.outbox.deliver(row_id)
             return
         with self._engine.database.read() as connection:
             found = connection.execute(_LANE_OF, {"row_id": row_id}).first()
