@@ -26,6 +26,7 @@ from mentorai.core.connection_rows import (
 )
 from mentorai.core.errors import (
     Conflict,
+    InputRejected,
     NotFound,
     PlatformRefused,
     PlatformUnavailable,
@@ -50,6 +51,7 @@ REASON_LENGTH = 500
 # call may take.
 LEASE = timedelta(seconds=60)
 WAIT_SECONDS, POLL_SECONDS = 25.0, 0.05
+OTHER_ADDRESS = "Enter it again: what is kept is not sent to another address."
 
 
 class Connections:
@@ -83,10 +85,13 @@ class Connections:
     ) -> Connection:
         """Set up a connection, or set it up anew: tokens that were given before are forgotten.
 
-        secret: None keeps the one that is there. Raises InputRejected (base_url, account, secret);
-        NotFound if there is no such registration.
+        secret: None keeps the one that is there, for the address that it was entered for. Raises
+        InputRejected (base_url, account, secret); NotFound if there is no such registration.
         """
         facts = check_facts(base_url, account, secret) | {"scopes": list(scopes)}
+        known = self.find(organization_id, registration_id, kind)
+        if secret is None and known and known.base_url != facts["base_url"]:
+            raise InputRejected({"secret": [OTHER_ADDRESS]})
         facts |= {"state": "new", "reason": "", "checked_at": None, "sealed_tokens": None}
         if secret is not None:
             facts["sealed_secret"] = self._seal.close(secret.strip())

@@ -136,6 +136,16 @@ def test_secret_is_kept_when_it_is_left_empty_and_replaced_when_not(engine, conn
     assert connections.open_secret(find()) == "another"
 
 
+def test_secret_does_not_go_to_another_address_unseen(engine, connect, find):
+    connect()
+
+    answer = connect(base_url="https://elsewhere.example", secret="")
+
+    assert answer.status_code == 422
+    assert "is not sent to another address" in answer.text
+    assert find().base_url == GIVEN["base_url"]
+
+
 @pytest.mark.parametrize(
     ("field", "text"),
     [
