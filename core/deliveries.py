@@ -110,7 +110,8 @@ class Deliveries:
             seen = connection.execute(_SEEN, {"grade_id": row.grade_id}).scalar()
             if not seen:
                 return False
-            taken = find_taken(connection, [row.grade_id]).get(row.grade_id)
+            mine = row.organization_id, [row.grade_id]
+            taken = find_taken(connection, *mine).get(row.grade_id)
         found: Sequence[Result] | None = self._engine.plugins.ask_first(
             "read_results",
             engine=self._engine,

@@ -9,18 +9,27 @@ from mentorai.core.values import Result
 
 # Platforms round to two places, often of their own maximum.
 TOLERANCE = 0.005
+# A statement bears only so many values.
+TOGETHER = 1_000
 
 
 def find_taken(
-    connection: Connection, grade_ids: Sequence[str]
+    connection: Connection, organization_id: str, grade_ids: Sequence[str]
 ) -> Mapping[str, tuple[float, float]]:
     """Points and maximum that the gradebook took last for each of these grades, if any."""
-    sent = (
-        select(outbox.c.grade_id, outbox.c.given, outbox.c.maximum)
-        .where(outbox.c.grade_id.in_(grade_ids), outbox.c.status == "sent")
-        .order_by(outbox.c.sent_at)
-    )
-    return {row.grade_id: (row.given, row.maximum) for row in connection.execute(sent)}
+    taken: dict[str, tuple[float, float]] = {}
+    for first in range(0, len(grade_ids), TOGETHER):
+        sent = (
+            select(outbox.c.grade_id, outbox.c.given, outbox.c.maximum)
+            .where(
+                outbox.c.organization_id == organization_id,
+                outbox.c.grade_id.in_(grade_ids[first : first + TOGETHER]),
+                outbox.c.status == "sent",
+            )
+            .order_by(outbox.c.sent_at)
+        )
+        taken |= {row.grade_id: (row.given, row.maximum) for row in connection.execute(sent)}
+    return taken
 
 
 def is_same(result: Result, given: float, maximum: float) -> bool:

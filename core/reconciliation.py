@@ -92,7 +92,7 @@ def reconcile(
             rows += [Comparison(grade, "unknown", reason=error.message) for grade in ours]
             continue
         with engine.database.read() as connection:
-            taken = find_taken(connection, [grade.id for grade in ours])
+            taken = find_taken(connection, organization_id, [grade.id for grade in ours])
         rows += [_compare(grade, theirs, taken.get(grade.id)) for grade in ours]
         known = {grade.lms_user_id for grade in ours}
         others += sum(r.given is not None for s, r in theirs.items() if s not in known)

@@ -47,6 +47,11 @@ class Paces:
         budget = self._budgets.get(owner, profile.bucket) if profile.bucket else None
         return Pace(profile.calls_at_once, budget)
 
+    def lift(self, registration: Registration) -> None:
+        """Count this platform's calls no more in this process: it is one that does not count."""
+        key = (registration.issuer, registration.client_id, registration.family)
+        self._known[key] = FREE
+
     def find_for_token(self, registration: Registration) -> Pace:
         """The same for a request for an access token, which may cost more."""
         pace = self.find(registration)

@@ -168,8 +168,9 @@ def test_canvas_is_connected_from_the_first_page_to_its_own_api(
     found += look(desk, "findings")
     desk.get_by_role("link", name="Canvas (").click()
     desk.get_by_role("link", name="Its own API").click()
-    desk.get_by_label("Key").fill("s3cret")
-    desk.get_by_role("button", name="Connect").click()
+    campus = desk.get_by_role("region", name="Campus")
+    campus.get_by_label("Key").fill("s3cret")
+    campus.get_by_role("button", name="Connect").click()
     expect(desk.get_by_role("row").filter(has_text="Read sections")).to_contain_text(
         "Admin, Permissions"
     )

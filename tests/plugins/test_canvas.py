@@ -1,11 +1,14 @@
 """Canvas: launches, scores, refusals, rosters and columns as it has them."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 
 from mentorai.core import errors
+from mentorai.core.clock import now
 from mentorai.core.errors import MentorAIError
 from mentorai.core.values import GradingProgress
 from mentorai.lti.registration_documents import find_document
@@ -61,10 +64,13 @@ def test_comment_is_sent_only_if_canvas_has_not_got_it(
 def test_comment_is_sent_when_results_may_not_be_read(lms: LmsFamily) -> None:
     lms.take_scores(200, {"resultUrl": "https://lms.example.edu/r"})
     lms.wire.add("GET", RESULTS_URL, status=401)
+    lms.push(7)
 
-    lms.push(8, "Well done")
+    # Three tokens within a few seconds are more than the bucket of Canvas bears.
+    with time_machine.travel(now() + timedelta(minutes=1)):
+        lms.push(8, "Well done")
 
-    assert lms.scores()[0]["comment"] == "Well done"
+    assert lms.scores()[-1]["comment"] == "Well done"
 
 
 def test_score_waits_when_nobody_can_tell_whether_its_comment_is_there(lms: LmsFamily) -> None:

@@ -165,7 +165,7 @@ def _hears(bench: Bench) -> str:
     turn = Turn(secrets.token_hex(16), "c", "Why?", "Because.", "done", (), False, now())
     told: dict[str, list[dict[str, Any]]] = {
         "engine_started": [{"engine": bench.engine}],
-        "launch_admitted": [{"launch": launch, "session": session}],
+        "launch_admitted": [{"engine": bench.engine, "launch": launch, "session": session}],
         "turn_finished": [{"session": session, "turn": turn}, {"session": None, "turn": turn}],
         "score_settled": [
             {"grade_id": secrets.token_hex(16), "status": status}

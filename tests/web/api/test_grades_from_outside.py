@@ -217,11 +217,12 @@ def test_gradebook_is_compared_and_repaired(give, api, engine, gradebook):
     gradebook.held["sub-1"] = 30
 
     (row,) = api.get(f"{GRADES}/reconcile").json["results"]
-    assert (row["verdict"], row["platform_result"]) == ("differs", 3)
+    assert (row["verdict"], row["platform_result"]) == ("overridden", 3)
     assert row["grade"]["score_given"] == 8
     assert api.get(GRADES).json["results"][0]["sync"]["platform_result"] == 3
 
-    repaired = api.post(f"{GRADES}/reconcile", json={})
+    assert api.post(f"{GRADES}/reconcile", json={}).json["resent"] == 0
+    repaired = api.post(f"{GRADES}/reconcile", json={"replace_teacher_grades": True})
     assert (repaired.status_code, repaired.json["resent"]) == (200, 1)
     with time_machine.travel(now() + timedelta(seconds=5)):
         engine.outbox.deliver_due()
