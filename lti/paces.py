@@ -24,33 +24,37 @@ FREE = Pace()
 
 
 class Paces:
-    """The pace of every registration, from the profile of its family."""
+    """The pace of every registration, from the profile of its family.
+
+    find_profile: gives None while nobody knows yet which LMS it is.
+    """
 
     def __init__(
-        self, find_profile: Callable[[str, str], PlatformProfile], budgets: Budgets
+        self, find_profile: Callable[[Registration], PlatformProfile | None], budgets: Budgets
     ) -> None:
         self._find_profile = find_profile
         self._budgets = budgets
-        self._known: dict[tuple[str, str, str], Pace] = {}
+        self._known: dict[tuple[str, str], Pace] = {}
 
     def find(self, registration: Registration) -> Pace:
         """How this platform wants to be called; a client's schools share one budget."""
-        key = (registration.issuer, registration.client_id, registration.family)
+        key = (registration.id, registration.family)
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = self._make(registration)
+            profile = self._find_profile(registration)
+            if profile is None:
+                return FREE
+            known = self._known[key] = self._make(registration, profile)
         return known
 
-    def _make(self, registration: Registration) -> Pace:
-        profile = self._find_profile(registration.issuer, registration.family)
+    def _make(self, registration: Registration, profile: PlatformProfile) -> Pace:
         owner = f"{registration.issuer} {registration.client_id}"
         budget = self._budgets.get(owner, profile.bucket) if profile.bucket else None
         return Pace(profile.calls_at_once, budget)
 
     def lift(self, registration: Registration) -> None:
         """Count this platform's calls no more in this process: it is one that does not count."""
-        key = (registration.issuer, registration.client_id, registration.family)
-        self._known[key] = FREE
+        self._known[registration.id, registration.family] = FREE
 
     def find_for_token(self, registration: Registration) -> Pace:
         """The same for a request for an access token, which may cost more."""

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from mentorai.core.offers import find_offers
 from mentorai.core.values import PlatformProfile
 from mentorai.lti.budgets import Budgets
 from mentorai.lti.consumer_keys import ConsumerKeys
@@ -19,7 +20,7 @@ from mentorai.lti.paces import Paces
 from mentorai.lti.platform_http import PlatformHttp
 from mentorai.lti.registration_clients import RegistrationClients
 from mentorai.lti.registration_drafts import RegistrationDrafts
-from mentorai.lti.registrations import Registrations
+from mentorai.lti.registrations import Registration, Registrations
 from mentorai.lti.service_origins import ServiceOrigins
 from mentorai.lti.tickets import Tickets
 from mentorai.lti.tokens import Tokens
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from mentorai.core.engine import Engine
 
 FAMILY_LENGTH = 64
+# Of a platform that no plugin knows and that does not name itself.
+UNKNOWN_FAMILY = "lti"
 
 
 class Tool:
@@ -37,10 +40,10 @@ class Tool:
     def __init__(self, engine: "Engine") -> None:
         database, settings = engine.database, engine.settings
         self.settings = settings
-        self._plugins = engine.plugins
+        self._plugins, self._database = engine.plugins, database
         self.http = PlatformHttp(settings)
         self.budgets = Budgets(database)
-        self.paces = Paces(self.find_profile, self.budgets)
+        self.paces = Paces(self._find_profile_of, self.budgets)
         self.registrations = Registrations(database, settings)
         self.deployments = Deployments(database, self.registrations)
         self.registration_clients = RegistrationClients(database, settings)
@@ -69,8 +72,17 @@ class Tool:
             "recognise_platform", issuer=issuer, family_code=family_code
         )
         # What an unknown platform calls itself is kept if there is room for it.
-        usable = family if family and len(family) <= FAMILY_LENGTH else "lti"
+        usable = family if family and len(family) <= FAMILY_LENGTH else UNKNOWN_FAMILY
         return self._plugins.find_profile(usable) or PlatformProfile(usable, title="LMS")
+
+    def _find_profile_of(self, registration: Registration) -> PlatformProfile | None:
+        """By what IT registered it as, or else by what its launches were recognised as."""
+        family = registration.family
+        if not family:
+            mine = registration.organization_id, registration.id
+            family = find_offers(self._database, *mine).family
+        profile = self.find_profile(registration.issuer, family)
+        return profile if family or profile.family != UNKNOWN_FAMILY else None
 
     @property
     def login_url(self) -> str:

@@ -1,7 +1,7 @@
 """A registered LMS of one family at the wire: its launches, and what is asked of its plugin."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,6 +45,13 @@ class LmsFamily:
         claims = self.platform.claims("n", tool_platform=None, **changes)
         public_url = self.engine.settings.public_url
         return self.engine.refine(read_launch(claims, self.registration, public_url))
+
+    def register_nameless(self) -> "LmsFamily":
+        """The same LMS, registered by somebody who did not say what it is."""
+        facts = self.platform.facts(client_id="nameless")
+        organization_id = self.registration.organization_id
+        made = self.engine.room(Tool).registrations.add(organization_id, **facts)
+        return replace(self, registration=made)
 
     def push(self, given: float | None = 8, comment: str = "", **facts: Any) -> Any:
         """Bring one score as the outbox would."""

@@ -1,6 +1,7 @@
 """Canvas: launches, scores, refusals, rosters and columns as it has them."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,8 +10,10 @@ import time_machine
 
 from mentorai.core import errors
 from mentorai.core.clock import now
-from mentorai.core.errors import MentorAIError
+from mentorai.core.errors import MentorAIError, PlatformThrottled
+from mentorai.core.mentors import Mentor
 from mentorai.core.values import GradingProgress
+from mentorai.lti import budgets
 from mentorai.lti.registration_documents import find_document
 from tests.fakes.lms_family import COLUMNS_URL, RESULTS_URL, LmsFamily
 
@@ -220,3 +223,16 @@ def test_developer_key_names_what_our_features_use(lms: LmsFamily) -> None:
     placements = content["extensions"][0]["settings"]["placements"]
     editor = next(each for each in placements if each["placement"] == "editor_button")
     assert editor["icon_url"].endswith("/static/icon.svg")
+
+
+def test_full_bucket_is_waited_for_where_only_launches_say_that_it_is_a_canvas(
+    lms: LmsFamily, mentor: Mentor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budgets, "TURN_SECONDS", 0.1)
+    nameless = lms.register_nameless()
+    launch = nameless.launch(custom={"mentor": mentor.slug})
+    lms.engine.admit(replace(launch, family_code=FAMILY))
+    lms.take_scores(403, "403 Forbidden (Rate Limit Exceeded)")
+
+    with pytest.raises(PlatformThrottled):
+        nameless.push(8)
