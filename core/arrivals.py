@@ -1,5 +1,6 @@
 """Arrivals that bring nothing new: most launches, told by one look at the database."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Label, Table, and_, bindparam, select
@@ -12,8 +13,15 @@ from mentorai.core.prepared import Prepared
 from mentorai.core.values import Launch, MentorRef, Person
 
 
-def find_arrival(database: Database, launch: Launch, ref: MentorRef) -> Arrival | None:
-    """Our rows for a launch, if all are there, say what it says, and `ref` is placed there."""
+@dataclass(frozen=True, slots=True)
+class KnownArrival(Arrival):
+    """Our rows for a launch. ref: who is placed there."""
+
+    ref: MentorRef
+
+
+def find_arrival(database: Database, launch: Launch) -> KnownArrival | None:
+    """Our rows for a launch, if all are there and say what it says."""
     context, link = launch.context, launch.resource_link
     if launch.subject is None or context is None or link is None:
         return None
@@ -41,12 +49,11 @@ def find_arrival(database: Database, launch: Launch, ref: MentorRef) -> Arrival 
         "name": launch.name or row.name,
         "email": launch.email or row.email,
         "role": launch.role.value,
-        "mentor_id": ref.mentor_id,
-        "quiz_id": ref.quiz_id,
     }
     if any(getattr(row, name) != value for name, value in said.items()):
         return None
-    return Arrival(Person(row.id, row.name, row.email), row.context_id, row.link_id)
+    person, ref = Person(row.id, row.name, row.email), MentorRef(row.mentor_id, row.quiz_id)
+    return KnownArrival(person, row.context_id, row.link_id, ref)
 
 
 def _label(table: Table, prefix: str) -> list[Label[Any]]:

@@ -1,32 +1,13 @@
 """The core's own answers to hooks: a plugin like any other, registered first, asked last."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
-from mentorai.core.errors import NotFound
 from mentorai.core.hookspecs import hookimpl
-from mentorai.core.values import Event, Launch, MentorRef, Passage, Section, TurnRequest
+from mentorai.core.values import Event, Passage, Section, TurnRequest
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
-
-
-@hookimpl
-def choose_mentor(engine: "Engine", launch: Launch) -> MentorRef | None:
-    """The one that `custom` names; else the place's mentor; else the one of the place that this
-    one was copied from; else the only one there is.
-    """
-    named = launch.custom.get("mentor")
-    if named:
-        with suppress(NotFound):
-            mentor = engine.mentors.get(launch.organization_id, named)
-            return MentorRef(mentor.id, launch.custom.get("quiz"))
-    ref = engine.mentors.find_placement(launch) or engine.course_copies.find_inherited(launch)
-    if ref or named:
-        return ref
-    known = engine.mentors.list(launch.organization_id)
-    return MentorRef(known[0].id) if len(known) == 1 else None
 
 
 @hookimpl

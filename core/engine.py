@@ -12,7 +12,7 @@ from mentorai.core import built_in, logs
 from mentorai.core.admin_identities import AdminIdentities
 from mentorai.core.admins import Admins
 from mentorai.core.analytics import Analytics
-from mentorai.core.arrivals import find_arrival
+from mentorai.core.arrivals import KnownArrival, find_arrival
 from mentorai.core.audit import Audit
 from mentorai.core.chat import Chat
 from mentorai.core.clock import now
@@ -34,6 +34,7 @@ from mentorai.core.kept_data import KeptData
 from mentorai.core.key_reminders import KeyReminders
 from mentorai.core.key_text import read_key_id
 from mentorai.core.keys import CheckedKey, Keys
+from mentorai.core.mentor_choice import find_mentor
 from mentorai.core.mentors import Mentors
 from mentorai.core.organizations import Organizations
 from mentorai.core.outbox import Outbox
@@ -139,7 +140,8 @@ class Engine:
         """
         launch = self.judge(launch)
         review = self.reviews.get(launch) if launch.review_of is not None else None
-        ref = review.ref if review else self.choose_mentor(launch)
+        known = None if review else find_arrival(self.database, launch)
+        ref = review.ref if review else self.choose_mentor(launch, known.ref if known else None)
         facts: dict[str, Any] = {
             "organization_id": launch.organization_id,
             "mentor_id": ref.mentor_id,
@@ -156,7 +158,7 @@ class Engine:
         if review:
             session = self._open_review(launch, review, facts)
         else:
-            session = self._open_session(launch, ref, facts)
+            session = self._open_session(launch, ref, facts, known)
         self.plugins.tell("launch_admitted", engine=self, launch=launch, session=session)
         return session
 
@@ -182,9 +184,10 @@ class Engine:
                 **facts,
             )
 
-    def _open_session(self, launch: Launch, ref: MentorRef, facts: Mapping[str, Any]) -> Session:
-        known = find_arrival(self.database, launch, ref)
-        if known is not None:
+    def _open_session(
+        self, launch: Launch, ref: MentorRef, facts: Mapping[str, Any], known: KnownArrival | None
+    ) -> Session:
+        if known is not None and known.ref == ref:
             # Nothing new but the session itself, whose foreign keys hold the rest in place.
             return self.sessions.open(None, **known.session_facts, **facts)
         try:
@@ -213,9 +216,13 @@ class Engine:
         )
         return refined or launch
 
-    def choose_mentor(self, launch: Launch) -> MentorRef:
-        """Who answers in the launch's place. Raises MentorNotChosen."""
+    def choose_mentor(self, launch: Launch, placed: MentorRef | None = None) -> MentorRef:
+        """Who answers in the launch's place. placed: who did before, where that is known already.
+
+        Raises MentorNotChosen.
+        """
         ref: MentorRef | None = self.plugins.ask_first("choose_mentor", engine=self, launch=launch)
+        ref = ref or find_mentor(self, launch, placed)
         if ref is None:
             raise MentorNotChosen
         return ref
