@@ -6,6 +6,7 @@ only claims that are listed here are read, and only values of plain letters are 
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from mentorai.lti.claims import CLAIM, ID_LENGTH
@@ -14,7 +15,9 @@ from mentorai.lti.roles import VOCABULARY
 NAMES = 80
 LIST_LENGTH = 20
 # Names of claims, roles and types are URIs or words; "@" and "?" have no place in them.
-_PLAIN = re.compile(r"[\w.:/#$+=-]{1,200}", re.ASCII)
+LONGEST = 200
+_PLAIN = re.compile(rf"[\w.:/#$+=-]{{1,{LONGEST}}}", re.ASCII)
+HIDDEN = "(not shown)"
 _INSIDE = ("context", "resource_link", "launch_presentation", "tool_platform")
 _VALUES = ("message_type", "version", "deployment_id", "roles")
 _VALUES_INSIDE = (
@@ -41,7 +44,13 @@ def redact_claims(claims: Mapping[str, Any]) -> Redacted:
         found = claims.get(CLAIM + outer)
         if isinstance(found, dict) and inner in found:
             values[f"{outer}.{inner}"] = _show(found[inner])
-    return {"names": sorted(filter(_PLAIN.fullmatch, names))[:NAMES], "values": values}
+    return {"names": list(_choose_names(tuple(names))), "values": values}
+
+
+# The launches of one LMS name the same claims, and the same roles. What is kept here is short.
+@lru_cache(maxsize=64)
+def _choose_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(filter(_PLAIN.fullmatch, names))[:NAMES])
 
 
 def read_harmless(text: object, length: int = ID_LENGTH) -> str:
@@ -57,6 +66,9 @@ def _show(value: object) -> str | list[str]:
 
 
 def _show_one(value: object) -> str:
-    if not isinstance(value, str) or not _PLAIN.fullmatch(value):
-        return "(not shown)"
-    return value.removeprefix(VOCABULARY)
+    return _show_text(value) if isinstance(value, str) and len(value) <= LONGEST else HIDDEN
+
+
+@lru_cache(maxsize=1024)
+def _show_text(value: str) -> str:
+    return value.removeprefix(VOCABULARY) if _PLAIN.fullmatch(value) else HIDDEN
