@@ -11,10 +11,11 @@ from flask_openapi.openapi import OpenAPI
 from flask_wtf.csrf import CSRFProtect
 from itsdangerous import URLSafeTimedSerializer
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import MapAdapter
+from werkzeug.wsgi import get_host
 
 from mentorai.core.engine import Engine
 from mentorai.core.errors import MentorAIError
-from mentorai.core.settings import Settings
 from mentorai.web.admin.desk import find_admin, keep_signed_in
 from mentorai.web.api import register_api
 from mentorai.web.api.resource import PREFIX
@@ -22,6 +23,7 @@ from mentorai.web.errors import make_problem, register_errors
 from mentorai.web.gate import is_carried
 from mentorai.web.headers import api_headers, common_headers, register_headers
 from mentorai.web.requests import RequestLine
+from mentorai.web.turns import Turns
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +51,7 @@ def create_app(engine: Engine) -> OpenAPI:
         app.before_request_funcs.setdefault(blueprint.name, []).append(offer)
         # Only these views can sign anybody in, so that no other answer pays for the look.
         app.after_request_funcs.setdefault(blueprint.name, []).append(keep_signed_in)
-    _wrap(app, engine.settings)
+    _wrap(app, engine)
     return app
 
 
@@ -58,14 +60,34 @@ def _offer_admin(engine: Engine) -> None:
 
 
 class _Application(OpenAPI):
-    """Flask without its question, at every hook of every request, whether a function is async."""
+    """Flask without what it does at every request anew, and always with the same result."""
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        # It asks of every hook whether it is async.
         return func
 
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        # It reads the host twice and encodes its name; here the path alone tells addresses apart.
+        if request is None:
+            return super().create_url_adapter(request)
+        request.host = get_host(request.environ)
+        return MapAdapter(
+            self.url_map,
+            server_name=request.host,
+            script_name=request.root_path,
+            subdomain="",
+            url_scheme=request.scheme,
+            path_info=request.path,
+            default_method=request.method,
+            query_args=request.query_string.decode(errors="replace"),
+        )
 
-def _wrap(app: Flask, settings: Settings) -> None:
-    inside = app.wsgi_app
+
+def _wrap(app: Flask, engine: Engine) -> None:
+    inside, settings = app.wsgi_app, engine.settings
+    # A greenlet, or a database elsewhere, leaves others the time that it waits.
+    if engine.database.is_sqlite and settings.worker_class == "gthread":
+        inside = Turns(inside)
     if settings.proxies:
         n = settings.proxies
         inside = ProxyFix(inside, x_for=n, x_proto=n, x_host=n)
@@ -129,11 +151,13 @@ def _register_csrf(app: Flask) -> None:
 def _is_exempt() -> bool:
     # The API knows its callers by a header that no other site's form can send, and a page that
     # is carried brings a secret of its own.
-    if request.path.startswith("/api/") or is_carried():
+    if request.path.startswith("/api/"):
         return True
     view = current_app.view_functions[request.endpoint or ""]
+    if getattr(view, "csrf_exempt", False) or is_carried():
+        return True
     blueprint = current_app.blueprints.get(request.blueprint or "")
-    return getattr(view, "csrf_exempt", False) or getattr(blueprint, "csrf_exempt", False)
+    return getattr(blueprint, "csrf_exempt", False)
 
 
 def _register_health(app: Flask, engine: Engine) -> None:

@@ -1,0 +1,68 @@
+"""Requests that take turns, and one that keeps the turn too long."""
+
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from werkzeug.test import Client
+from werkzeug.wrappers import Response
+
+from mentorai.web import turns
+from mentorai.web.turns import Turns
+
+
+def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    return Response("done")(environ, start_response)
+
+
+def test_requests_do_not_run_beside_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "PATIENCE_SECONDS", 60.0)
+    inside, most = [], []
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.001)
+        inside.pop()
+        return answer(environ, start_response)
+
+    taking_turns = Turns(application)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: Client(taking_turns).get("/").text, range(40)))
+    assert answers == ["done"] * 40
+    assert max(most) == 1
+
+
+def test_a_request_that_waits_for_somebody_else_holds_nobody_up() -> None:
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/slow":
+            begun.set()
+            assert goes_on.wait(60)
+        return answer(environ, start_response)
+
+    taking_turns = Turns(application)
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(lambda: Client(taking_turns).get("/slow").text)
+        assert begun.wait(60)
+        assert [Client(taking_turns).get("/").text for _ in range(3)] == ["done"] * 3
+        goes_on.set()
+        assert slow.result() == "done"
+
+
+def test_a_request_that_fails_gives_its_turn_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "PATIENCE_SECONDS", 60.0)
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/broken":
+            raise ZeroDivisionError
+        return answer(environ, start_response)
+
+    taking_turns = Turns(application)
+    with pytest.raises(ZeroDivisionError):
+        Client(taking_turns).get("/broken")
+    assert Client(taking_turns).get("/").text == "done"
