@@ -18,6 +18,7 @@ from mentorai.core.dataset_rows import (
     Dataset,
     as_dataset,
     as_passage,
+    dataset_sources,
     dataset_texts,
     datasets,
     get_dataset_row,
@@ -26,7 +27,7 @@ from mentorai.core.dataset_rows import (
     read_passage_ids,
     select_passages,
 )
-from mentorai.core.errors import Conflict, DocumentTooLarge
+from mentorai.core.errors import Conflict, DocumentTooLarge, NotFound
 from mentorai.core.index import replace_entries
 from mentorai.core.ingest import settle_media_type
 from mentorai.core.ingest.apart import read_apart
@@ -105,6 +106,16 @@ class Datasets:
         with self._database.read() as connection:
             return [as_dataset(row) for row in connection.execute(query)]
 
+    def list_all(self, organization_id: str) -> Sequence[Dataset]:
+        """The documents of every mentor, by name."""
+        query = (
+            select(datasets)
+            .where(datasets.c.organization_id == organization_id)
+            .order_by(datasets.c.name, datasets.c.id)
+        )
+        with self._database.read() as connection:
+            return [as_dataset(row) for row in connection.execute(query)]
+
     def get(self, organization_id: str, mentor_id: str, dataset_id: str) -> Dataset:
         """One document. Raises NotFound."""
         with self._database.read() as connection:
@@ -117,6 +128,16 @@ class Datasets:
             get_dataset_row(connection, organization_id, mentor_id, dataset_id)
             text: str = connection.execute(query).scalar_one()
         return text
+
+    def read_source(self, organization_id: str, mentor_id: str, dataset_id: str) -> bytes:
+        """The document as it was sent. Raises NotFound, also if that was not kept."""
+        query = select(dataset_sources.c.data).where(dataset_sources.c.dataset_id == dataset_id)
+        with self._database.read() as connection:
+            get_dataset_row(connection, organization_id, mentor_id, dataset_id)
+            data: bytes | None = connection.execute(query).scalar()
+        if data is None:
+            raise NotFound("What was sent of this document was not kept; send it again.")
+        return data
 
     def rename(self, organization_id: str, mentor_id: str, dataset_id: str, name: str) -> Dataset:
         """Give a document another name. Raises NotFound, InputRejected, Conflict."""

@@ -205,7 +205,7 @@ class Settings(BaseSettings):
 
     @cached_property
     def web_secret(self) -> str:
-        """Signs browser cookies."""
+        """Signs browser cookies, and the addresses of placed files."""
         return self.read_secret("web")
 
 

@@ -215,6 +215,11 @@ def takes_media_type(media_type: str, accepted: Sequence[str]) -> bool:
     return not accepted or bool({media_type, f"{family}/*", "*/*", "*"} & set(accepted))
 
 
+def can_address(url: str, *, allow_http: bool) -> bool:
+    """Whether an item may have this address. allow_http: as for `check_item`."""
+    return _find_url_fault(url, allow_http) is None
+
+
 def _build(value: Any) -> Any:
     if is_dataclass(value):
         parts = {

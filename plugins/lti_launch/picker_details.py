@@ -7,16 +7,21 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from markupsafe import Markup, escape
 
+from mentorai.core.datasets import Dataset
 from mentorai.core.errors import InputRejected
 from mentorai.lti import history
 from mentorai.lti.content_items import (
     HTML,
-    RESOURCE_LINK,
+    IMAGE,
+    LINK,
     TEXT_LENGTH,
     TITLE_LENGTH,
     ContentItem,
+    FileItem,
     Frame,
     HtmlItem,
+    ImageItem,
+    LinkItem,
     NewLineItem,
     NewWindow,
     Period,
@@ -25,12 +30,11 @@ from mentorai.lti.content_items import (
     Review,
     check_item,
 )
-from mentorai.lti.deep_linking import DeepLinkingSettings
 from mentorai.lti.submission_review import LABEL, REVIEWABLE
 from mentorai.plugins.lti_launch.picker import Offer
+from mentorai.plugins.lti_launch.picker_place import Place
+from mentorai.plugins.lti_launch.placed_files import ends_at
 
-# What this plugin has something true to offer for: a link that launches, and a description.
-PLACEABLE = (RESOURCE_LINK, HTML)
 ICON_PIXELS = 128
 FRAME_PIXELS = 700
 FRAME, WINDOW = "iframe", "window"
@@ -53,7 +57,7 @@ FIELDS = {
 class Details:
     """The fields of one thing to place, as they stand in the form.
 
-    kind: one of PLACEABLE. opens: "", iframe or window. height: pixels. available_from and the
+    kind: one of the offer's. opens: "", iframe or window. height: pixels. available_from and the
     like: local times of the zone that the form names for all.
     """
 
@@ -75,21 +79,6 @@ class Details:
         return any(getattr(self, name) for name in TIMES)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the things go: what the platform takes, and our own addresses."""
-
-    settings: DeepLinkingSettings
-    launch_url: str
-    icon_url: str
-    allow_http: bool
-
-    @property
-    def kinds(self) -> Sequence[str]:
-        """The kinds of items that both sides have, the best first."""
-        return [kind for kind in PLACEABLE if kind in self.settings.accept_types]
-
-
 def make_details(offer: Offer, place: Place, *, alone: bool) -> Details:
     """What is proposed: the platform's own words when it asked for one thing, else the offer's.
 
@@ -97,9 +86,10 @@ def make_details(offer: Offer, place: Place, *, alone: bool) -> Details:
     """
     proposed = place.settings
     title = (proposed.title if alone else "") or offer.title
-    text = (proposed.text if alone else "") or _shorten(offer.description, TEXT_LENGTH)
+    about = "" if offer.document else _shorten(offer.description, TEXT_LENGTH)
+    text = (proposed.text if alone else "") or about
     return Details(
-        kind=place.kinds[0],
+        kind=offer.kinds[0],
         title=_shorten(title, TITLE_LENGTH),
         text=text,
         graded=offer.quiz_id is not None,
@@ -169,11 +159,39 @@ def read_zone(name: str) -> tzinfo:
 def _make_item(offer: Offer, details: Details, zone: tzinfo, place: Place) -> ContentItem:
     if not details.title:
         raise InputRejected({"title": ["A title, please."]})
-    for name, known in (("kind", place.kinds), ("opens", ("", FRAME, WINDOW))):
+    for name, known in (("kind", offer.kinds), ("opens", ("", FRAME, WINDOW))):
         if getattr(details, name) not in known:
             raise InputRejected({name: ["Choose one of those that are offered, please."]})
     if details.kind == HTML:
         return HtmlItem(html=_describe(details), title=details.title, text=details.text)
+    if details.kind == IMAGE:
+        return ImageItem(
+            place.icon_url,
+            title=details.title,
+            text=details.text,
+            width=ICON_PIXELS,
+            height=ICON_PIXELS,
+        )
+    if offer.document:
+        return _make_document(offer.document, details, place)
+    return _make_link(offer, details, zone, place)
+
+
+def _make_document(document: Dataset, details: Details, place: Place) -> LinkItem | FileItem:
+    if details.kind == LINK:
+        # Whoever made that page may not let it be framed; a window always works.
+        window = NewWindow() if details.opens == WINDOW else None
+        return LinkItem(document.url, title=details.title, text=details.text, window=window)
+    return FileItem(
+        place.address_file(document),
+        title=details.title,
+        text=details.text,
+        expires_at=ends_at(),
+        media_type=document.media_type,
+    )
+
+
+def _make_link(offer: Offer, details: Details, zone: tzinfo, place: Place) -> ResourceLinkItem:
     custom = {"mentor": offer.mentor_id} | ({"quiz": offer.quiz_id} if offer.quiz_id else {})
     # A copy of the course tells by these where it comes from.
     custom |= history.CUSTOM

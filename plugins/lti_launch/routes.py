@@ -28,6 +28,7 @@ from mentorai.plugins.lti_launch.routes_binding import (
     put_binding,
     put_login_binding,
 )
+from mentorai.plugins.lti_launch.routes_files import add_file_routes
 from mentorai.plugins.lti_launch.routes_held import Answer, HeldPages
 from mentorai.plugins.lti_launch.routes_keys import add_key_routes
 from mentorai.plugins.lti_launch.routes_log import keep_log, note_admitted
@@ -73,6 +74,7 @@ def make_routes(engine: Engine) -> Blueprint:
     add_key_routes(routes, engine)
     add_registration_routes(routes, engine)
     routes.add_url_rule("/lti/icon.png", "icon", picker.icon)
+    add_file_routes(routes, engine)
     add_notices(routes, engine)
     privacy.route(routes)
     routes.add_url_rule("/lti/continue", "continue", logged(pages.go_on))

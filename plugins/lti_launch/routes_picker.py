@@ -23,13 +23,15 @@ from mentorai.lti.tool import Tool
 from mentorai.plugins.lti_launch.picker import Offer, find_offers, list_offers, read_chosen
 from mentorai.plugins.lti_launch.picker_details import (
     Details,
-    Place,
     list_zones,
     make_details,
     make_items,
     read_details,
 )
+from mentorai.plugins.lti_launch.picker_place import Place
+from mentorai.plugins.lti_launch.placed_files import PlacedFiles
 from mentorai.plugins.lti_launch.routes_binding import find_binding
+from mentorai.plugins.lti_launch.routes_files import address_file
 from mentorai.plugins.lti_launch.routes_held import Answer, HeldPages
 
 ICON = Path(__file__).parent / "static" / "icon.png"
@@ -54,6 +56,7 @@ class PickerPages:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._tool = engine.room(Tool)
+        self._files = PlacedFiles(engine)
         self.held = HeldPages(self._tool, self._tool.deep_linking_requests.handoffs, PLACE)
 
     def show(self, request_id: UUID) -> Answer:
@@ -75,7 +78,8 @@ class PickerPages:
 
     def _answer(self, asked: Asked) -> Response:
         act = request.form.get("act", "place")
-        if not asked.place.kinds:
+        offers = self._list_offers(asked)
+        if not offers and not asked.place.takes_mentors:
             return self._send(asked, _explain_nothing(asked))
         if act == "cancel":
             said = DeepLinkingAnswer(message="Nothing was chosen.", log="The person cancelled.")
@@ -85,7 +89,7 @@ class PickerPages:
             return self._show_choices(asked, chosen, {})
         several = asked.request.settings.accept_multiple
         try:
-            offers = read_chosen(self._list_offers(asked), chosen, several=several)
+            offers = read_chosen(offers, chosen, several=several)
         except InputRejected as error:
             return self._show_choices(asked, chosen, error.errors)
         proposed = [make_details(o, asked.place, alone=len(offers) == 1) for o in offers]
@@ -123,18 +127,21 @@ class PickerPages:
             settings=found.settings,
             launch_url=self._tool.launch_url,
             icon_url=f"{settings.public_url}{url_for('lti_launch.icon')}",
+            address_file=lambda document: (
+                settings.public_url + address_file(self._files, registration, document)
+            ),
             allow_http=settings.allow_loopback_platforms,
         )
         return Asked(found, registration, place)
 
     def _list_offers(self, asked: Asked) -> Sequence[Offer]:
-        return list_offers(self._engine, asked.request.organization_id)
+        return list_offers(self._engine, asked.request.organization_id, asked.place)
 
     def _show_choices(self, asked: Asked, chosen: Sequence[str], errors: Errors) -> Response:
-        if not asked.place.kinds:
+        offers = self._list_offers(asked)
+        if not offers and not asked.place.takes_mentors:
             return _show("picker_nothing", asked, {})
         search = request.form.get("search", "").strip()[:200]
-        offers = self._list_offers(asked)
         shelf = find_offers(offers, search, chosen)
         return _show(
             "picker", asked, errors, shelf=shelf, offers=offers, search=search, chosen=chosen
@@ -182,7 +189,7 @@ def _show(name: str, asked: Asked, errors: Errors, **facts: Any) -> Response:
     page = render_template(
         f"lti_launch/{name}.html",
         settings=settings,
-        kinds=asked.place.kinds,
+        place=asked.place,
         several=settings.accept_multiple,
         context_title=asked.request.context_title,
         errors=errors,
@@ -196,5 +203,6 @@ def _explain_nothing(asked: Asked) -> DeepLinkingAnswer:
     taken = ", ".join(asked.request.settings.accept_types) or "nothing that LTI knows"
     return DeepLinkingAnswer(
         error="mentorAI has nothing that can be placed here: it needs a place for LTI links.",
-        error_log=f"The place takes {taken}; this tool offers ltiResourceLink and html.",
+        error_log=f"The place takes {taken}; this tool offers ltiResourceLink, html and image, and "
+        "link and file for the documents of its mentors.",
     )

@@ -10,6 +10,7 @@ from threading import Lock
 from typing import Any
 
 from mentorai.core.identifiers import new_id
+from mentorai.plugins.sandbox.fetched_files import fetch_file
 from mentorai.plugins.sandbox.oidc import CLAIM, DEEP_LINK, Form, Launches
 from mentorai.plugins.sandbox.platform import SandboxPlatform, put_column
 from mentorai.plugins.sandbox.school import Course, Item, Person
@@ -76,8 +77,9 @@ class DeepLinks:
             raise Refused(404, "This selection is over. Begin again from the course.")
         try:
             claims = self._check(token, selection)
-            items = self._read_items(claims, selection.wants)
             said = _read_said(claims)
+            read = self._read_items(claims, selection.wants)
+            items = [fetch_file(self._platform, item) for item in read]
         except Rejected as error:
             raise Refused(400, f"The tool's answer was not accepted. {error}") from error
         with self._lock:

@@ -10,6 +10,7 @@ from datetime import datetime
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from mentorai.plugins.sandbox.fetched_files import find_file
 from mentorai.plugins.sandbox.house import House
 from mentorai.plugins.sandbox.platform import describe_platform, people_of
 from mentorai.plugins.sandbox.school import PEOPLE, Course, Item, Person, find_person
@@ -83,6 +84,19 @@ def launch(person: str, course: str, item: str) -> str:
     back = f"{here().platform.options.base_url}{path}"
     form = here().launches.begin(who, where, _link(who, where, item), back)
     return render_template("sandbox/forward.html", form=form)
+
+
+@routes.get(f"{PAGE}/items/<item>/file")
+def send_kept(person: str, course: str, item: str) -> Response:
+    """The file of an item, as the tool gave it."""
+    _, where = enter(person, course)
+    what = _item(where, item)
+    found = find_file(here().platform, what)
+    if found is None:
+        raise Refused(404, "There is no file in this item.")
+    answer = Response(found.data, content_type=found.media_type)
+    answer.headers.set("Content-Disposition", "attachment", filename=what.title)
+    return answer
 
 
 @routes.post(f"{PAGE}/items/<item>/remove")

@@ -82,7 +82,8 @@ class Item:
 
     label, review (submissionReview): of its gradebook column. html: cleaned. frame: width, height,
     src; window: targetName, width, height, windowFeatures; available, submission: startDateTime,
-    endDateTime (ISO 8601).
+    endDateTime (ISO 8601). size: of an image, width and height. expires_at: until when a file can
+    be fetched, ISO 8601 or empty; file_id: of what was fetched, empty if nothing was.
     history: the ids of the links that it was copied from, the latest first.
     """
 
@@ -106,6 +107,9 @@ class Item:
     available: Mapping[str, str] = field(default_factory=dict)
     submission: Mapping[str, str] = field(default_factory=dict)
     history: tuple[str, ...] = ()
+    size: Mapping[str, int] = field(default_factory=dict)
+    expires_at: str = ""
+    file_id: str = ""
 
     @property
     def is_link(self) -> bool:

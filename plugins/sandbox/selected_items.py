@@ -53,6 +53,10 @@ def read_item(given: Mapping[str, Any], wants: Wants, tool_origin: str) -> Item:
         window=_read_size(given, "window") | _read_window(given),
         available=_read_period(given, "available"),
         submission=_read_period(given, "submission"),
+        size=_read_pixels(given, str(kind)) if kind == "image" else {},
+        expires_at=_read_time(given["expiresAt"], "expiresAt").isoformat()
+        if kind == "file" and "expiresAt" in given
+        else "",
     )
 
 
@@ -156,6 +160,10 @@ def _read_size(given: Mapping[str, Any], name: str) -> dict[str, Any]:
     part = given.get(name, {})
     if not isinstance(part, dict):
         raise Rejected(f"{name} must be an object.")
+    return _read_pixels(part, name)
+
+
+def _read_pixels(part: Mapping[str, Any], name: str) -> dict[str, int]:
     size = {side: part[side] for side in ("width", "height") if side in part}
     for side, pixels in size.items():
         if not isinstance(pixels, int) or isinstance(pixels, bool) or not 0 < pixels <= PIXELS:

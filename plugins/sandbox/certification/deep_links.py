@@ -42,7 +42,7 @@ class Picked:
     added: Sequence[str]
 
 
-def _begin(stage: Stage, **changes: Any) -> tuple[Attempt, requests.Response]:
+def begin(stage: Stage, **changes: Any) -> tuple[Attempt, requests.Response]:
     """An instructor opens the tool's picker; its page."""
     person, course = find_person("ruth"), find_course(COURSE)
     if person is None or course is None:
@@ -68,8 +68,8 @@ def _pick(stage: Stage) -> Picked:
     if course is None:
         raise Failed("The sandbox LMS has no course.")
     before = {item.id for item in platform.items(course)}
-    attempt, page = _begin(stage)
-    answer = attempt.browser.submit(_choose(page, stage.mentor.id))
+    attempt, page = begin(stage)
+    answer = attempt.browser.submit(choose(page, stage.mentor.id))
     expect(answer.status_code == 200, f"the picker's form answered {answer.status_code}")
     back = read_form(answer)
     token = back.fields.get("JWT", "")
@@ -81,15 +81,15 @@ def _pick(stage: Stage) -> Picked:
     return Picked(attempt.claims, read.header, read.claims, returned, added)
 
 
-def _choose(page: requests.Response, mentor_id: str) -> Form:
-    """The picker's form with the mentor ticked, as the page has it."""
+def choose(page: requests.Response, ending: str) -> Form:
+    """The picker's form, as the page has it, with that ticked whose name ends like this."""
     for form in lxml.html.fromstring(page.content, base_url=page.url).forms:
         for field in form.xpath(".//input[@type='checkbox' or @type='radio']"):
-            if str(field.get("value", "")).endswith(mentor_id):
+            if str(field.get("value", "")).endswith(ending):
                 field.checked = True
                 fields = {name: str(value) for name, value in form.form_values()}
                 return Form(form.action or page.url, "post", fields)
-    raise Failed("the picker's form does not offer the mentor")
+    raise Failed(f"the picker's form does not offer {ending}")
 
 
 def _read_claims(token: str) -> dict[str, Any]:
@@ -99,13 +99,13 @@ def _read_claims(token: str) -> dict[str, Any]:
 
 
 def _accept_bare(stage: Stage) -> str:
-    attempt, page = _begin(stage)
+    attempt, page = begin(stage)
     expect(f"{CLAIM}/target_link_uri" not in attempt.claims, "the request names a target")
     return f"the picker, {page.status_code}"
 
 
 def _accept_with_target(stage: Stage) -> str:
-    _, page = _begin(stage, target_link_uri=stage.launch_url)
+    _, page = begin(stage, target_link_uri=stage.launch_url)
     return f"the picker, {page.status_code}"
 
 

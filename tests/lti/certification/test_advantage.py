@@ -2,14 +2,20 @@
 
 import pytest
 
-from mentorai.plugins.sandbox.certification import columns, deep_links, rosters, scores
+from mentorai.plugins.sandbox.certification import (
+    columns,
+    deep_links,
+    placed_kinds,
+    rosters,
+    scores,
+)
 from mentorai.plugins.sandbox.certification.case import Case
 from mentorai.plugins.sandbox.certification.stage import Stage
 from tests.lti.certification.conftest import check
 from tests.lti.certification.test_core import name
 
 
-@pytest.mark.parametrize("case", deep_links.CASES, ids=name)
+@pytest.mark.parametrize("case", [*deep_links.CASES, *placed_kinds.CASES], ids=name)
 def test_deep_linking_is_as_certified(case: Case, stage: Stage) -> None:
     check(case, stage)
 
