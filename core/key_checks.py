@@ -25,6 +25,7 @@ from mentorai.core.key_rows import CheckedKey, api_keys
 from mentorai.core.key_rules import Network, is_inside, read_network
 from mentorai.core.key_text import digest_key, read_key_id
 from mentorai.core.key_uses import KeyUses
+from mentorai.core.mentors import mentors
 from mentorai.core.prepared import Prepared
 
 # How long one process may go on believing what it read of a key. Another process's
@@ -141,7 +142,7 @@ class KeyChecks:
 
     def _know(self, row: Sequence[Any], moment: float) -> _Known:
         key_id, organization_id, mentor_id, kind, name, scopes, expires_at, digest, *rest = row
-        disabled_at, revoked_at, allowed_ips, rate_limit, quota = rest
+        disabled_at, revoked_at, allowed_ips, rate_limit, quota, mentor_name = rest
         key = CheckedKey(
             id=key_id,
             organization_id=organization_id,
@@ -151,6 +152,7 @@ class KeyChecks:
             kind=kind,
             expires_at=expires_at,
             rate_limit=rate_limit,
+            mentor_name=mentor_name,
         )
         return _Known(
             key=key,
@@ -197,8 +199,13 @@ _WANTED = (
     api_keys.c.allowed_ips,
     api_keys.c.rate_limit,
     api_keys.c.monthly_quota,
+    mentors.c.display_name,
 )
-_BY_ID = Prepared(select(*_WANTED).where(api_keys.c.id == bindparam("key")))
+_BY_ID = Prepared(
+    select(*_WANTED)
+    .outerjoin_from(api_keys, mentors, mentors.c.id == api_keys.c.mentor_id)
+    .where(api_keys.c.id == bindparam("key"))
+)
 _EXPIRES_AT = _WANTED.index(api_keys.c.expires_at)
 
 

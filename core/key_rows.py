@@ -91,7 +91,8 @@ class ApiKey:
 class CheckedKey:
     """A key that was accepted. mentor_id is None for a provisioning key.
 
-    rate_limit: its own number of calls a minute, or None.
+    rate_limit: its own number of calls a minute, or None. mentor_name: as it was when the key was
+    last read, which is half a second ago at most.
     """
 
     id: str
@@ -102,6 +103,7 @@ class CheckedKey:
     kind: Kind
     expires_at: datetime | None
     rate_limit: int | None = None
+    mentor_name: str | None = None
 
 
 def _state(row: Row[Any]) -> State:

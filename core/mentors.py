@@ -141,12 +141,8 @@ class Mentors:
 
     def get(self, organization_id: str, mentor: str) -> Mentor:
         """The mentor with this id or slug. Raises NotFound."""
-        query = select_mentors().where(
-            mentors.c.organization_id == organization_id,
-            or_(mentors.c.id == mentor, mentors.c.slug == mentor),
-        )
-        with self._database.read() as connection:
-            row = connection.execute(query).first()
+        wanted = {"organization_id": organization_id, "mentor": mentor}
+        row = self._database.run(_GET, wanted)
         if row is None:
             raise NotFound("There is no such mentor.")
         return _mentor(row)
@@ -338,6 +334,14 @@ def select_mentors() -> Any:
         (prompt_versions.c.mentor_id == mentors.c.id)
         & (prompt_versions.c.version == mentors.c.prompt_version),
     )
+
+
+_GET = Prepared(
+    select_mentors().where(
+        mentors.c.organization_id == bindparam("organization_id"),
+        or_(mentors.c.id == bindparam("mentor"), mentors.c.slug == bindparam("mentor")),
+    )
+)
 
 
 def _mentor(row: Row[Any]) -> Mentor:

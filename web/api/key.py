@@ -5,7 +5,6 @@ from datetime import datetime
 from flask import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from mentorai.core.key_rows import CheckedKey
 from mentorai.web.api.replies import reply
 from mentorai.web.api.resource import Resource
 from mentorai.web.api.shapes import PAGE_SIZE_LIMIT
@@ -68,7 +67,7 @@ def read_key() -> Response:
             name=key.name,
             kind=key.kind,
             mentor=key.mentor_id,
-            mentor_name=_find_mentor_name(key),
+            mentor_name=key.mentor_name,
             scopes=sorted(key.scopes),
             expires_at=key.expires_at,
             limits=Limits(
@@ -79,9 +78,3 @@ def read_key() -> Response:
             ),
         )
     )
-
-
-def _find_mentor_name(key: CheckedKey) -> str | None:
-    if key.mentor_id is None:
-        return None
-    return get_engine().mentors.get(key.organization_id, key.mentor_id).display_name
