@@ -15,33 +15,57 @@ from typing import Any
 
 import structlog
 
+from mentorai.core.clock import now
 from mentorai.core.errors import MentorAIError
 
 KEY_PATTERN = re.compile(r"mai_[0-9A-Za-z]{10}_[0-9A-Za-z]{40,60}")
 TOKEN_PATTERN = re.compile(r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
 INVITATION_PATTERN = re.compile(r"mri_[\w-]{40,60}")
 FRAMES = 12
+LEVELS = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()}
 
 
 def configure(level: str) -> None:
     """Write log lines of at least `level` to standard error. Calling it again changes the level."""
+    _output.level = LEVELS[level.lower()]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _name_exception,
-            _redact,
             _write_json,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=_StandardError(),
+        wrapper_class=structlog.make_filtering_bound_logger(_output.level),
+        logger_factory=_output,
         cache_logger_on_first_use=False,
+    )
+
+
+def write_call(
+    method: str, path: str, status: int, milliseconds: float, request_id: str, level: str = "info"
+) -> None:
+    """The line of one answered call.
+
+    It is what structlog would write, for a sixth of the time: every answer waits for it.
+    """
+    if LEVELS[level] < _output.level:
+        return
+    moment = now().replace(tzinfo=None).isoformat()
+    text = _ENCODER.encode
+    _output.msg(
+        _redact(
+            f'{{"method": {text(method)}, "path": {text(path)}, "status": {status}, '
+            f'"ms": {milliseconds}, "event": "request", "request_id": {text(request_id)}, '
+            f'"level": "{level}", "timestamp": "{moment}Z"}}'
+        )
     )
 
 
 class _StandardError:
     """Writes whole lines to whatever sys.stderr is at that moment."""
+
+    level = logging.INFO
 
     def __call__(self, *_: object) -> "_StandardError":
         return self
@@ -54,12 +78,13 @@ class _StandardError:
     debug = info = warning = error = critical = exception = msg
 
 
+_output = _StandardError()
 # json.dumps makes an encoder for each line that is not to be ASCII.
 _ENCODER = json.JSONEncoder(ensure_ascii=False, default=repr)
 
 
 def _write_json(_logger: object, _method: str, line: MutableMapping[str, Any]) -> str:
-    return _ENCODER.encode(line)
+    return _redact(_ENCODER.encode(line))
 
 
 def _name_exception(
@@ -78,12 +103,9 @@ def _name_exception(
     return line
 
 
-def _redact(
-    _logger: object, _method: str, line: MutableMapping[str, Any]
-) -> MutableMapping[str, Any]:
-    for name, value in line.items():
-        # Looking for the first letters costs a tenth of what a pattern does.
-        if isinstance(value, str) and ("mai_" in value or "eyJ" in value or "mri_" in value):
-            value = TOKEN_PATTERN.sub("[token]", KEY_PATTERN.sub("[api key]", value))
-            line[name] = INVITATION_PATTERN.sub("[invitation]", value)
+def _redact(line: str) -> str:
+    # Looking for the first letters costs a tenth of what a pattern does.
+    if "mai_" in line or "eyJ" in line or "mri_" in line:
+        line = TOKEN_PATTERN.sub("[token]", KEY_PATTERN.sub("[api key]", line))
+        line = INVITATION_PATTERN.sub("[invitation]", line)
     return line

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from mentorai.core.logs import write_call
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-log = structlog.get_logger(__name__)
 
 API = "/api/"
 REQUEST_ID = "mentorai.request_id"
@@ -62,7 +62,7 @@ class RequestLine:
             headers += [pair for pair in always if pair[0] not in own]
             headers += more
             headers.append(("X-Request-Id", request_id))
-            _write_line(environ, status, time.perf_counter() - started)
+            _write_line(environ, request_id, status, time.perf_counter() - started)
             return start_response(status, headers, *error)
 
         return self._application(environ, start)
@@ -79,14 +79,9 @@ def make_reference() -> str:
     return f"{text[:4]}-{text[4:8]}-{text[8:]}"
 
 
-def _write_line(environ: "WSGIEnvironment", status: str, seconds: float) -> None:
+def _write_line(environ: "WSGIEnvironment", request_id: str, status: str, seconds: float) -> None:
     # Never the query string: codes and states travel in it.
     path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
-    write = log.debug if path in QUIET else log.info
-    write(
-        "request",
-        method=environ["REQUEST_METHOD"],
-        path=path,
-        status=int(status[:3]),
-        ms=round(seconds * 1000, 1),
-    )
+    level = "debug" if path in QUIET else "info"
+    method = environ["REQUEST_METHOD"]
+    write_call(method, path, int(status[:3]), round(seconds * 1000, 1), request_id, level)

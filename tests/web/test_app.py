@@ -1,10 +1,11 @@
+import json
 import re
+from datetime import datetime, timedelta
 
 import pytest
-import structlog
 from flask import Blueprint, Flask, jsonify, render_template_string, request, session
 
-from mentorai.core import hookimpl
+from mentorai.core import hookimpl, logs
 from mentorai.core.engine import Engine
 from mentorai.core.settings import Settings
 from mentorai.web.app import create_app
@@ -90,13 +91,32 @@ def test_request_id_is_made_anew_when_it_is_not_sane(client, sent):
     assert re.fullmatch(REFERENCE, answer.headers["X-Request-Id"])
 
 
-def test_log_line_tells_the_call_without_its_query(client):
-    with structlog.testing.capture_logs() as lines:
-        client.get("/api/v1/key?code=secret")
+def test_log_line_tells_the_call_without_its_query_and_keys(client, capsys):
+    key, own_id = f"mai_{'k' * 10}_{'s' * 49}", "my-own-id.1"
+    client.get(f'/api/v1/"{key}é?code=secret', headers={"X-Request-Id": own_id})
 
-    (line,) = [line for line in lines if line["event"] == "request"]
-    assert (line["method"], line["path"], line["status"]) == ("GET", "/api/v1/key", 401)
-    assert "secret" not in str(lines)
+    written = capsys.readouterr().err
+    (line,) = [line for line in map(json.loads, written.splitlines()) if "path" in line]
+    assert line.pop("ms") >= 0
+    assert datetime.fromisoformat(line.pop("timestamp")).utcoffset() == timedelta()
+    assert line == {
+        "method": "GET",
+        "path": '/api/v1/"[api key]é',
+        "status": 404,
+        "event": "request",
+        "request_id": own_id,
+        "level": "info",
+    }
+    assert "secret" not in written
+
+
+def test_log_has_no_line_of_a_call_that_is_less_than_it_wants(engine, client, capsys):
+    client.get("/healthz")
+    logs.configure("warning")
+    client.get("/api/v1/key")
+    logs.configure(engine.settings.log_level)
+
+    assert '"event": "request"' not in capsys.readouterr().err
 
 
 def test_cookie_is_bound_to_host_and_frame(open_app):
