@@ -34,6 +34,7 @@ from mentorai.core.kept_data import KeptData
 from mentorai.core.key_reminders import KeyReminders
 from mentorai.core.key_text import read_key_id
 from mentorai.core.keys import CheckedKey, Keys
+from mentorai.core.listed_enrolments import ListedEnrolments
 from mentorai.core.mentor_choice import find_mentor
 from mentorai.core.mentors import Mentors
 from mentorai.core.organizations import Organizations
@@ -88,6 +89,7 @@ class Engine:
         self.rosters = Rosters(self)
         self.course_people = CoursePeople(self.database)
         self.enrolments = Enrolments(self.database)
+        self.listed_enrolments = ListedEnrolments(self.database)
         self.analytics = Analytics(self.database, settings)
         self._rooms: dict[Any, Any] = {}
         self._before_close: list[Callable[[], None]] = [self.keys.flush, self.rate_limits.close]

@@ -1,9 +1,9 @@
 """Rosters: the people of a course as its platform lists them, read whole or by what changed.
 
-A roster is read when somebody asks for it, and from then on by the worker: sooner again where it
-changed, later where it did not, and no more when nobody has looked for IDLE. One read of a
-roster is under way at a time, a batch of members a transaction (roster_reads.py), so that a course
-of fifty thousand needs no more memory than one of fifty.
+A roster is read by the worker: first when a launch has named where it is or somebody asks for it,
+then sooner again where it changed, later where it did not, and no more when nobody has looked for
+IDLE. One read of a roster is under way at a time, a batch of members a transaction
+(roster_reads.py), so that a course of fifty thousand needs no more memory than one of fifty.
 
 Nobody is taken off because a read went wrong: a person is marked as left only after two complete
 reads without them. A read that breaks off is not complete, nor is one that is empty where there
@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy import Row, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from mentorai.core.clock import now
@@ -78,7 +78,7 @@ class Rosters:
         self._engine.room(Jobs).hand_roster(context_id)
 
     def note_look(self, organization_id: str, context_id: str) -> None:
-        """Somebody looks at a roster: one that was ever read is kept fresh from now on for IDLE."""
+        """Somebody looks at a roster: one that was ever begun is kept fresh from now on for IDLE."""
         moment = now()
         with self._database.read() as connection:
             wanted_at = connection.execute(
@@ -123,6 +123,11 @@ class Rosters:
         is_old = row.complete_at is None or row.complete_at < now() - WHOLE_AFTER
         try:
             place = self._get_place(row.organization_id, context_id)
+        except MentorAIError as error:
+            # The LMS shows it no more. It would stay the first that is due, before all others.
+            self._stop(context_id, error)
+            return
+        try:
             self._sync(place, whole=is_old or not row.differences_url)
         except MentorAIError as error:
             log.warning("roster_not_read", context=context_id, code=error.code)
@@ -130,7 +135,10 @@ class Rosters:
             log.exception("roster_failed", context=context_id)
 
     def hand_out(self) -> bool:
-        """Hand one roster that is due to the workers, unless one is being read; whether it did."""
+        """Hand one roster that is due to the workers, unless one is being read; whether it did.
+
+        Where none is due, one that a launch named and nobody has read yet.
+        """
         from mentorai.core.jobs import Jobs
 
         moment = now()
@@ -140,10 +148,39 @@ class Rosters:
             if connection.execute(running.limit(1)).first():
                 return False
             context_id = connection.execute(due.order_by(rosters.c.due_at).limit(1)).scalar()
+        context_id = context_id or self._begin_one()
         if context_id is None:
             return False
         self._engine.room(Jobs).hand_roster(context_id)
         return True
+
+    def _begin_one(self) -> str | None:
+        """Have the roster of the newest course read that has none yet; its context, or None."""
+        link = resource_links.c.registration_id
+        unread = (
+            select(contexts.c.organization_id, contexts.c.id)
+            .where(
+                contexts.c.memberships_url.is_not(None),
+                ~exists().where(rosters.c.context_id == contexts.c.id),
+                exists().where(link == contexts.c.registration_id),
+            )
+            .order_by(contexts.c.created_at.desc())
+        )
+        with self._database.read() as connection:
+            row = connection.execute(unread.limit(1)).first()
+        if row is None:
+            return None
+        self._put_row(row.organization_id, row.id, due_at=now())
+        return str(row.id)
+
+    def _stop(self, context_id: str, error: MentorAIError) -> None:
+        """Read a roster no more by itself, until somebody looks at it again."""
+        log.warning("roster_not_read", context=context_id, code=error.code)
+        said = {"due_at": None, "error_code": error.code, "error_message": error.message}
+        with self._database.write() as connection:
+            connection.execute(
+                update(rosters).where(rosters.c.context_id == context_id).values(**said)
+            )
 
     def _get_place(self, organization_id: str, context_id: str) -> Row[Any]:
         """The context with a resource link's platform facts. Raises NotFound, Conflict."""

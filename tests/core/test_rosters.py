@@ -533,8 +533,33 @@ def hand_out(engine: Engine) -> list[str]:
     return handed
 
 
-def test_roster_nobody_asked_for_is_not_read_by_itself(engine, course):
+def test_first_read_comes_by_itself_after_a_launch_that_names_the_list(engine, registry, course):
+    registry.members = [learner(1)]
+    assert (registry.asked, refreshed(engine, course).is_waiting) == ([], False)
+
+    handed = hand_out(engine)
+    waiting = refreshed(engine, course).is_waiting
+    engine.rosters.sync_due(course.id)
+
+    assert (handed, waiting) == ([course.id], True)
+    assert people(engine, course)["Student 00001"].status == "active"
     assert hand_out(engine) == []
+
+
+def test_course_whose_launch_names_no_list_is_not_read(engine, organization, mentor):
+    open_course(engine, organization, memberships_url=None)
+
+    assert hand_out(engine) == []
+
+
+def test_list_that_is_no_longer_offered_stands_in_nobodys_way(engine, organization, course):
+    engine.rosters.want(organization.id, course.id)
+    open_course(engine, organization, memberships_url=None)
+
+    engine.rosters.sync_due(course.id)
+
+    assert hand_out(engine) == []
+    assert "does not show" in refreshed(engine, course).error
 
 
 def test_roster_comes_sooner_after_news_and_later_without(engine, registry, course, clock):

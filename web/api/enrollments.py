@@ -1,4 +1,4 @@
-"""/enrollments: who is to work with a mentor, by the campus's own lists."""
+"""/enrollments: who is to work with a mentor, by the campus's own lists, or by the LMSs'."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mentorai.core.enrolment_rows import COLUMNS, Enrolment
 from mentorai.core.errors import InputRejected
+from mentorai.core.listed_enrolments import ListedEnrolment
 from mentorai.web.api.replies import no_content, reply, reply_page
 from mentorai.web.api.resource import Resource
 from mentorai.web.api.shapes import LATEST, ExactId, Id, Instant, Page, PageQuery, Shape
@@ -21,7 +22,9 @@ from mentorai.web.api.sheets import (
 from mentorai.web.auth import author, bound_mentor, get_engine, reach
 from mentorai.web.platforms import find_platforms
 
-api = Resource("enrollments", "Who is to work with the mentor, by the campus's own lists.")
+api = Resource(
+    "enrollments", "Who is to work with the mentor, by the campus's own lists or by the LMS's."
+)
 
 EXAMPLE: dict[str, Any] = {
     "user": "s1234567",
@@ -35,17 +38,20 @@ RoleName = Literal["administrator", "instructor", "assistant", "learner", "other
 class EnrollmentFacts(BaseModel):
     """One person who is to work with one mentor."""
 
-    id: str
+    id: str = Field(description="Empty for who is on an LMS's list: such a row is read only here.")
     mentor: str
     person: str = Field(description="Our id of the person.")
     user: str = Field(description="The campus's id of the person, or the platform's.")
     platform: str = Field(description="The registration whose id `user` is; empty: the campus's.")
-    section: str
+    section: str = Field(description="Of who is in several on an LMS's list, all by name.")
     role: str
     name: str
     email: str
+    source: str = Field(description="`campus`, or `lms` for who is on an LMS's list.")
+    status: str = Field(description="`active`; on an LMS's list also `inactive` and `left`.")
+    course: str = Field(description="The title of the LMS's course; empty: the campus's list.")
     created_at: datetime
-    updated_at: datetime
+    updated_at: datetime = Field(description="On an LMS's list: when it was last read with them.")
 
 
 class NewEnrollment(Shape):
@@ -71,6 +77,10 @@ class EnrollmentQuery(PageQuery):
     user: str | None = Field(default=None, max_length=255)
     section: str | None = Field(default=None, max_length=255)
     role: RoleName | None = None
+    source: Literal["campus", "lms"] = Field(
+        default="campus",
+        description="The campus's own lists, or the people that LMSs list in the mentor's courses.",
+    )
     since: Instant | None = Field(
         default=None,
         description="Changed at this instant or later.",
@@ -104,15 +114,22 @@ class EnrollmentPage(Page):
     returns=EnrollmentPage,
 )
 def list_enrollments(query: EnrollmentQuery) -> Response:
-    """Whom the campus's own lists enrolled, the one that changed longest ago first.
+    """Whom the campus's own lists enrolled, the one that changed longest ago first; with
+    `source=lms` those on the lists of the LMSs' courses that the mentor is placed in.
 
-    Who came from a course or is on an LMS's own list is not among them for that alone.
+    An LMS's list is read by itself some moments after the first launch from a course, and then on
+    schedule. It is changed in the LMS alone; who left stays with the `status` `left`.
     """
-    enrolments, where = get_engine().enrolments, reach()
+    engine, where = get_engine(), reach()
     wanted = query.model_dump(include={"user", "section", "role", "since"})
-    some = enrolments.list(*where, **wanted, page=query.page, page_size=query.page_size)
-    results = [_describe(one) for one in some]
-    count = enrolments.count(*where, **wanted)
+    paged: dict[str, Any] = wanted | {"page": query.page, "page_size": query.page_size}
+    if query.source == "lms":
+        listed = engine.listed_enrolments
+        results = [_describe_listed(one) for one in listed.list(*where, **paged)]
+        count = listed.count(*where, **wanted)
+    else:
+        results = [_describe(one) for one in engine.enrolments.list(*where, **paged)]
+        count = engine.enrolments.count(*where, **wanted)
     return reply_page(EnrollmentPage, results, count, query.page, query.page_size)
 
 
@@ -212,6 +229,28 @@ def _describe(enrolment: Enrolment) -> EnrollmentFacts:
         role=enrolment.role.value,
         name=enrolment.name,
         email=enrolment.email,
+        source="campus",
+        status="active",
+        course="",
         created_at=enrolment.created_at,
         updated_at=enrolment.updated_at,
+    )
+
+
+def _describe_listed(enrolment: ListedEnrolment) -> EnrollmentFacts:
+    return EnrollmentFacts(
+        id="",
+        mentor=enrolment.mentor_id,
+        person=enrolment.person_id,
+        user=enrolment.user,
+        platform=enrolment.platform,
+        section=", ".join(enrolment.sections),
+        role=enrolment.role.value,
+        name=enrolment.name,
+        email=enrolment.email,
+        source="lms",
+        status=enrolment.status,
+        course=enrolment.course,
+        created_at=enrolment.known_since,
+        updated_at=enrolment.changed_at,
     )

@@ -1,5 +1,11 @@
 import pytest
 
+from mentorai.core.clock import now
+from mentorai.core.roster_parts import keep_sections
+from mentorai.core.roster_rows import Reading, keep_members
+from mentorai.core.values import CourseSection, Member, Role
+from tests.fakes.visitor import open_session
+
 BULK = "/api/v1/enrollments/bulk"
 BODY = {"user": "s7", "section": "BIO-1", "role": "assistant", "name": "Ada"}
 
@@ -64,6 +70,34 @@ def test_wrong_enrollment_is_refused(api, body, field):
 )
 def test_enrollments_are_filtered(api, enrolment, query, count):
     assert api.get(f"/api/v1/enrollments?{query}").json["count"] == count
+
+
+def test_people_on_the_lms_list_are_shown_when_asked_for(it, api, engine, mentor, enrolment):
+    session = open_session(engine, mentor, subject="s-1", name="Ana Souza")
+    reading = Reading("r1", mentor.organization_id, session.context_id, "registration", now())
+    member = Member("s-2", Role.LEARNER, name="Bo Li", section_ids=("7",))
+    with engine.database.write() as connection:
+        keep_members(connection, reading, [member])
+        keep_sections(connection, session.context_id, [CourseSection("7", "BIO-1 north")])
+
+    (found,) = api.get("/api/v1/enrollments?source=lms").json["results"]
+
+    told = {name: found[name] for name in ("id", "mentor", "user", "platform", "section", "status")}
+    assert told == {
+        "id": "", "mentor": mentor.id, "user": "s-2", "platform": "registration",
+        "section": "BIO-1 north", "status": "active",
+    }  # fmt: skip
+    assert (found["name"], found["source"], found["role"]) == ("Bo Li", "lms", "learner")
+    for query, count in (
+        ("section=BIO-1%20north&user=s-2&role=learner", 1),
+        ("section=BIO-1", 0),
+        ("user=s-1", 0),
+        ("since=2999-01-01T00:00:00Z", 0),
+    ):
+        assert api.get(f"/api/v1/enrollments?source=lms&{query}").json["count"] == count
+    assert it.get("/api/v1/enrollments?source=lms").json["count"] == 1
+    (own,) = api.get("/api/v1/enrollments").json["results"]
+    assert (own["source"], own["status"], own["course"]) == ("campus", "active", "")
 
 
 def test_semester_starts_with_two_sheets(it, engine, mentor):
