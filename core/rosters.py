@@ -78,7 +78,7 @@ class Rosters:
         self._engine.room(Jobs).hand_roster(context_id)
 
     def note_look(self, organization_id: str, context_id: str) -> None:
-        """Somebody looks at a roster: one that was ever begun is kept fresh from now on for IDLE."""
+        """Somebody looks at a roster: one that was ever begun is kept fresh for IDLE from now."""
         moment = now()
         with self._database.read() as connection:
             wanted_at = connection.execute(

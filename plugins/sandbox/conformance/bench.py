@@ -40,7 +40,8 @@ QUICK_SECONDS = 5.0
 CALLING = frozenset(
     (
         *("find_line_item", "push_score", "push_scores", "read_results", "list_members"),
-        *("list_groups", "push_event", "complete_turn", "validate_credential"),
+        *("list_groups", "list_sections", "check_connection"),
+        *("push_event", "complete_turn", "validate_credential"),
     )
 )
 COURSE, ITEM, STUDENT = "tidal-pools", "tides-mentor", "maya"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from mentorai.plugins.sandbox.conformance import (
     answers,
+    connections,
     launches,
     loading,
     pages,
@@ -23,6 +24,7 @@ OTHERS: Sequence[PluginCase] = (
     *scores.CASES,
     *refusals.CASES,
     *rosters.CASES,
+    *connections.CASES,
     *pages.CASES,
     *answers.CASES,
     *whole_run.CASES,

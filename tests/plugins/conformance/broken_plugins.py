@@ -10,15 +10,23 @@ from typing import Any
 
 from mentorai.core import hookimpl
 from mentorai.core.clock import now
+from mentorai.core.connections import Connections
 from mentorai.core.engine import Engine
 from mentorai.core.errors import (
     DocumentUnreadable,
     MentorAIError,
     NoLineItem,
+    PlatformRefused,
+    PlatformReplyInvalid,
     PlatformUnavailable,
 )
 from mentorai.core.values import (
     AdminTab,
+    Connection,
+    ConnectionField,
+    ConnectionForm,
+    ConnectionReport,
+    CourseSection,
     Denial,
     DoneEvent,
     Launch,
@@ -36,9 +44,10 @@ from mentorai.core.values import (
     TurnRequest,
 )
 from mentorai.lti import ags, nrps
+from mentorai.lti.platform_http import check_reply
 from mentorai.lti.tool import Tool
 
-FAMILY = "quad"
+FAMILY, API = "quad", "quad_api"
 OWN_CLAIM = "https://quad.example/term"
 CLAIMS = {
     "tool_platform": {"product_family_code": FAMILY},
@@ -103,6 +112,39 @@ class Quad:
         return nrps.list_members(*find(engine, platform), memberships_url)
 
     @hookimpl
+    def connection_form(self, platform: Platform) -> ConnectionForm | None:
+        return self.make_form() if platform.family == FAMILY else None
+
+    def make_form(self) -> ConnectionForm:
+        fields = (
+            ConnectionField("base_url", "Address"),
+            ConnectionField("secret", "Token", is_secret=True),
+        )
+        return ConnectionForm(API, "Quad API", "Shows sections.", "Settings, Tokens", fields)
+
+    @hookimpl
+    def check_connection(self, engine: Engine, connection: Connection) -> ConnectionReport | None:
+        return self.check(engine, connection) if connection.kind == API else None
+
+    def check(self, engine: Engine, connection: Connection) -> ConnectionReport:
+        found = call_api(engine, connection, "me")
+        if not isinstance(found, dict) or not isinstance(found.get("name"), str):
+            raise PlatformReplyInvalid
+        return ConnectionReport(found["name"])
+
+    @hookimpl
+    def list_sections(self, engine: Engine, platform: Platform) -> Iterator[Any] | None:
+        if platform.family != FAMILY:
+            return None
+        where = (platform.organization_id, platform.registration_id, API)
+        connection = engine.room(Connections).find(*where)
+        return self.name_sections(engine, connection) if connection else None
+
+    def name_sections(self, engine: Engine, connection: Connection) -> Iterator[Any]:
+        for row in call_api(engine, connection, "sections"):
+            yield CourseSection(row["id"], row["name"])
+
+    @hookimpl
     def judge_launch(self, launch: Launch) -> Denial | None:
         return None if launch.context else Denial("Open it in a course.")
 
@@ -131,6 +173,12 @@ class Quad:
 def find(engine: Engine, platform: Platform) -> tuple[Tool, Any]:
     tool = engine.room(Tool)
     return tool, tool.registrations.get(platform.organization_id, platform.registration_id)
+
+
+def call_api(engine: Engine, connection: Connection, path: str) -> Any:
+    reply = engine.room(Tool).http.get(f"{connection.base_url}/quad/{path}", headers={})
+    check_reply(reply, "a question")
+    return reply.read_json()
 
 
 class Misspelt(Quad):
@@ -296,6 +344,66 @@ class AllStaff(Quad):
             yield replace(each, role=Role.INSTRUCTOR) if isinstance(each, Member) else each
 
 
+class ShowsSecret(Quad):
+    def make_form(self) -> ConnectionForm:
+        return replace(super().make_form(), fields=(ConnectionField("secret", "Token"),))
+
+
+class NowhereToSignIn(Quad):
+    def make_form(self) -> ConnectionForm:
+        return replace(super().make_form(), signs_in=True)
+
+
+class ConnectsForAll(Quad):
+    @hookimpl
+    def connection_form(self) -> ConnectionForm:
+        return self.make_form()
+
+
+class ChecksAnyKind(Quad):
+    @hookimpl
+    def check_connection(self) -> ConnectionReport:
+        raise PlatformUnavailable
+
+
+class AlwaysWell(Quad):
+    def check(self, engine: Any, connection: Any) -> ConnectionReport:
+        try:
+            return super().check(engine, connection)
+        except MentorAIError:
+            return ConnectionReport("")
+
+
+class TellsSecret(Quad):
+    def check(self, engine: Any, connection: Any) -> ConnectionReport:
+        try:
+            return super().check(engine, connection)
+        except PlatformUnavailable as error:
+            secret = engine.room(Connections).open_secret(connection)
+            raise PlatformUnavailable(f"It did not take {secret}.") from error
+
+
+class TrustsApi(Quad):
+    def check(self, engine: Any, connection: Any) -> ConnectionReport:
+        return ConnectionReport(call_api(engine, connection, "me")["name"])
+
+
+class NamelessSections(Quad):
+    def name_sections(self, engine: Any, connection: Any) -> Iterator[Any]:
+        try:
+            yield from super().name_sections(engine, connection)
+        except PlatformRefused:
+            yield Member("s-1", Role.LEARNER, section_ids=("7",))
+
+
+class QuietSections(Quad):
+    def name_sections(self, engine: Any, connection: Any) -> Iterator[Any]:
+        try:
+            yield from super().name_sections(engine, connection)
+        except MentorAIError:
+            return
+
+
 class RaisingJudge(Quad):
     @hookimpl
     def judge_launch(self, launch: Launch) -> Denial | None:
@@ -416,6 +524,15 @@ BROKEN: Sequence[tuple[Callable[[], object], str]] = (
     (WholeRosterFirst, "roster.huge"),
     (QuietEnd, "roster.broken"),
     (AllStaff, "roster.roles"),
+    (ShowsSecret, "connection.form"),
+    (NowhereToSignIn, "connection.form"),
+    (ConnectsForAll, "connection.others"),
+    (ChecksAnyKind, "connection.others"),
+    (AlwaysWell, "connection.refused"),
+    (TellsSecret, "connection.refused"),
+    (TrustsApi, "connection.odd"),
+    (NamelessSections, "sections.named"),
+    (QuietSections, "sections.broken"),
     (RaisingJudge, "judge.launch"),
     (NoReason, "judge.turn"),
     (FramesAPage, "frame.origins"),

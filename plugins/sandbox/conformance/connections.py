@@ -1,0 +1,269 @@
+"""connection, sections: an LMS's own API, as campus IT connects it and as it answers."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint, Flask
+
+from mentorai.core.clock import now
+from mentorai.core.connections import Connections
+from mentorai.core.errors import MentorAIError, PlatformError
+from mentorai.core.values import (
+    Ability,
+    ApiTokens,
+    Connection,
+    ConnectionForm,
+    ConnectionReport,
+    Context,
+    CourseSection,
+    Group,
+    Member,
+)
+from mentorai.plugins.sandbox.certification.case import Failed, LeftOut, expect
+from mentorai.plugins.sandbox.certification.wire import Environ
+from mentorai.plugins.sandbox.conformance.bench import Bench, describe, get_course
+from mentorai.plugins.sandbox.conformance.case import PluginCase, about
+from mentorai.plugins.sandbox.conformance.families import KNOWN
+from mentorai.plugins.sandbox.wire import Reply
+
+KIND = re.compile(r"[a-z0-9][a-z0-9_]{0,39}")
+SECRET, TOKEN = "the-secret-that-campus-it-entered", "the-token-that-the-api-gave"
+PAGE = b"<!doctype html><h1>Please log in</h1>"
+# What an API answers to everything, when it is of no use to anybody.
+REFUSALS = (
+    ("401", Reply(401, b'{"message": "No."}', "application/json")),
+    ("403", Reply(403, b'{"message": "No."}', "application/json")),
+    ("404 with a page", Reply(404, PAGE, "text/html")),
+    ("500 with a page", Reply(500, PAGE, "text/html")),
+    ("200 with a page", Reply(200, PAGE, "text/html")),
+)
+ODD = tuple((each, Reply(200, each.encode(), "application/json")) for each in (
+    "{}", "[]", "null", '"x"', "7", '[{"id": null}]', '{"id": {}, "results": 7}'
+))  # fmt: skip
+
+
+def _find_form(bench: Bench) -> ConnectionForm:
+    """The form for the plugin's own family. Raises Failed, LeftOut."""
+    found = bench.ask("connection_form", engine=bench.engine, platform=bench.facts)
+    if found is None:
+        raise LeftOut("connection_form gave None for its own family")
+    if not isinstance(found, ConnectionForm):
+        raise Failed(f"connection_form gave {describe(found)}")
+    return found
+
+
+def _connect(bench: Bench) -> Connection:
+    """A connection to the sandbox LMS's address, as campus IT would make one."""
+    form, rooms = _find_form(bench), bench.engine.room(Connections)
+    bench.private |= {SECRET, TOKEN}
+    where = (bench.registration.organization_id, bench.registration.id, form.kind)
+    kept = rooms.put(
+        *where,
+        base_url=bench.platform.base_url,
+        account="conformance-key",
+        secret=SECRET,
+        scopes=form.scopes,
+        author="the kit",
+    )
+    if form.signs_in:
+        hour = now() + timedelta(hours=1)
+        rooms.keep_tokens(kept, ApiTokens(TOKEN, hour, scopes=form.scopes))
+    rooms.note(kept, "ready")
+    return rooms.get(kept.organization_id, kept.id)
+
+
+@contextmanager
+def _answering(bench: Bench, reply: Reply) -> Iterator[None]:
+    """Whatever is asked of the LMS, it answers this."""
+
+    def answer(_environ: Environ) -> Reply:
+        return reply
+
+    bench.platform.wire.stand_in = answer
+    try:
+        yield
+    finally:
+        bench.platform.wire.stand_in = None
+
+
+def _is_clear(bench: Bench) -> str:
+    form = _find_form(bench)
+    expect(KIND.fullmatch(form.kind), f"{form.kind!r} is no short name for an address")
+    for name in ("title", "purpose", "screen"):
+        expect(getattr(form, name).strip(), f"its {name} is empty")
+    names = [field.name for field in form.fields]
+    expect(len(names) == len(set(names)), f"a field comes twice: {', '.join(names)}")
+    for field in form.fields:
+        expect(field.label.strip(), f"{field.name} has no label")
+        is_right = field.is_secret is (field.name == "secret")
+        expect(is_right, f"is_secret of {field.name} is {field.is_secret}")
+    empty = [label for label, value in form.gives if not (label.strip() and value.strip())]
+    expect(not empty, f"these values of ours are empty: {', '.join(empty)}")
+    if form.signs_in:
+        wanted = f"/connections/{form.kind}/<connection_id>/sign-in"
+        rules = _list_rules(bench)
+        is_there = any(_plain(rule) == _plain(wanted) for rule in rules)
+        expect(is_there, f"somebody is to sign in, and web_routes has no {wanted}")
+    return f"{form.title}: {', '.join(names)}"
+
+
+def _list_rules(bench: Bench) -> list[str]:
+    routes = bench.ask("web_routes", engine=bench.engine) if bench.has("web_routes") else None
+    if not isinstance(routes, Blueprint):
+        return []
+    app = Flask("conformance", static_folder=None)
+    app.register_blueprint(routes)
+    return [rule.rule for rule in app.url_map.iter_rules()]
+
+
+def _plain(rule: str) -> str:
+    return re.sub(r"<[^>]*>", "<>", rule)
+
+
+def _is_left(bench: Bench) -> str:
+    own = bench.subject.family
+    tried = []
+    if bench.has("connection_form"):
+        for family in ("a-stranger", *(each.family for each in KNOWN if each.family != own)):
+            platform = replace(bench.facts, family=family)
+            answer = bench.ask("connection_form", engine=bench.engine, platform=platform)
+            expect(answer is None, f"connection_form for {family} gave {describe(answer)}")
+        tried.append("connection_form")
+    if bench.has("check_connection"):
+        stranger = replace(_connect(bench), kind="a_strangers_api")
+        answer = bench.ask(
+            "check_connection", engine=bench.engine, platform=bench.facts, connection=stranger
+        )
+        expect(answer is None, f"check_connection for another kind gave {describe(answer)}")
+        tried.append("check_connection")
+    return f"None from {', '.join(tried)}"
+
+
+def _check(bench: Bench, reply: Reply) -> Any:
+    """What a check of a connection gives when the API answers this, or the error of ours."""
+    connection = _connect(bench)
+    with _answering(bench, reply):
+        try:
+            found = bench.ask(
+                "check_connection", engine=bench.engine, platform=bench.facts, connection=connection
+            )
+        except MentorAIError as error:
+            return error
+    if found is None:
+        raise LeftOut("check_connection gave None for the kind that connection_form names")
+    return found
+
+
+def _check_error(error: MentorAIError, said: str) -> None:
+    is_right = isinstance(error, PlatformError)
+    expect(is_right, f"for {said} it raised {type(error).__name__}: {error.message}")
+    expect("<" not in error.message, f"for {said} the sentence holds a piece of the LMS's page")
+    told = SECRET in error.message or TOKEN in error.message
+    expect(not told, f"for {said} the sentence holds a secret")
+
+
+def _refusals_are_told(bench: Bench) -> str:
+    seen = []
+    for said, reply in REFUSALS:
+        found = _check(bench, reply)
+        if not isinstance(found, MentorAIError):
+            raise Failed(f"the API answered {said}, and it gave {describe(found)}")
+        _check_error(found, said)
+        seen.append(f"{said}: {found.code}")
+    return ", ".join(seen)
+
+
+def _odd_answers_do_no_harm(bench: Bench) -> str:
+    reports = 0
+    for said, reply in ODD:
+        found = _check(bench, reply)
+        if isinstance(found, MentorAIError):
+            _check_error(found, said)
+        else:
+            _check_report(found, said)
+            reports += 1
+    return f"{len(ODD) - reports} errors, {reports} reports"
+
+
+def _check_report(report: object, said: str) -> None:
+    if not isinstance(report, ConnectionReport):
+        raise Failed(f"for {said} it gave {describe(report)}, which is no ConnectionReport")
+    is_text = isinstance(report.account_name, str) and isinstance(report.lms_version, str)
+    expect(is_text, f"for {said} the report names {describe(report.account_name)}")
+    for each in report.abilities:
+        is_one = isinstance(each, Ability) and each.purpose.strip()
+        expect(is_one, f"for {said} an ability is {describe(each)}")
+        says_what = each.is_allowed or each.missing.strip()
+        expect(says_what, f"for {said} {each.purpose!r} is not allowed, and nothing is missing")
+
+
+def _ask_for_sections(bench: Bench) -> list[Any] | None:
+    _connect(bench)
+    course = get_course()
+
+    def read(answer: Any) -> list[Any] | None:
+        return None if answer is None else list(answer)
+
+    found: list[Any] | None = bench.ask(
+        "list_sections", read,
+        engine=bench.engine, platform=bench.facts,
+        context=Context(course.context_id, course.label, course.title),
+    )  # fmt: skip
+    return found
+
+
+def _sections_fit(bench: Bench) -> str:
+    try:
+        found = _ask_for_sections(bench)
+    except PlatformError as error:
+        raise LeftOut(f"the sandbox does not speak its API: {error.message}") from error
+    if found is None:
+        raise LeftOut("list_sections gave None: it knows too little of the sandbox's course")
+    odd = [each for each in found if not isinstance(each, Member | CourseSection | Group)]
+    expect(not odd, f"among the sections there is {describe(odd[:1])}")
+    members = [each for each in found if isinstance(each, Member)]
+    for kind, fact in ((CourseSection, "section_ids"), (Group, "group_ids")):
+        named = {each.lms_id for each in found if isinstance(each, kind)}
+        used = {one for member in members for one in getattr(member, fact) or ()}
+        lost = sorted(used - named)
+        expect(not lost, f"{fact} of a member holds {', '.join(lost[:3])}, which has no name")
+    return f"{len(members)} members, {len(found) - len(members)} sections and groups, each named"
+
+
+def _sections_break_off(bench: Bench) -> str:
+    for said, reply in REFUSALS[-2:]:
+        with _answering(bench, reply):
+            try:
+                found = _ask_for_sections(bench)
+            except MentorAIError as error:
+                _check_error(error, said)
+                continue
+        if found is None:
+            raise LeftOut("list_sections gave None: it knows too little of the sandbox's course")
+        raise Failed(f"the API answered {said}, and the list ended quietly after {len(found)}")
+    return "a PlatformError, so that everybody stays where they were"
+
+
+CASES: Sequence[PluginCase] = (
+    about("connection_form", "connection.form", "what is entered for an API is clear",
+          "its own family", "a title, a purpose, a screen; the secret marked; a way to sign in",
+          _is_clear),
+    about("connection_form check_connection", "connection.others", "others' APIs are left alone",
+          "every other family, and a connection of another kind", "None", _is_left),
+    about("check_connection", "connection.refused", "an API that refuses everything is told",
+          "401, 403, 404, 500, and a page for people", "a PlatformError without a secret",
+          _refusals_are_told),
+    about("check_connection", "connection.odd", "odd answers of an API do no harm",
+          "JSON of every kind that is not what was asked for",
+          "a PlatformError, or a report that says what is missing", _odd_answers_do_no_harm),
+    about("list_sections", "sections.named", "sections have names",
+          "a course of the sandbox, where it speaks the API",
+          "Members, and each section and group that they are in", _sections_fit),
+    about("list_sections", "sections.broken", "sections that break off are none",
+          "a failing API, and a page instead of an answer", "a PlatformError",
+          _sections_break_off),
+)  # fmt: skip
