@@ -14,113 +14,28 @@ from contextlib import contextmanager
 from typing import Any
 
 import structlog
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Float,
-    String,
-    Table,
-    and_,
-    bindparam,
-    case,
-    func,
-    insert,
-    literal_column,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
-from mentorai.core.database import Database, metadata
+from mentorai.core.database import Database
 from mentorai.core.errors import PlatformThrottled
-from mentorai.core.prepared import Prepared
 from mentorai.core.values import Bucket
+from mentorai.lti.budget_rows import (
+    GIVE_BACK,
+    READ,
+    SHUT,
+    TAKE,
+    call_budgets,
+    find_span,
+    read_held,
+)
+from mentorai.lti.held_parts import HeldPart, HeldParts
 
 # How long a call waits for its part here; longer waits are the caller's to keep.
 TURN_SECONDS = 10.0
 POLL_SECONDS = 0.05
-# Parts of processes that died are forgotten once nobody called for so long.
-FORGOTTEN_SECONDS = 300.0
 UNKNOWN = -1.0
 log = structlog.get_logger(__name__)
-
-# level: units in the bucket at moved_at (seconds since 1970), with those `held` by calls under way.
-call_budgets = Table(
-    "call_budgets",
-    metadata,
-    Column("name", String(64), primary_key=True),
-    Column("level", Float(53), nullable=False),
-    Column("held", Float(53), nullable=False),
-    Column("high_water", Float(53), nullable=False),
-    Column("moved_at", Float(53), nullable=False),
-    Column("closed_until", Float(53), nullable=False),
-)
-
-# A prepared statement has no parameters but the named ones.
-_ZERO: ColumnElement[Any] = literal_column("0.0", Float(53))
-_FORGOTTEN: ColumnElement[Any] = literal_column(str(FORGOTTEN_SECONDS), Float(53))
-
-
-def _given(name: str) -> ColumnElement[Any]:
-    return bindparam(name, type_=Float(53))
-
-
-def _least_zero(value: ColumnElement[Any]) -> ColumnElement[Any]:
-    return case((value < _ZERO, _ZERO), else_=value)
-
-
-_MINE = call_budgets.c.name == bindparam("mine")
-_NOW, _PART = _given("moment"), _given("part")
-_AGE = _least_zero(_NOW - call_budgets.c.moved_at)
-_LEVEL = _least_zero(call_budgets.c.level - _given("leak") * _AGE)
-_HELD = case((_AGE > _FORGOTTEN, _ZERO), else_=call_budgets.c.held)
-_LEFT_HELD = _least_zero(_HELD - _PART)
-_TAKE = Prepared(
-    update(call_budgets)
-    .where(
-        _MINE,
-        call_budgets.c.closed_until <= _NOW,
-        or_(_LEVEL + _PART + _given("spare") <= call_budgets.c.high_water, _LEVEL <= _ZERO),
-    )
-    .values(level=_LEVEL + _PART, held=_HELD + _PART, moved_at=_NOW)
-    .returning(call_budgets.c.level)
-)
-_READ = Prepared(select(call_budgets).where(_MINE))
-# What the platform says counts if it is more than we know of; and if it is less, all but what it
-# may not have seen yet when it said so.
-_THEIRS = _given("theirs")
-_SAID = case((_LEVEL < _THEIRS, _THEIRS), else_=_LEVEL)
-_AFTER = _least_zero(_SAID - _PART + _given("cost"))
-_GIVE_BACK = Prepared(
-    update(call_budgets)
-    .where(_MINE)
-    .values(
-        level=case(
-            (and_(_THEIRS >= _ZERO, _THEIRS + _LEFT_HELD < _AFTER), _THEIRS + _LEFT_HELD),
-            else_=_AFTER,
-        ),
-        held=_LEFT_HELD,
-        high_water=func.coalesce(_given("said_limit"), call_budgets.c.high_water),
-        moved_at=_NOW,
-    )
-)
-_WAIT = _given("until")
-_SHUT = Prepared(
-    update(call_budgets)
-    .where(_MINE)
-    .values(
-        level=case(
-            (call_budgets.c.high_water > _LEVEL - _PART, call_budgets.c.high_water),
-            else_=_LEVEL - _PART,
-        ),
-        held=_LEFT_HELD,
-        closed_until=case(
-            (call_budgets.c.closed_until < _WAIT, _WAIT), else_=call_budgets.c.closed_until
-        ),
-        moved_at=_NOW,
-    )
-)
 
 
 class Budgets:
@@ -128,6 +43,7 @@ class Budgets:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._held = HeldParts(database)
         self._known: dict[str, Budget] = {}
 
     def get(self, owner: str, bucket: Bucket) -> "Budget":
@@ -135,16 +51,16 @@ class Budgets:
         name = hashlib.sha256(owner.encode()).hexdigest()
         known = self._known.get(name)
         if known is None or known.bucket != bucket:
-            known = self._known[name] = Budget(self._database, name, bucket)
+            known = self._known[name] = Budget(self._database, self._held, name, bucket)
         return known
 
 
 class Spending:
     """What one call takes of a budget."""
 
-    def __init__(self, part: float, cost: float) -> None:
+    def __init__(self, part: HeldPart) -> None:
         self.part = part
-        self.cost = cost
+        self.cost = part.units
         self.theirs = UNKNOWN
         self.limit: float | None = None
         self.refused_seconds: float | None = None
@@ -153,26 +69,30 @@ class Spending:
 class Budget:
     """What the calls of one client may cost together."""
 
-    def __init__(self, database: Database, name: str, bucket: Bucket) -> None:
+    def __init__(self, database: Database, held: HeldParts, name: str, bucket: Bucket) -> None:
         self.bucket = bucket
         self._database = database
+        self._held = held
         self._name = name
         # One thread asks the database whether there is room, the others queue here.
         self._turnstile = threading.Lock()
         self._given_back = threading.Event()
 
     @contextmanager
-    def spend(self, extra: float = 0.0) -> Iterator[Spending]:
+    def spend(self, extra: float = 0.0, reserve: float = 0.0) -> Iterator[Spending]:
         """Wait until a call fits, and give back afterwards what it did not cost.
 
-        extra: units that it costs on top. Tell the Spending of the answer by `note`.
+        extra: units that it costs on top. reserve: the share of the bucket that it leaves to
+        others. Tell the Spending of the answer by `note`.
         Raises PlatformThrottled, saying when to come back, if it does not fit in TURN_SECONDS.
         """
-        spending = Spending(self.bucket.up_front + extra, self.bucket.up_front + extra)
-        self._wait(spending.part)
+        units = self.bucket.up_front + extra
+        spending = Spending(HeldPart(self._name, units, self._wait(units, reserve)))
+        self._held.add(spending.part)
         try:
             yield spending
         finally:
+            self._held.remove(spending.part)
             self._settle(spending)
 
     def note(
@@ -189,7 +109,7 @@ class Budget:
         """
         bucket = self.bucket
         if self._is_refusal(status, body):
-            wait = max(asked_seconds or 0.0, self._seconds_for(spending.part))
+            wait = max(asked_seconds or 0.0, self._seconds_for(spending.part.units))
             spending.refused_seconds = wait
             log.warning("platform_throttled", seconds=round(wait, 1))
             return wait
@@ -204,37 +124,42 @@ class Budget:
         words = self.bucket.refusal_text.encode()
         return status == 429 or (status == 403 and bool(words) and words in body[:2_000])
 
-    def _wait(self, part: float) -> None:
+    def _wait(self, units: float, reserve: float) -> int:
+        """Take so many units; the span of time in which that was."""
         deadline = time.monotonic() + TURN_SECONDS
         if not self._turnstile.acquire(timeout=TURN_SECONDS):
-            raise PlatformThrottled(retry_after_seconds=self._seconds_for(part))
+            raise PlatformThrottled(retry_after_seconds=self._seconds_for(units))
         try:
-            while (wait := self._take(part)) > 0.0:
-                if time.monotonic() + wait > deadline:
+            while (span := self._take(units, reserve)) is None:
+                wait = self._find_wait(units, reserve)
+                if wait and time.monotonic() + wait > deadline:
                     raise PlatformThrottled(retry_after_seconds=max(wait, POLL_SECONDS))
                 self._given_back.wait(min(wait, POLL_SECONDS))
         finally:
             self._turnstile.release()
+        return span
 
-    def _take(self, part: float) -> float:
-        """Take a part: 0, or how many seconds it will take until there may be room."""
-        moment, bucket = time.time(), self.bucket
+    def _take(self, units: float, reserve: float) -> int | None:
         self._given_back.clear()
         # One call less than would fit: others may use the same client, and clocks differ.
-        spare = bucket.up_front
-        facts = {"mine": self._name, "moment": moment, "leak": bucket.leak_per_second}
-        if self._database.run(_TAKE, facts | {"part": part, "spare": spare}) is not None:
-            return 0.0
-        row = self._database.run(_READ, {"mine": self._name})
+        facts = self._facts(units) | {"spare": self.bucket.up_front, "reserve": reserve}
+        row = self._database.run(TAKE, facts)
+        return None if row is None else int(row.span)
+
+    def _find_wait(self, units: float, reserve: float) -> float:
+        """How many seconds it will take until there may be room."""
+        moment, bucket = time.time(), self.bucket
+        row = self._database.run(READ, {"mine": self._name})
         if row is None:
             self._make(moment)
-            return self._take(part)
+            return 0.0
         leaked = bucket.leak_per_second * max(0.0, moment - row.moved_at)
         level: float = max(0.0, row.level - leaked)
         closed: float = row.closed_until - moment
-        if closed <= 0.0 and row.held > 0.0:
+        if closed <= 0.0 and read_held(row, find_span(moment)) > 0.0:
             return POLL_SECONDS
-        return max(closed, self._seconds_for(level + part + spare - row.high_water), 0.001)
+        over = level + units + bucket.up_front - row.high_water * (1.0 - reserve)
+        return max(closed, self._seconds_for(over), 0.001)
 
     def _make(self, moment: float) -> None:
         row = {"name": self._name, "level": 0.0, "held": 0.0, "moved_at": moment}
@@ -246,20 +171,26 @@ class Budget:
             pass  # Another process made it at this moment.
 
     def _settle(self, spending: Spending) -> None:
-        moment, bucket = time.time(), self.bucket
-        facts = {
-            "mine": self._name,
-            "moment": moment,
-            "leak": bucket.leak_per_second,
-            "part": spending.part,
-        }
+        part = spending.part
+        facts = self._facts(part.units) | {"taken_in": part.span}
         if spending.refused_seconds is not None:
-            until = moment + spending.refused_seconds
-            self._database.run(_SHUT, facts | {"until": until})
+            until = facts["moment"] + spending.refused_seconds
+            self._database.run(SHUT, facts | {"until": until})
         else:
             said = {"theirs": spending.theirs, "said_limit": spending.limit}
-            self._database.run(_GIVE_BACK, facts | said | {"cost": spending.cost})
+            self._database.run(GIVE_BACK, facts | said | {"cost": spending.cost})
         self._given_back.set()
+
+    def _facts(self, units: float) -> dict[str, Any]:
+        """What every statement wants to know."""
+        moment = time.time()
+        return {
+            "mine": self._name,
+            "part": units,
+            "leak": self.bucket.leak_per_second,
+            "moment": moment,
+            "this_span": find_span(moment),
+        }
 
     def _seconds_for(self, units: float) -> float:
         """How long the bucket leaks until so many units are out of it."""

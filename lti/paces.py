@@ -13,11 +13,13 @@ class Pace:
     """calls_at_once: to one host from this process at most; None: as many as help.
 
     budget: what the calls are counted in, if they are. extra: units that this one costs on top.
+    reserve: the share of the budget that this one leaves to others, since it can wait.
     """
 
     calls_at_once: int | None = None
     budget: Budget | None = None
     extra: float = 0.0
+    reserve: float = 0.0
 
 
 FREE = Pace()

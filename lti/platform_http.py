@@ -203,7 +203,7 @@ class PlatformHttp:
         if fault:
             raise PlatformRefused(f"An address of the LMS was not called. {fault}")
         call = partial(self._take_turn, method, url, headers, body, limit_bytes, pace)
-        return call() if pace.budget is None else _spend(pace.budget, pace.extra, call)
+        return call() if pace.budget is None else _spend(pace.budget, pace, call)
 
     def _take_turn(
         self,
@@ -288,13 +288,13 @@ def read_date(reply: Reply) -> datetime | None:
     return shown if shown.tzinfo else None
 
 
-def _spend(budget: Budget, extra: float, call: Callable[[], Reply]) -> Reply:
+def _spend(budget: Budget, pace: Pace, call: Callable[[], Reply]) -> Reply:
     """A call within a budget, made once more if the platform refused it because of its own count.
 
     What was refused so was not done, whatever it was. Raises PlatformThrottled.
     """
     for is_last in (False, True):
-        with budget.spend(extra) as spending:
+        with budget.spend(pace.extra, pace.reserve) as spending:
             reply = call()
             asked = _read_retry_after(reply.headers.get("Retry-After"))
             wait = budget.note(spending, reply.status, reply.headers, reply.body, asked)

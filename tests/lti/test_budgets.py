@@ -1,9 +1,12 @@
 """Calls that a platform counts: its bucket is waited for, by all processes, and never overdrawn."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -15,7 +18,7 @@ from mentorai.core.errors import PlatformThrottled
 from mentorai.core.organizations import Organization
 from mentorai.core.settings import Settings
 from mentorai.core.values import Bucket, PlatformProfile
-from mentorai.lti import budgets
+from mentorai.lti import budget_rows, budgets, held_parts
 from mentorai.lti.registrations import Registration
 from mentorai.lti.tool import Tool
 
@@ -238,11 +241,63 @@ def test_numbers_that_make_no_sense_are_passed_over(start, registration, said):
             assert budget.note(spending, 200, headers, b"", None) is None
 
 
-def test_part_of_a_process_that_died_leaks_away(start, registration, lms):
-    first, second = start(), start()
-    budget = first.paces.find(registration).budget
-    for _ in range(4):
-        # Taken, and never given back.
-        budget.spend().__enter__()
+QUOTA = Bucket(100, 0.01, 10, cost_header="Cost", remaining_header="Left")
+# Another process: it takes what there is, says so, and is killed while its calls are under way.
+HOLDER = """
+import sys, time
+from contextlib import ExitStack
+from pathlib import Path
+from mentorai.core.engine import Engine
+from mentorai.core.settings import Settings
+from mentorai.core.values import Bucket
+from mentorai.lti import budget_rows, held_parts
+from mentorai.lti.tool import Tool
+budget_rows.SPAN_SECONDS, held_parts.RENEW_SECONDS = 0.2, 0.02
+settings = Settings(data_dir=Path(sys.argv[1]), database_url=sys.argv[2])
+budget = Engine.open(settings, plugins=[]).room(Tool).budgets.get(
+    "a quota", Bucket(100, 0.01, 10, cost_header="Cost", remaining_header="Left")
+)
+with ExitStack() as calls:
+    for _ in range(8):
+        calls.enter_context(budget.spend())
+    print("taken", flush=True)
+    time.sleep(60)
+"""
 
-    assert send(second, registration, lms) == 200
+
+def note_all_left(budget: budgets.Budget) -> None:
+    """A call that costs nothing; the platform answers that nothing else has arrived there."""
+    with budget.spend() as spending:
+        budget.note(spending, 200, {"Left": "100", "Cost": "0.001"}, b"", None)
+
+
+def test_what_calls_under_way_hold_stays_theirs_however_long_they_take(start, monkeypatch):
+    monkeypatch.setattr(budget_rows, "SPAN_SECONDS", 0.05)
+    monkeypatch.setattr(held_parts, "RENEW_SECONDS", 0.01)
+    monkeypatch.setattr(budgets, "TURN_SECONDS", 0.01)
+    first, second = (start().budgets.get("a quota", QUOTA) for _ in range(2))
+
+    with ExitStack() as calls:
+        for _ in range(8):
+            calls.enter_context(first.spend())
+        time.sleep(0.4)
+        note_all_left(second)
+        with second.spend(), pytest.raises(PlatformThrottled), second.spend():
+            pass
+
+
+def test_what_a_killed_process_held_is_free_again_soon(start, settings, monkeypatch):
+    monkeypatch.setattr(budget_rows, "SPAN_SECONDS", 0.2)
+    budget = start().budgets.get("a quota", QUOTA)
+    command = [sys.executable, "-c", HOLDER, str(settings.data_dir), settings.database_url or ""]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"taken\n"
+        holder.kill()
+    time.sleep(0.5)
+
+    note_all_left(budget)
+
+    with ExitStack() as calls:
+        for _ in range(9):
+            calls.enter_context(budget.spend())
