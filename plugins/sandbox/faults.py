@@ -3,12 +3,13 @@
 slow        waits `seconds`, then goes on
 status      answers `status` (with Retry-After when `retry_after` is given)
 media_type  answers rightly, but calls it text/html
+page        answers `status` with a page, as a gateway in front of an LMS does
 garbage     answers 200 with a page that is not what was asked for
 drop        closes the connection without an answer
 half        closes it in the middle of the answer
 error       the auth endpoint posts the OAuth error `error` back to the tool
 
-With `after`, status, garbage, drop and half come when the work is done: the platform took the
+With `after`, status, page, garbage, drop and half come when the work is done: the platform took the
 score and the tool never learns of it.
 """
 
@@ -35,7 +36,7 @@ ENDPOINTS = (
     "registration",
     "notice_handlers",
 )
-KINDS = ("slow", "status", "media_type", "garbage", "drop", "half", "error")
+KINDS = ("slow", "status", "page", "media_type", "garbage", "drop", "half", "error")
 LONGEST_WAIT_SECONDS = 120.0
 
 

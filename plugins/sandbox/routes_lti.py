@@ -296,6 +296,8 @@ def _break(faults: Sequence[Fault], *, after: bool) -> Response | None:
             return _halve()
         if fault.kind == "garbage":
             return Response("<!doctype html><title>Portal</title><p>Please log in.</p>")
+        if fault.kind == "page":
+            return Response("<!doctype html><h1>Something went wrong</h1>", fault.status)
         if fault.kind == "status":
             headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
             return Response("[]", fault.status, headers, content_type="application/json")

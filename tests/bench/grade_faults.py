@@ -3,11 +3,13 @@
     python -m tests.bench.grade_faults canvas --scores 2000 --kills 50
 
 The sandbox is the LMS, in the shape that is named. While scores are reported it answers 401, 429,
-500, 502 and pages, calls good answers by a wrong media type, is slow beyond all patience, closes
-connections before and after it took a score, and its clock jumps; a real worker process is killed
-with SIGKILL again and again. Afterwards every value in the gradebook must be the newest of ours,
-none may have been replaced by an older one, and on Canvas no score may have begun another attempt
-nor brought a comment twice. Prints what was wrong and ends with 1, or what it took.
+500, 502, 503 and pages, calls good answers by a wrong media type, is slow beyond all patience,
+closes connections before and after it took a score and in the middle of an answer, and its clock
+jumps; where it counts calls, others use up its bucket (Canvas then answers 403). A real worker
+process is killed with SIGKILL again and again. Afterwards every value in the gradebook must be the
+newest of ours with the newest comment, none may have been replaced by an older one, none given up,
+no column made twice, and on Canvas no score may have begun another attempt nor brought a comment
+twice. Prints what was wrong and ends with 1, or what it took.
 
 Only waits are shorter than in real life, and only in the worker that this file starts.
 """
@@ -26,16 +28,26 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+
 from mentorai.core.engine import Engine
+from mentorai.core.grades import grades
 from mentorai.core.settings import Settings
 from mentorai.core.values import Context, GradeService, Launch, ResourceLink, Role
-from mentorai.plugins import canvas, lti_launch, moodle
+from mentorai.plugins import blackboard, brightspace, canvas, lti_launch, moodle, openedx, sakai
 from mentorai.plugins.sandbox.grades import columns_url
 from mentorai.plugins.sandbox.school import COURSES, PEOPLE
 from tests.fakes.campus import Campus, running_campus, seed_demo
 
-PLUGINS = [("lti_launch", lti_launch), ("canvas", canvas), ("moodle", moodle)]
-SUBMISSION = "https://canvas.instructure.com/lti/submission"
+PLUGINS = [
+    ("lti_launch", lti_launch),
+    ("canvas", canvas),
+    ("moodle", moodle),
+    ("blackboard", blackboard),
+    ("brightspace", brightspace),
+    ("sakai", sakai),
+    ("openedx", openedx),
+]
 STUDENTS = ("maya", "tomas")
 FAULTS: tuple[Mapping[str, Any], ...] = (
     {"endpoint": "scores", "kind": "status", "status": 401},
@@ -50,10 +62,21 @@ FAULTS: tuple[Mapping[str, Any], ...] = (
     {"endpoint": "scores", "kind": "garbage"},
     {"endpoint": "scores", "kind": "garbage", "after": True},
     {"endpoint": "scores", "kind": "media_type"},
+    {"endpoint": "scores", "kind": "half"},
+    {"endpoint": "scores", "kind": "half", "after": True},
+    {"endpoint": "scores", "kind": "page", "status": 503},
+    {"endpoint": "scores", "kind": "page", "status": 500, "after": True},
+    {"endpoint": "results", "kind": "status", "status": 500},
+    {"endpoint": "results", "kind": "garbage"},
     {"endpoint": "token", "kind": "status", "status": 500},
+    {"endpoint": "token", "kind": "status", "status": 429, "retry_after": 1},
     {"endpoint": "token", "kind": "drop"},
     {"endpoint": "line_items", "kind": "status", "status": 503},
+    {"endpoint": "line_items", "kind": "drop", "after": True},
+    {"endpoint": "line_items", "kind": "half", "after": True},
 )
+# What others use of a bucket that all share: more than there is, for a moment.
+CROWD = 20.0
 PATIENCE_SECONDS = 600.0
 
 
@@ -84,7 +107,8 @@ class Campaign:
     def __init__(self, campus: Campus, personality: str) -> None:
         self.campus, self.personality = campus, personality
         self.platform = campus.sandbox.platform
-        self.platform.behave({"personality": personality})
+        self.throttle = self.platform.personality.throttle
+        self.platform.behave({"throttles": self.throttle is not None})
         self.quizzes: list[str] = []
         self.last: dict[tuple[str, str], float] = {}
         self.is_over = threading.Event()
@@ -140,6 +164,7 @@ class Campaign:
 
     def misbehave(self) -> None:
         """One fault after the other, once each, until the campaign is over."""
+        self.crowd()
         while not self.is_over.wait(random.uniform(0.05, 0.3)):
             fault = dict(random.choice(FAULTS))
             # A call that is refused twice running is refused for good, and rightly.
@@ -147,6 +172,13 @@ class Campaign:
                 self.platform.faults.add(fault.pop("endpoint"), fault.pop("kind"), times=1, **fault)
             if random.random() < 0.02:
                 self.platform.behave({"clock_offset_seconds": random.choice((-30.0, 0.0, 30.0))})
+            if random.random() < 0.005:
+                self.crowd()
+
+    def crowd(self) -> None:
+        """Have others use the bucket up, where calls are counted."""
+        if self.throttle is not None:
+            self.platform.bucket.fill(self.throttle.high_water + CROWD, self.platform.now())
 
     def start_worker(self) -> subprocess.Popen[bytes]:
         """A worker, in a process of its own."""
@@ -186,32 +218,48 @@ class Campaign:
 
     def find_wrongs(self) -> list[str]:
         """Whatever must never be."""
-        wrongs = [f"{self.campus.engine.outbox.waiting()} still wait"]
-        wrongs = [] if wrongs == ["0 still wait"] else wrongs
+        waiting = self.campus.engine.outbox.waiting()
+        wrongs = [f"{waiting} still wait"] if waiting else []
         quiz_of = {r["id"]: r.get("resourceId") for r in self.platform.shelf.list("line_item")}
         repeated = [quiz for quiz, n in Counter(quiz_of.values()).items() if quiz and n > 1]
         wrongs += [f"quiz {quiz} has several columns" for quiz in repeated]
         people = {PEOPLE_SUBS[name]: s.person_id for name, s in self.sessions.items()}
-        held: dict[tuple[str, str], float] = {}
-        comments: Counter[tuple[str, str, str]] = Counter()
+        newest: Counter[tuple[str, str]] = Counter()
         for score in self.platform.scores:
-            body = score["body"]
-            quiz, person = quiz_of.get(score["line_item"]) or "", people[score["user_id"]]
-            if body["scoreGiven"] < held.get((quiz, person), 0):
-                wrongs.append(f"an older value came after a newer one: {body}")
-            held[quiz, person] = body["scoreGiven"]
-            comments[quiz, person, body.get("comment", "")] += 1
-            if self.personality == "canvas" and body[SUBMISSION].get("new_submission") is not False:
-                wrongs.append("a score began another attempt")
+            name, value = (score["line_item"], score["user_id"]), score["body"]["scoreGiven"]
+            if value < newest[name]:
+                wrongs.append(f"an older value came after a newer one: {score['body']}")
+            newest[name] = value
+        held = {}
+        for result in self.platform.shelf.list("result"):
+            quiz = quiz_of.get(result["line_item"]) or ""
+            held[quiz, people[result["user_id"]]] = result["given"]
+            wrongs += _judge_comments(result)
         wrongs += [
             f"{key}: {held.get(key)} is there, {value} should be"
             for key, value in self.last.items()
             if held.get(key) != value
         ]
-        twice = [key for key, n in comments.items() if key[2] and n > 1]
-        if self.personality == "canvas":
-            wrongs += [f"a comment came {comments[key]} times: {key}" for key in twice]
-        return wrongs
+        return wrongs + self._list_given_up()
+
+    def _list_given_up(self) -> list[str]:
+        query = select(grades.c.sync_status, grades.c.sync_error_message)
+        with self.campus.engine.database.read() as connection:
+            rows = connection.execute(query.where(grades.c.sync_status != "sent")).all()
+        return [f"a grade is {row.sync_status}: {row.sync_error_message}" for row in rows]
+
+
+def _judge_comments(result: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the comments, and the attempts, of a cell of the gradebook."""
+    value = f"{result['given']:g}" if result["given"] is not None else "none"
+    wrongs = []
+    if result["comment"] != f"Mark {value}":
+        wrongs.append(f"beside {value} stands the comment {result['comment']}")
+    repeated = [text for text, n in Counter(result.get("comments", ())).items() if n > 1]
+    wrongs += [f"a comment came several times: {text}" for text in repeated]
+    if result.get("attempts"):
+        wrongs.append(f"{value} began {result['attempts']} attempts")
+    return wrongs
 
 
 PEOPLE_SUBS = {person.id: person.sub for person in PEOPLE}
@@ -223,15 +271,18 @@ def try_faults(folder: Path, personality: str, scores: int, kills: int) -> tuple
     (folder / "run").mkdir()
     seed_demo(folder / "seeded")
     began = time.monotonic()
-    with running_campus(folder / "run", folder / "seeded" / "mentorai.sqlite3") as campus:
+    database = folder / "seeded" / "mentorai.sqlite3"
+    with running_campus(folder / "run", database, personality=personality) as campus:
         campaign = Campaign(campus, personality)
         campaign.add_quizzes(max(2, scores // 8))
         campaign.run(scores, kills)
         wrongs = campaign.find_wrongs()
-        taken = len(campaign.platform.scores)
+        taken, turned_away = len(campaign.platform.scores), campaign.platform.bucket.refused
+        statuses = Counter(each.status for each in campaign.platform.requests)
     seconds = time.monotonic() - began
     line = f"{personality}: {scores} scores, {kills} kills, {taken} taken, {seconds:.0f} s"
-    return wrongs, f"{line}, {len(wrongs)} wrong"
+    line += f", {turned_away} turned away by its bucket, {len(wrongs)} wrong"
+    return wrongs, f"{line}\nits last answers, by status: {dict(sorted(statuses.items()))}"
 
 
 def main() -> int:

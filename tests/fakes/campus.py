@@ -77,17 +77,24 @@ def seed_demo(folder: Path) -> None:
 
 
 @contextmanager
-def running_campus(folder: Path, seeded: Path, *, with_worker: bool = False) -> Iterator[Campus]:
+def running_campus(
+    folder: Path,
+    seeded: Path,
+    *,
+    with_worker: bool = False,
+    personality: str = "plain",
+) -> Iterator[Campus]:
     """A campus of its own; `with_worker` brings scores to the gradebook.
 
-    seeded: a database that seed_demo filled, which is copied into the folder.
+    seeded: a database that seed_demo filled, which is copied into the folder. personality: which
+    LMS the sandbox is.
     """
     port = free_port()
     url = f"http://localhost:{port}"
     shutil.copyfile(seeded, folder / seeded.name)
     settings = Settings(data_dir=folder, public_url=url, allow_loopback_platforms=True)
     plugins = [("lti_launch", lti_launch), ("sandbox", sandbox_plugin)]
-    with running_sandbox(url) as sandbox:
+    with running_sandbox(url, personality=personality) as sandbox:
         engine = Engine.open(settings, plugins=plugins)
         register(engine, sandbox.description["platform"])
         app = create_app(engine)
