@@ -119,8 +119,8 @@ RENEW = Prepared(
 # What the platform says counts if it is more than we know of; and if it is less, all but what it
 # may not have seen yet when it said so.
 _THEIRS = _given("theirs")
-_SAID: ColumnElement[Any] = case((_LEVEL < _THEIRS, _THEIRS), else_=_LEVEL)
-_AFTER = _least_zero(_SAID - _PART + _given("cost"))
+_OURS = _least_zero(_LEVEL - _PART + _given("cost"))
+_AFTER: ColumnElement[Any] = case((_OURS < _THEIRS, _THEIRS), else_=_OURS)
 GIVE_BACK = Prepared(
     update(call_budgets)
     .where(_MINE)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from mentorai.core.values import PlatformProfile
+from mentorai.core.values import Bucket, PlatformProfile
 from mentorai.lti.budgets import Budget, Budgets
 from mentorai.lti.registrations import Registration
 
@@ -53,6 +53,16 @@ class Paces:
         owner = f"{registration.issuer} {registration.client_id}"
         budget = self._budgets.get(owner, profile.bucket) if profile.bucket else None
         return Pace(profile.calls_at_once, budget)
+
+    def find_for_api(
+        self, registration: Registration | None, owner: str, bucket: Bucket | None
+    ) -> Pace:
+        """How an API of the platform's own wants to be called: as the platform, in another budget.
+
+        owner: whose calls it counts together, in words of ours; bucket: how, if it does.
+        """
+        pace = self.find(registration) if registration else FREE
+        return replace(pace, budget=self._budgets.get(owner, bucket) if bucket else None)
 
     def lift(self, registration: Registration) -> None:
         """Count this platform's calls no more in this process: it is one that does not count."""

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from mentorai.core.offers import find_offers
-from mentorai.core.values import PlatformProfile
+from mentorai.core.values import Bucket, Connection, PlatformProfile
 from mentorai.lti.budgets import Budgets
 from mentorai.lti.consumer_keys import ConsumerKeys
 from mentorai.lti.data_privacy import PrivacyVisits
@@ -16,7 +16,7 @@ from mentorai.lti.launch_log import LaunchLog
 from mentorai.lti.migration import Migrations
 from mentorai.lti.notice_services import NoticeServices
 from mentorai.lti.notices import Notices
-from mentorai.lti.paces import Paces
+from mentorai.lti.paces import Pace, Paces
 from mentorai.lti.platform_http import PlatformHttp
 from mentorai.lti.registration_clients import RegistrationClients
 from mentorai.lti.registration_drafts import RegistrationDrafts
@@ -74,6 +74,14 @@ class Tool:
         # What an unknown platform calls itself is kept if there is room for it.
         usable = family if family and len(family) <= FAMILY_LENGTH else UNKNOWN_FAMILY
         return self._plugins.find_profile(usable) or PlatformProfile(usable, title="LMS")
+
+    def pace_of_api(self, connection: Connection, owner: str, bucket: Bucket | None = None) -> Pace:
+        """How the API that a connection reaches wants to be called (Paces.find_for_api).
+
+        owner: whose calls that kind of API counts together.
+        """
+        registration = self.registrations.find_named(connection.registration_id)
+        return self.paces.find_for_api(registration, f"{connection.kind} {owner}", bucket)
 
     def _find_profile_of(self, registration: Registration) -> PlatformProfile | None:
         """By what IT registered it as, or else by what its launches were recognised as."""

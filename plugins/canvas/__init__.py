@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 from mentorai.core import hookimpl
 from mentorai.core.values import (
-    Bucket,
     Connection,
     ConnectionForm,
     ConnectionReport,
@@ -32,6 +31,7 @@ from mentorai.plugins.canvas.guide import GUIDE
 from mentorai.plugins.canvas.launches import refine
 from mentorai.plugins.canvas.registration import extend_registration, write_document
 from mentorai.plugins.canvas.scores import REFUSALS, push_by_lti
+from mentorai.plugins.canvas.throttle import BUCKET
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
@@ -50,17 +50,6 @@ SCREENS = {
 }
 # What it gives at once, whatever is asked for.
 ROSTER_PAGE = 50
-# Its request throttle, of one bucket for all schools of a client id on one of its clusters. The
-# vendor names 700 for its hosted service; a school of its own may have the source's 600.
-BUCKET = Bucket(
-    high_water=600,
-    leak_per_second=10,
-    up_front=50,
-    token_cost=200,
-    cost_header="X-Request-Cost",
-    remaining_header="X-Rate-Limit-Remaining",
-    refusal_text="Rate Limit Exceeded",
-)
 
 
 @hookimpl

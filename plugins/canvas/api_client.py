@@ -24,7 +24,7 @@ from mentorai.lti.platform_http import Reply, check_reply
 from mentorai.lti.services import find_link
 from mentorai.lti.tool import Tool
 from mentorai.plugins.canvas.api_tokens import KIND, SIGN_IN_AGAIN, CanvasTokens
-from mentorai.plugins.canvas.throttle import Bucket, check_not_throttled
+from mentorai.plugins.canvas.throttle import BUCKET
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
@@ -35,18 +35,6 @@ LIST_SECONDS = 600.0
 Form = Sequence[tuple[str, str]]
 
 
-class Buckets:
-    """The bucket of each connection in this process. Made once: `engine.room(Buckets)`."""
-
-    def __init__(self, engine: "Engine") -> None:
-        self._engine = engine
-        self._buckets: dict[str, Bucket] = {}
-
-    def get(self, connection: Connection) -> Bucket:
-        """The bucket that this connection's calls fill."""
-        return self._buckets.setdefault(connection.id, Bucket())
-
-
 class CanvasApi:
     """The API of one Canvas."""
 
@@ -54,8 +42,9 @@ class CanvasApi:
         self._connection = connection
         self._connections = engine.room(Connections)
         self._tokens = engine.room(CanvasTokens)
-        self._http = engine.room(Tool).http
-        self._bucket = engine.room(Buckets).get(connection)
+        tool = engine.room(Tool)
+        self._http = tool.http
+        self._pace = tool.pace_of_api(connection, connection.id, BUCKET)
 
     @classmethod
     def find(cls, engine: "Engine", platform: Platform) -> "CanvasApi | None":
@@ -137,15 +126,10 @@ class CanvasApi:
 
     def _call(self, method: str, url: str, form: Form, token: str) -> Reply:
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-        self._bucket.wait()
         if method == "POST":
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-            reply = self._http.post(url, headers=headers, body=urlencode(form))
-        else:
-            reply = self._http.get(url, headers=headers)
-        self._bucket.note(reply)
-        check_not_throttled(reply.status, reply.body)
-        return reply
+            return self._http.post(url, headers=headers, body=urlencode(form), pace=self._pace)
+        return self._http.get(url, headers=headers, pace=self._pace)
 
 
 def _is_token_refused(reply: Reply) -> bool:

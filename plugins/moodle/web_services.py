@@ -53,7 +53,9 @@ class WebServices:
 
     def __init__(self, engine: "Engine", connection: Connection) -> None:
         self.base_url = connection.base_url.rstrip("/")
-        self._http = engine.room(Tool).http
+        tool = engine.room(Tool)
+        self._http = tool.http
+        self._pace = tool.pace_of_api(connection, connection.id)
         self._connections = engine.room(Connections)
         self._connection = connection
 
@@ -78,6 +80,7 @@ class WebServices:
             },
             body=urlencode(form),
             limit_bytes=limit_bytes,
+            pace=self._pace,
         )
         answer = _read(reply)
         if isinstance(answer, dict) and "exception" in answer:

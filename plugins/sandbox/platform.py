@@ -265,7 +265,8 @@ def describe_platform(options: Options) -> dict[str, Any]:
 
     lms: name, title and about of the personality.
     platform: name, issuer, client_id, auth_url, token_url, keyset_url, deployment_ids,
-        frame_origins; family and token_audience of an LMS that has its own. tool: the addresses this platform knows it by.
+        frame_origins; family and token_audience of an LMS that has its own. tool: the addresses
+        this platform knows it by.
     mentors: see school.read_mentors. courses: id, context_id, label, title, mentor, items.
     people: id, sub, name, kind, about, url (where this person is signed in). items[].url: the
         path of the item's page after a person's url.

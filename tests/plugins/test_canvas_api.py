@@ -19,11 +19,10 @@ from mentorai.core.errors import (
     ScopeNotGranted,
     SignInNeeded,
 )
-from mentorai.lti.platform_http import Reply
+from mentorai.lti import budgets
 from mentorai.plugins import canvas as canvas_plugin
 from mentorai.plugins.canvas.api_client import CanvasApi
 from mentorai.plugins.canvas.api_tokens import SCOPES, CanvasTokens
-from mentorai.plugins.canvas.throttle import Bucket
 from mentorai.plugins.sandbox.personalities.canvas_oauth import DeveloperKey
 from mentorai.web.app import create_app
 from tests.fakes.canvas import connect, platform_of, register_canvas, running_canvas, sign_in
@@ -320,15 +319,22 @@ def test_renewal_fails_as_what_it_is(api, canvas, signed_in, state, answer, erro
     assert (state().state == "ready") == (error is not SignInNeeded)
 
 
-def test_calls_wait_before_the_bucket_is_full(canvas):
-    slept = []
-    clock = iter(range(100))
-    bucket = Bucket(slept.append, lambda: float(next(clock)))
+def test_calls_wait_before_the_bucket_is_full_whoever_filled_it(
+    api, canvas, engine, settings, registration, monkeypatch
+):
+    monkeypatch.setattr(budgets, "TURN_SECONDS", 0.1)
+    other = Engine.open(settings, plugins=[("canvas", canvas_plugin)])
+    canvas.api.left = 70.0
+    api.get("/api/v1/users/self")
+    canvas.api.calls.clear()
 
-    bucket.note(Reply(canvas.url, 200, {"X-Rate-Limit-Remaining": "70.0"}, b""))
-    bucket.wait()
+    with pytest.raises(PlatformThrottled) as caught:
+        CanvasApi.find(other, platform_of(registration)).get("/api/v1/users/self")
+    other.close()
 
-    assert slept == [pytest.approx(2.0)]
+    # It wants room for itself and one more, of 50 each.
+    assert caught.value.retry_after_seconds == pytest.approx(3, abs=0.5)
+    assert canvas.api.calls == []
 
 
 def test_full_bucket_is_a_throttle_and_nothing_is_lost(canvas, api):
