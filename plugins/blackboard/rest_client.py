@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from mentorai.core.connections import Connections
 from mentorai.core.errors import PlatformRefused, PlatformReplyInvalid, PlatformThrottled
-from mentorai.core.values import Connection, Platform
+from mentorai.core.values import Bucket, Connection, Platform
+from mentorai.lti.paces import Pace
 from mentorai.lti.platform_http import Reply, check_reply
 from mentorai.lti.tool import Tool
-from mentorai.plugins.blackboard.rest_quota import Quotas
 from mentorai.plugins.blackboard.rest_tokens import KIND, BlackboardTokens
 
 if TYPE_CHECKING:
@@ -20,8 +22,21 @@ API = "/learn/api/public"
 # The most that Learn gives on one page; each page is a call of the quota.
 PAGE = 100
 PAGES = 1_000
-# When Learn says that it is too much, and not until when.
-CLOSED_SECONDS = 60.0
+# A number of calls a day, which all schools of one application share; each answer says how many
+# are left of how many. Source: Blackboard's developer portal, rate limits.
+QUOTA = 10_000
+BUCKET = Bucket(
+    high_water=QUOTA,
+    leak_per_second=QUOTA / 86_400,
+    remaining_header="X-Rate-Limit-Remaining",
+    limit_header="X-Rate-Limit-Limit",
+)
+# The share of the quota that is kept for what cannot wait.
+RESERVE = 0.1
+ALMOST_USED = (
+    "The calls that Blackboard allows this application a day are used up, or almost used up."
+)
+USED = "Blackboard takes no more calls of this application for now."
 NOT_CONNECTED = "This column is reached by Learn's REST API, which is not connected any more."
 ENTITLEMENTS_SCREEN = (
     "Administrator Panel, Users, System Roles: the role of the integration's user, Privileges"
@@ -43,8 +58,9 @@ class BlackboardRest:
         self.base_url = connection.base_url.rstrip("/")
         self._connection = connection
         self._tokens = engine.room(BlackboardTokens)
-        self._quotas = engine.room(Quotas)
-        self._http = engine.room(Tool).http
+        tool = engine.room(Tool)
+        self._http = tool.http
+        self._pace = tool.pace_of_api(connection, connection.account, BUCKET)
 
     def get(
         self, path: str, query: Mapping[str, object] | None = None, *, needs: str, can_wait: bool
@@ -87,29 +103,30 @@ class BlackboardRest:
         can_wait: bool,
         body: Mapping[str, object] | None = None,
     ) -> Any:
-        account = self._connection.account
-        self._quotas.check(account, can_wait=can_wait)
+        pace = replace(self._pace, reserve=RESERVE) if can_wait else self._pace
+        say = partial(self._say, method, url, body, pace)
         token = self._tokens.get(self._connection)
-        reply = self._say(method, url, token, body)
-        if reply.status == 401:
-            token = self._tokens.get(self._connection, refused=token)
-            reply = self._say(method, url, token, body)
-        self._quotas.note(account, reply.headers)
         try:
-            _check(reply, needs)
+            reply = say(token)
+            if reply.status == 401:
+                reply = say(self._tokens.get(self._connection, refused=token))
         except PlatformThrottled as error:
-            self._quotas.close(account, error.retry_after_seconds or CLOSED_SECONDS)
-            raise
+            sentence = ALMOST_USED if can_wait else USED
+            seconds = error.retry_after_seconds
+            raise PlatformThrottled(sentence, retry_after_seconds=seconds) from error
+        _check(reply, needs)
         return reply.read_json() if reply.body else None
 
-    def _say(self, method: str, url: str, token: str, body: Mapping[str, object] | None) -> Reply:
+    def _say(
+        self, method: str, url: str, body: Mapping[str, object] | None, pace: Pace, token: str
+    ) -> Reply:
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         headers |= {"Content-Type": "application/json"} if body is not None else {}
         text = "" if body is None else json.dumps(body, allow_nan=False)
         target = f"{self.base_url}{url}"
         if method == "POST":
-            return self._http.post(target, headers=headers, body=text)
-        return self._http.repeat(method, target, headers=headers, body=text)
+            return self._http.post(target, headers=headers, body=text, pace=pace)
+        return self._http.repeat(method, target, headers=headers, body=text, pace=pace)
 
 
 def find_rest(engine: "Engine", platform: Platform) -> BlackboardRest | None:
