@@ -215,6 +215,7 @@ def judge_error(error: MentorAIError, row: Row[Any]) -> Decision:
         error,
         attempts=row.attempts,
         stale_attempts=row.stale_attempts,
+        last_code=row.last_error_code,
         first_tried_at=row.first_tried_at,
         moment=now(),
     )

@@ -18,6 +18,8 @@ ADVICE: Mapping[str, str] = {
     "the grade is locked; put that right, then resend the grade.",
     "grade_locked": "Nothing to do if the locked grade shall stand. Otherwise unlock the grade "
     "or its column in the gradebook, then resend the grade.",
+    "grade_maybe_locked": "Look in the gradebook whether the grade, its column or its category is "
+    "locked. It is tried again by itself for about two hours.",
     "course_concluded": "Nothing to do if the course is over. If it was opened again, resend the "
     "grade.",
     "attempts_exhausted": "Allow the student one more attempt in the assignment's settings in the "

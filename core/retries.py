@@ -42,12 +42,14 @@ def decide(
     *,
     attempts: int,
     stale_attempts: int,
+    last_code: str,
     first_tried_at: datetime,
     moment: datetime,
 ) -> Decision:
     """What to do after `error`.
 
     attempts: tries made, this one too. stale_attempts: refusals as stale before this one.
+    last_code: of the error before this one; empty: there was none.
     """
     if isinstance(error, ScoreStale):
         if stale_attempts < len(STALE_SECONDS):
@@ -58,6 +60,9 @@ def decide(
         return Decision("not_linked", None, error.code, error.message)
     if not error.retryable:
         return Decision("failed", None, error.code, error.message)
+    if error.becomes and error.tries and attempts >= error.tries and last_code == error.code:
+        final = error.becomes()
+        return Decision("failed", None, final.code, final.message)
     if isinstance(error, PlatformThrottled):
         # A platform that is busy has said nothing about the score: it is no failed try, and one
         # that is busy for days is not given up.

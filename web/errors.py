@@ -76,6 +76,7 @@ STATUSES: Mapping[type[e.MentorAIError], int] = {
     e.PersonIsStaff: 409,
     e.PersonNotInCourse: 409,
     e.GradeLocked: 409,
+    e.GradeMaybeLocked: 409,
     e.CourseConcluded: 409,
     e.AttemptsExhausted: 409,
     e.DocumentRejected: 422,

@@ -20,8 +20,8 @@
     + SignOnRejected
     + ScoreRejected          ScoreOutOfRange ScoreStale NoLineItem
                              TeacherGradeStands
-      + NotGradable          PersonIsStaff PersonNotInCourse GradeLocked CourseConcluded
-                             AttemptsExhausted
+      + NotGradable          PersonIsStaff PersonNotInCourse GradeLocked GradeMaybeLocked
+                             CourseConcluded AttemptsExhausted
     + DocumentRejected       DocumentTooLarge DocumentUnreadable DocumentUnsupported
     + PlatformError          PlatformUnavailable PlatformThrottled PlatformRefused
                              PlatformReplyInvalid
@@ -44,6 +44,7 @@ from mentorai.core.errors.grades import (
     AttemptsExhausted,
     CourseConcluded,
     GradeLocked,
+    GradeMaybeLocked,
     NoLineItem,
     NotGradable,
     PersonIsStaff,
@@ -135,6 +136,7 @@ __all__ = [
     "DocumentUnreadable",
     "DocumentUnsupported",
     "GradeLocked",
+    "GradeMaybeLocked",
     "InputRejected",
     "InvitationInvalid",
     "KeyAddressRefused",

@@ -66,6 +66,15 @@ class GradeLocked(NotGradable):
     code = "grade_locked"
 
 
+class GradeMaybeLocked(NotGradable):
+    """The LMS failed to keep this grade, though it has its column: a teacher may have locked it."""
+
+    code = "grade_maybe_locked"
+    retryable = True
+    tries = 8
+    becomes = GradeLocked
+
+
 class CourseConcluded(NotGradable):
     """The course has ended or was removed in the LMS, which takes no more grades for it."""
 

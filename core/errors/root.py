@@ -1,6 +1,7 @@
 """The root of every error, and what can go wrong anywhere."""
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 
 class MentorAIError(Exception):
@@ -8,6 +9,9 @@ class MentorAIError(Exception):
 
     code = "mentorai_error"
     retryable = False
+    # After so many tries it is what `becomes` says; None: it is tried for as long as anything is.
+    tries: ClassVar[int | None] = None
+    becomes: "ClassVar[type[MentorAIError] | None]" = None
 
     def __init__(self, message: str = "") -> None:
         self.message = message or (self.__doc__ or "").strip().splitlines()[0]

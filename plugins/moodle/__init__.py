@@ -158,7 +158,9 @@ def push_score(
         from mentorai.lti.course_services import CourseServices
 
         services = CourseServices.find(engine, platform)
-        return push_by_lti(services, line_item, score) if services else None
+        if services is None:
+            return None
+        return push_by_lti(services, line_item, score, _find_web_services(engine, platform))
     (answer,) = answers
     if isinstance(answer, Exception):
         raise answer

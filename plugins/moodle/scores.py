@@ -7,6 +7,8 @@ says the same for everything that is wrong with a person. A score that is not fi
 from typing import TYPE_CHECKING
 
 from mentorai.core.errors import (
+    GradeLocked,
+    GradeMaybeLocked,
     MentorAIError,
     NoLineItem,
     PersonNotInCourse,
@@ -20,6 +22,7 @@ from mentorai.core.values import LineItem, Receipt, Refusal, Score
 if TYPE_CHECKING:
     from mentorai.lti.course_services import CourseServices
     from mentorai.lti.platform_http import Reply
+    from mentorai.plugins.moodle.web_services import WebServices
 
 NOT_GRADED = (
     "Moodle keeps grades only of people who are enrolled in the course in a role that is graded: "
@@ -29,10 +32,6 @@ NOT_ALLOWED = (
     "Moodle does not let the mentor write grades in this course: the tool was taken out of it, or "
     "its grade service was switched off."
 )
-MAYBE_LOCKED = (
-    "Moodle failed to keep this grade, though it has its column: if that lasts, a teacher locked "
-    "the grade, its column or its category in the gradebook."
-)
 NOT_FINAL = "Moodle would take news without a final score for no score, and wipe the grade."
 REFUSALS = (
     Refusal(400, "", PersonNotInCourse, NOT_GRADED),
@@ -41,28 +40,34 @@ REFUSALS = (
 )
 
 
-def push_by_lti(services: "CourseServices", line_item: LineItem, score: Score) -> Receipt:
-    """Bring a final score. Raises ScoreRejected for another, and what ags.push_score raises."""
+def push_by_lti(
+    services: "CourseServices",
+    line_item: LineItem,
+    score: Score,
+    web_services: "WebServices | None" = None,
+) -> Receipt:
+    """Bring a final score. Raises ScoreRejected for another, and what ags.push_score raises.
+
+    web_services: where campus IT connected them; they tell a lock from trouble.
+    """
     if not score.is_final:
         raise ScoreRejected(NOT_FINAL)
 
     def read_answer(reply: "Reply") -> MentorAIError | None:
-        return _explain_failure(services, line_item, reply)
+        # A locked grade, a column of another tool and trouble that passes all look like this.
+        if reply.status != 500 or reply.body.strip() != b"[]":
+            return None
+        return _explain_column(services, line_item) or _explain_lock(
+            web_services, line_item, score.subject
+        )
 
     return services.push_score(line_item, score, read_answer=read_answer)
 
 
-def _explain_failure(
-    services: "CourseServices", line_item: LineItem, reply: "Reply"
-) -> MentorAIError | None:
-    """What a 500 of the scores service means: it answers so, with an empty list, to a score for a
-    locked grade, to one for a column of another tool, and in trouble that passes. The column tells
-    the second from the others; a lock nobody can tell from trouble, so that it is tried again.
-    """
+def _explain_column(services: "CourseServices", line_item: LineItem) -> MentorAIError | None:
+    """What is wrong with the column, if that is why."""
     from mentorai.lti.line_items import get_line_item
 
-    if reply.status != 500 or reply.body.strip() != b"[]":
-        return None
     try:
         get_line_item(services.tool, services.registration, line_item.url)
     except NoLineItem as error:
@@ -70,5 +75,19 @@ def _explain_failure(
     except PlatformRefused:
         return NoLineItem("The column in Moodle belongs to another tool.")
     except PlatformError:
-        return None
-    return PlatformUnavailable(MAYBE_LOCKED)
+        return PlatformUnavailable("Moodle had trouble of its own.", is_answer=True)
+    return None
+
+
+def _explain_lock(
+    web_services: "WebServices | None", line_item: LineItem, subject: str
+) -> MentorAIError:
+    """Whether the grade is locked; without web services only the number of tries tells."""
+    from mentorai.plugins.moodle.web_service_grades import is_locked
+
+    lock = is_locked(web_services, line_item, subject) if web_services else None
+    if lock is None:
+        return GradeMaybeLocked()
+    if lock:
+        return GradeLocked()
+    return PlatformUnavailable("Moodle failed to keep this grade.", is_answer=True)

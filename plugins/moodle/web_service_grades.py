@@ -113,15 +113,24 @@ def find_marks(services: WebServices, line_item: LineItem) -> Mapping[str, tuple
 
     Empty if Moodle does not say: results are of use without it.
     """
-    named = _AGS.search(line_item.url)
-    if named is None:
+    column = _Column.of_lti(services, line_item)
+    if column is None:
         return {}
-    column = _Column(services, course=named[1], field="id", value=named[2])
     try:
         return {i.subject: (i.is_overridden, i.is_locked) for i in column.read_all()}
     except MentorAIError as error:
         log.warning("grade_marks_not_read", code=error.code)
         return {}
+
+
+def is_locked(services: WebServices, line_item: LineItem, subject: str) -> bool | None:
+    """Whether a teacher locked a person's grade in a column of LTI's; None: nobody says."""
+    column = _Column.of_lti(services, line_item)
+    try:
+        return column.read(subject).is_locked if column else None
+    except MentorAIError as error:
+        log.warning("grade_marks_not_read", code=error.code)
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +148,13 @@ class _Column:
         if named is None or not line_item.url.startswith(f"{services.base_url}/"):
             raise NoLineItem("This column belongs to another Moodle.")
         return cls(services, course=named[2], field="cmid", value=named[1])
+
+    @classmethod
+    def of_lti(cls, services: WebServices, line_item: LineItem) -> "_Column | None":
+        named = _AGS.search(line_item.url)
+        if named is None:
+            return None
+        return cls(services, course=named[1], field="id", value=named[2])
 
     def find_maximum(self, subjects: Sequence[str]) -> float:
         """The most points of the column, as the first says who can be asked about."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from mentorai.core.connections import Connections
 from mentorai.core.engine import Engine
 from mentorai.core.values import (
     Context,
@@ -53,11 +54,33 @@ class LmsFamily:
         made = self.engine.room(Tool).registrations.add(organization_id, **facts)
         return replace(self, registration=made)
 
-    def push(self, given: float | None = 8, comment: str = "", **facts: Any) -> Any:
+    def connect(self, kind: str) -> None:
+        """Have campus IT connect an API of its own at the issuer's address, which serves."""
+        connections, known = self.engine.room(Connections), self.registration
+        made = connections.put(
+            known.organization_id,
+            known.id,
+            kind,
+            base_url=known.issuer,
+            account="",
+            secret="a token",
+            scopes=(),
+            author="it",
+        )
+        connections.note(made, "ready")
+
+    def push(
+        self,
+        given: float | None = 8,
+        comment: str = "",
+        *,
+        line_item: LineItem = LINE_ITEM,
+        **facts: Any,
+    ) -> Any:
         """Bring one score as the outbox would."""
         return self._ask(
             "push_score",
-            line_item=LINE_ITEM,
+            line_item=line_item,
             score=Score("6", given, 10, AT, comment, **facts),
         )
 

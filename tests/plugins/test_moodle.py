@@ -6,7 +6,7 @@ import pytest
 
 from mentorai.core import errors
 from mentorai.core.errors import MentorAIError
-from mentorai.core.values import GradingProgress
+from mentorai.core.values import GradingProgress, LineItem
 from tests.fakes.lms_family import RESULTS_URL, LmsFamily
 from tests.fakes.signing_platform import CLAIM, SigningPlatform
 
@@ -41,10 +41,10 @@ def test_refusal_is_told_in_words_for_an_instructor(
 @pytest.mark.parametrize(
     ("status", "kind", "says"),
     [
-        (200, errors.PlatformUnavailable, "locked"),
+        (200, errors.GradeMaybeLocked, "may have locked"),
         (404, errors.NoLineItem, "no longer there"),
         (401, errors.NoLineItem, "another tool"),
-        (500, errors.PlatformUnavailable, "500"),
+        (500, errors.PlatformUnavailable, "trouble"),
     ],
     ids=["its own column", "a column that is gone", "another tool's column", "trouble"],
 )
@@ -56,6 +56,26 @@ def test_failure_of_a_score_is_explained_by_the_column(
 
     with pytest.raises(kind, match=says) as caught:
         lms.push()
+
+    assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize(
+    ("lock", "kind"), [(True, errors.GradeLocked), (False, errors.PlatformUnavailable)]
+)
+def test_lock_is_known_at_once_where_web_services_tell_it(
+    lms: LmsFamily, lock: bool, kind: type[MentorAIError]
+) -> None:
+    lms.connect("moodle_web_services")
+    column = f"{lms.registration.issuer}/mod/lti/services.php/2/lineitems/7/lineitem"
+    lms.wire.add("POST", f"{column}/scores", status=500, body="[]")
+    lms.wire.add("GET", column, json={"id": column})
+    item = {"id": 7, "grademax": 10, "graderaw": None, "gradeislocked": lock}
+    report = {"usergrades": [{"userid": 6, "gradeitems": [item]}]}
+    lms.wire.add("POST", f"{lms.registration.issuer}/webservice/rest/server.php", json=report)
+
+    with pytest.raises(kind) as caught:
+        lms.push(line_item=LineItem(column))
 
     assert type(caught.value) is kind
 

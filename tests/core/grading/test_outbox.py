@@ -9,6 +9,7 @@ import time_machine
 
 from mentorai.core.engine import Engine
 from mentorai.core.errors import (
+    GradeMaybeLocked,
     NoLineItem,
     NotGradable,
     PlatformRefused,
@@ -99,6 +100,22 @@ def test_score_is_given_up_after_three_days(engine, gradebook, report, mentor, c
     assert (sync.status, sync.last_error_code) == ("failed", "platform_unavailable")
     assert "3 days" in sync.last_error_message
     assert engine.outbox.waiting() == 0
+
+
+def test_grade_that_the_lms_fails_to_keep_counts_as_locked_after_some_tries(
+    engine, gradebook, report, mentor, clock
+):
+    failures = [PlatformUnavailable(), *(GradeMaybeLocked() for _ in range(7))]
+    gradebook.faults = list(failures)
+    grade_id = report(8)
+
+    for _ in failures:
+        engine.outbox.deliver_due()
+        sync = read(engine, mentor, grade_id).sync
+        clock.shift(3_600 * 1.2)
+
+    assert (sync.status, sync.last_error_code) == ("failed", "grade_locked")
+    assert sync.attempts == 8
 
 
 def test_days_without_a_worker_do_not_count_as_trying(engine, gradebook, report, mentor, clock):
