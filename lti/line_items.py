@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from mentorai.core.errors import NoLineItem, PlatformReplyInvalid
+from mentorai.core.errors import CourseConcluded, NoLineItem, PlatformReplyInvalid
 from mentorai.core.values import LineItem
 from mentorai.lti.origins import find_origin
 from mentorai.lti.platform_http import Reply, check_reply
@@ -41,7 +41,8 @@ def list_line_items(
     url: the context's line items service. The filters hold even where the platform ignores them,
     except that a column without a resource link passes that filter. limit: a wish for the size
     of a page.
-    Raises, while it is read, ScopeNotGranted and PlatformError of every kind.
+    Raises, while it is read, ScopeNotGranted and PlatformError of every kind; CourseConcluded where
+    the platform has no such list any more.
     """
     wanted = {"resource_link_id": resource_link_id, "resource_id": resource_id, "tag": tag}
     asked = {name: value for name, value in wanted.items() if value}
@@ -53,6 +54,7 @@ def list_line_items(
         [scope],
         accept=LINE_ITEMS_TYPE,
         seconds=LIST_SECONDS,
+        gone=CourseConcluded,
     )
     for page in pages:
         for item in _read_listed(page.read_json(), url):

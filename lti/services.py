@@ -13,7 +13,12 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote_plus, urlencode, urlsplit, urlunsplit
 
-from mentorai.core.errors import PlatformRefused, PlatformReplyInvalid, PlatformUnavailable
+from mentorai.core.errors import (
+    MentorAIError,
+    PlatformRefused,
+    PlatformReplyInvalid,
+    PlatformUnavailable,
+)
 from mentorai.lti.origins import find_origin, join_url
 from mentorai.lti.paces import Pace
 from mentorai.lti.platform_http import Reply, check_reply
@@ -65,10 +70,11 @@ def read_pages(
     *,
     accept: str,
     seconds: float = LIST_SECONDS,
+    gone: type[MentorAIError] | None = None,
 ) -> Iterator[Reply]:
     """The answer of `url` and of every page after it (RFC 8288 rel="next", the URL as it is given).
 
-    seconds: how long all the pages may take together.
+    seconds: how long all the pages may take together. gone: what 404 and 410 mean besides.
     Raises PlatformError; PlatformReplyInvalid if a next page repeats or they do not end,
     PlatformRefused if one lies on another origin.
     """
@@ -82,6 +88,8 @@ def read_pages(
             raise PlatformUnavailable("The LMS took too long to send all the pages of a list.")
         seen.add(next_url)
         reply = call(tool, registration, next_url, scopes, accept=accept)
+        if gone is not None and reply.status in (404, 410):
+            raise gone()
         check_reply(reply, "a request for a list")
         yield reply
         next_url = find_link(reply, "next")

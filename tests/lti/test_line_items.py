@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mentorai.core.errors import (
+    CourseConcluded,
     MentorAIError,
     NoLineItem,
     PlatformRefused,
@@ -80,6 +81,16 @@ def test_pages_of_line_items_are_read_no_further_than_needed(
     next(list_line_items(tool, registration, LIST))
 
     assert sum("lineitems" in call.request.url for call in platform.wire.calls) == 1
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_course_whose_list_is_gone_is_over(
+    tool: Any, registration: Any, platform: Any, status: int
+) -> None:
+    platform.wire.add("GET", LIST, status=status, json={"errors": {"message": "Not found"}})
+
+    with pytest.raises(CourseConcluded):
+        next(list_line_items(tool, registration, LIST))
 
 
 def test_line_item_is_read(tool: Any, registration: Any, platform: Any) -> None:
