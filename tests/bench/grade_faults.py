@@ -17,7 +17,6 @@ Only waits are shorter than in real life, and only in the worker that this file 
 import argparse
 import os
 import random
-import subprocess
 import sys
 import tempfile
 import threading
@@ -25,6 +24,8 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,9 @@ FAULTS: tuple[Mapping[str, Any], ...] = (
     {"endpoint": "line_items", "kind": "drop", "after": True},
     {"endpoint": "line_items", "kind": "half", "after": True},
 )
+# Whoever has imported everything already, and from whom workers are forked.
+NURSERY = get_context("forkserver")
+NURSERY.set_forkserver_preload([__name__, "mentorai.core.jobs", "huey.consumer"])
 # What others use of a bucket that all share: more than there is, for a moment.
 CROWD = 20.0
 PATIENCE_SECONDS = 600.0
@@ -97,6 +101,9 @@ def work(folder: str, url: str) -> None:
     settings = Settings(data_dir=Path(folder), public_url=url, allow_loopback_platforms=True)
     engine = Engine.open(settings, plugins=PLUGINS)
     engine.outbox.lease_seconds = 8.0
+    # Its log is of no use here.
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     run_worker(engine, parent_pid=os.getppid())
     engine.close()
 
@@ -180,11 +187,12 @@ class Campaign:
         if self.throttle is not None:
             self.platform.bucket.fill(self.throttle.high_water + CROWD, self.platform.now())
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
+    def start_worker(self) -> ForkServerProcess:
         """A worker, in a process of its own."""
-        folder = str(self.campus.engine.settings.data_dir)
-        command = [sys.executable, "-m", __spec__.name, "--work", folder, self.campus.url]
-        return subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        place = (str(self.campus.engine.settings.data_dir), self.campus.url)
+        worker = NURSERY.Process(target=work, args=place)
+        worker.start()
+        return worker
 
     def run(self, scores: int, kills: int) -> None:
         """Report, kill, start again; then let the last worker bring what is left."""
@@ -198,7 +206,7 @@ class Campaign:
                 if value % per_life == 0 and value // per_life <= kills:
                     self._wait_for_work()
                     worker.kill()
-                    worker.wait()
+                    worker.join()
                     worker = self.start_worker()
             self.is_over.set()
             trouble.join()
@@ -208,7 +216,7 @@ class Campaign:
         finally:
             self.is_over.set()
             worker.terminate()
-            worker.wait()
+            worker.join()
 
     def _wait_for_work(self) -> None:
         before, deadline = len(self.platform.scores), time.monotonic() + 10
@@ -291,11 +299,7 @@ def main() -> int:
     parser.add_argument("personality", nargs="?", default="plain")
     parser.add_argument("--scores", type=int, default=2_000)
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--work", nargs=2)
     asked = parser.parse_args()
-    if asked.work:
-        work(*asked.work)
-        return 0
     with tempfile.TemporaryDirectory() as folder:
         wrongs, line = try_faults(Path(folder), asked.personality, asked.scores, asked.kills)
     print(line, *wrongs[:20], sep="\n")
