@@ -7,7 +7,7 @@ judge       the first Denial; a plugin that raises refuses
 tell        each plugin alone; a plugin that raises is logged
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from typing import Any, cast
 
 import pluggy
@@ -31,6 +31,7 @@ class Plugins:
         self._manager.add_hookspecs(hookspecs)
         self._installed: set[str] = set()
         self._profiles: dict[str, PlatformProfile] = {}
+        self._askable: dict[str, Sequence[pluggy.HookImpl]] = {}
 
     def add(self, plugin: object, name: str) -> None:
         """Register one plugin.
@@ -43,6 +44,7 @@ class Plugins:
             self._manager.register(plugin, name=name)
         except pluggy.PluginValidationError as error:
             raise ConfigurationError(f"The plugin {name} does not fit: {error}") from error
+        self._askable.clear()
         for caller in self._manager.get_hookcallers(plugin) or []:
             for implementation in caller.get_hookimpls():
                 if implementation.plugin is plugin and _is_wrapper(implementation):
@@ -102,7 +104,7 @@ class Plugins:
 
     def has(self, hook: str) -> bool:
         """Whether any plugin implements a hook: for what is only worth preparing if one does."""
-        return any(True for _ in self._asked(hook))
+        return bool(self._asked(hook))
 
     def find_installed(self, hook: str) -> list[str] | None:
         """The plugins beside the core that implement a hook, by the names they are installed as.
@@ -159,13 +161,17 @@ class Plugins:
             except MentorAIError as error:
                 log.error("plugin_not_told", hook=hook, code=error.code)
 
-    def _asked(self, hook: str) -> Iterable[pluggy.HookImpl]:
-        caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
-        return reversed(caller.get_hookimpls())
+    def _asked(self, hook: str) -> Sequence[pluggy.HookImpl]:
+        # A launch asks a dozen times, and plugins come at start alone.
+        found = self._askable.get(hook)
+        if found is None:
+            caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
+            found = self._askable[hook] = tuple(reversed(caller.get_hookimpls()))
+        return found
 
     def _call(self, implementation: pluggy.HookImpl, hook: str, facts: dict[str, Any]) -> Any:
         try:
-            return implementation.function(*(facts[name] for name in implementation.argnames))
+            return implementation.function(*[facts[name] for name in implementation.argnames])
         except (MentorAIError, MemoryError):
             raise
         except Exception as error:
