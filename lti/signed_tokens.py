@@ -102,7 +102,7 @@ def _refuse(sentence: str) -> TokenInvalid:
 def _read_object(segment: str) -> dict[str, Any]:
     try:
         text = urlsafe_b64decode(segment.encode("ascii")).decode("utf-8")
-        found = json.loads(text, object_pairs_hook=_read_pairs, parse_constant=_refuse_constant)
+        found = _STRICT.decode(text)
         if "\\u" in text:
             _refuse_unkeepable(text, found)
     except (ValueError, RecursionError) as error:
@@ -129,3 +129,6 @@ def _refuse_unkeepable(text: str, found: object) -> None:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_read_pairs, parse_constant=_refuse_constant)
