@@ -200,7 +200,7 @@ class Grades:
         query = query.order_by(grades.c.updated_at, grades.c.id)
         query = query.limit(page_size).offset((page - 1) * page_size)
         with self._database.read() as connection:
-            return [read_grade(row) for row in connection.execute(query)]
+            return [read_grade(row) for row in connection.execute(query).all()]
 
     def count(
         self,

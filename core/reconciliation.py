@@ -152,7 +152,7 @@ def _list_grades(
         query = query.where(grades.c.quiz_id == quiz_id)
     query = query.order_by(contexts.c.title, grades.c.resource_link_id, grades.c.id)
     with engine.database.read() as connection:
-        return [read_grade(row) for row in connection.execute(query)]
+        return [read_grade(row) for row in connection.execute(query).all()]
 
 
 def _read_results(

@@ -9,6 +9,7 @@ from werkzeug.exceptions import PreconditionFailed
 
 from mentorai.core.errors import Conflict, InputRejected, NotFound
 from mentorai.core.grade_advice import find_advice
+from mentorai.core.grade_rows import Sync
 from mentorai.core.grades import Grade, Release
 from mentorai.core.identifiers import is_id
 from mentorai.core.outside_grades import OutsideGrade, take_outside_grade
@@ -310,11 +311,6 @@ def describe_grade(grade: Grade) -> GradeFacts:
 def _read_facts(grade: Grade) -> dict[str, Any]:
     """The facts of a GradeFacts: a page of them is checked and written as a whole."""
     sync = grade.sync
-    error = {
-        "code": sync.last_error_code,
-        "message": sync.last_error_message,
-        "advice": find_advice(sync.last_error_code),
-    }
     return {
         "id": grade.id,
         "mentor": grade.mentor_id,
@@ -337,10 +333,18 @@ def _read_facts(grade: Grade) -> dict[str, Any]:
         "sync": {
             "status": sync.status,
             "attempts": sync.attempts,
-            "last_error": error if sync.last_error_code else None,
+            "last_error": _read_error(sync) if sync.last_error_code else None,
             "sent_at": sync.sent_at,
             "next_try_at": sync.next_try_at,
             "overridden": sync.is_overridden,
             "platform_result": sync.result,
         },
+    }
+
+
+def _read_error(sync: Sync) -> dict[str, str]:
+    return {
+        "code": sync.last_error_code,
+        "message": sync.last_error_message,
+        "advice": find_advice(sync.last_error_code),
     }

@@ -1,7 +1,8 @@
 """What the bodies and queries of several resources have in common."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -24,6 +25,16 @@ class Shape(BaseModel):
     """A body or query: no field that is not named, and no error that repeats what was sent."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    @classmethod
+    def model_json_schema(cls, *how: Any, **more: Any) -> dict[str, Any]:
+        """The schema, made once as it usually is: flask-openapi asks for it at every request."""
+        return super().model_json_schema(*how, **more) if how or more else _usual_schema(cls)
+
+
+@cache
+def _usual_schema(kind: type[Shape]) -> dict[str, Any]:
+    return super(Shape, kind).model_json_schema()
 
 
 class Problem(BaseModel):
