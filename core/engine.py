@@ -31,6 +31,7 @@ from mentorai.core.errors import (
 )
 from mentorai.core.grades import Grade, Grades
 from mentorai.core.kept_data import KeptData
+from mentorai.core.key_checks import Listener
 from mentorai.core.key_reminders import KeyReminders
 from mentorai.core.key_text import read_key_id
 from mentorai.core.keys import CheckedKey, Keys
@@ -303,16 +304,23 @@ class Engine:
             self.plugins.tell("session_ended", session=session, reason=reason)
 
     def check_key(
-        self, text: str | None, *, scope: str | None, address: str, route: str = ""
+        self,
+        text: str | None,
+        *,
+        scope: str | None,
+        address: str,
+        route: str = "",
+        **told: Listener,
     ) -> CheckedKey:
         """The key behind `text`, if it is alive and has `scope`; plugins are told either way.
 
-        route: what it calls, as its counts name it.
+        route: what it calls, as its counts name it. told: `recognised` and `admit`, as
+        KeyChecks.check has them.
         Raises KeyMissing, KeyUnknown, KeyExpired, KeyInactive, KeyAddressRefused, RateLimited,
         KeyScopeTooSmall.
         """
         try:
-            key = self.keys.check(text, scope=scope, address=address, route=route)
+            key = self.keys.check(text, scope=scope, address=address, route=route, **told)
         except (KeyRejected, RateLimited) as error:
             key_id = read_key_id(text or "")
             if key_id is not None:

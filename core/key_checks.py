@@ -34,6 +34,11 @@ MEMORY_SECONDS = 0.5
 MEMORY_SIZE = 4096
 # What a text is compared with when there is no such key: the same work as for a key.
 NO_DIGEST = digest_key("no key has this text")
+Listener = Callable[[CheckedKey], None]
+
+
+def _listen_to_nothing(_key: CheckedKey) -> None:
+    """What is told of a key where nobody asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +65,20 @@ class KeyChecks:
         self.uses = KeyUses(database, flushed=self._forget_counted)
 
     def check(
-        self, text: str | None, *, scope: str | None, address: str, route: str = ""
+        self,
+        text: str | None,
+        *,
+        scope: str | None,
+        address: str,
+        route: str = "",
+        recognised: Listener = _listen_to_nothing,
+        admit: Listener = _listen_to_nothing,
     ) -> CheckedKey:
         """The key behind `text`, if it is alive and has `scope` (None: any key will do).
 
         address: where the call came from, kept as the last use. route: what it calls, counted.
+        recognised: told of a living key before what it asks for is judged.
+        admit: asked last; what it raises refuses the call, which is then no use of the key.
         Raises KeyMissing, KeyUnknown, KeyExpired, KeyInactive, KeyAddressRefused, RateLimited,
         KeyScopeTooSmall.
         """
@@ -79,13 +93,15 @@ class KeyChecks:
             raise KeyUnknown
         moment = now()
         _check_state(known, moment, address)
+        recognised(known.key)
         if scope is not None and scope not in known.key.scopes:
             raise KeyScopeTooSmall(scope)
+        # Before `admit`: who waits for the next month is not told to wait for the next minute.
+        if known.left is not None and not self.uses.is_left(key_id, known.left):
+            raise _month_is_over(moment)
+        admit(known.key)
         if not self.uses.take(key_id, moment, address, route, known.left):
-            raise RateLimited(
-                "This API key has made all the calls of this month.",
-                retry_after_seconds=_seconds_left(moment),
-            )
+            raise _month_is_over(moment)
         return known.key
 
     def forget(self, key_id: str) -> None:
@@ -176,6 +192,13 @@ def _check_state(known: _Known, moment: datetime, address: str) -> None:
         raise KeyExpired
     if known.networks and not is_inside(address, known.networks):
         raise KeyAddressRefused
+
+
+def _month_is_over(moment: datetime) -> RateLimited:
+    return RateLimited(
+        "This API key has made all the calls of this month.",
+        retry_after_seconds=_seconds_left(moment),
+    )
 
 
 def _seconds_left(moment: datetime) -> int:

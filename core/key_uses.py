@@ -91,6 +91,10 @@ class KeyUses:
                 self._timer.start()
         return True
 
+    def is_left(self, key_id: str, left: int) -> bool:
+        """Whether a call may still be taken of `left`, as `take` says it; nothing is noted."""
+        return self._pending.get(key_id, 0) < left
+
     def find_last(self, key_id: str) -> tuple[datetime, str] | None:
         """When and from where a key was used since the last flush of this process."""
         return self._last.get(key_id)

@@ -12,7 +12,7 @@ from mentorai.core.audit import Audit
 from mentorai.core.clock import now
 from mentorai.core.database import Database
 from mentorai.core.errors import Conflict, InputRejected, MentorAIError, NotFound
-from mentorai.core.key_checks import KeyChecks
+from mentorai.core.key_checks import KeyChecks, Listener
 from mentorai.core.key_policies import KeyPolicies, KeyPolicy
 from mentorai.core.key_reminders import find_reminded
 from mentorai.core.key_rows import ApiKey, CheckedKey, Kind, api_keys, read_key
@@ -170,10 +170,16 @@ class Keys:
         )
 
     def check(
-        self, text: str | None, *, scope: str | None, address: str, route: str = ""
+        self,
+        text: str | None,
+        *,
+        scope: str | None,
+        address: str,
+        route: str = "",
+        **told: Listener,
     ) -> CheckedKey:
         """The key behind `text`, if it is alive and has `scope` (see KeyChecks.check)."""
-        return self._checks.check(text, scope=scope, address=address, route=route)
+        return self._checks.check(text, scope=scope, address=address, route=route, **told)
 
     def flush(self) -> None:
         """Write the uses that are still in memory."""

@@ -36,28 +36,42 @@ def read_key_text() -> str | None:
 def admit_key(scope: str | None, route: str) -> None:
     """Check this request's key, count the call, and keep the key for `caller`.
 
+    A call past the minute's limit is refused before it counts against the month's.
+
     route: the operation, as counts of the key's use name it.
     Raises KeyRejected, RateLimited.
     """
-    engine = get_engine()
-    address = request.remote_addr or ""
-    key = engine.check_key(read_key_text(), scope=scope, address=address, route=route)
-    g.api_key = key
-    environ = request.environ
+    g.api_key = get_engine().check_key(
+        read_key_text(),
+        scope=scope,
+        address=request.remote_addr or "",
+        route=route,
+        recognised=_tell_end,
+        admit=_keep_to_limit,
+    )
+
+
+def _tell_end(key: CheckedKey) -> None:
     if key.expires_at is not None:
-        add_header(environ, "X-Key-Expires", key.expires_at.isoformat(timespec="seconds"))
+        end = key.expires_at.isoformat(timespec="seconds")
+        add_header(request.environ, "X-Key-Expires", end)
+
+
+def _keep_to_limit(key: CheckedKey) -> None:
+    engine, environ = get_engine(), request.environ
     limit = key.rate_limit or engine.settings.key_calls_per_minute
-    if limit:
-        allowance = engine.rate_limits.take(key.id, limit)
-        # draft-ietf-httpapi-ratelimit-headers: what is left, and the policy that it is left of.
-        left, seconds = allowance.remaining, allowance.reset_seconds
-        add_header(environ, "RateLimit", f'"key";r={left};t={seconds}')
-        add_header(environ, "RateLimit-Policy", f'"key";q={limit};w={WINDOW_SECONDS}')
-        if allowance.is_exceeded:
-            raise RateLimited(
-                f"This API key may make {limit:,} calls a minute.",
-                retry_after_seconds=seconds,
-            )
+    if not limit:
+        return
+    allowance = engine.rate_limits.take(key.id, limit)
+    # draft-ietf-httpapi-ratelimit-headers: what is left, and the policy that it is left of.
+    left, seconds = allowance.remaining, allowance.reset_seconds
+    add_header(environ, "RateLimit", f'"key";r={left};t={seconds}')
+    add_header(environ, "RateLimit-Policy", f'"key";q={limit};w={WINDOW_SECONDS}')
+    if allowance.is_exceeded:
+        raise RateLimited(
+            f"This API key may make {limit:,} calls a minute.",
+            retry_after_seconds=seconds,
+        )
 
 
 def caller() -> CheckedKey:

@@ -25,7 +25,9 @@ SENT: Mapping[str, tuple[str, str]] = {
     "ETag": ("The state of what is answered.", '"0f3c5a1be2d94c7788aa01b2"'),
     "Idempotency-Replayed": (f"`true` for what an earlier call of this {REPEATABLE} did.", "true"),
 }
-OF_A_KEY = ("X-Key-Expires", "RateLimit", "RateLimit-Policy")
+# By status, what says something of the key: before the scope is judged, no call is counted.
+OF_AN_ADMITTED_KEY = ("X-Key-Expires", "RateLimit", "RateLimit-Policy")
+OF_A_KEY = {"401": (), "403": ("X-Key-Expires",)}
 TAKEN: Mapping[str, Json] = {
     REPEATABLE: {
         "description": "Your name for this call. Sent again within 24 hours, it is answered as the "
@@ -71,7 +73,7 @@ def _name_taken(operation: Json, method: str) -> None:
 
 def _name_sent(operation: Json, method: str, schemas: Json) -> None:
     for status, answer in operation["responses"].items():
-        names = ["X-Request-Id", *(OF_A_KEY if status not in ("401", "403") else ())]
+        names = ["X-Request-Id", *OF_A_KEY.get(status, OF_AN_ADMITTED_KEY)]
         if int(status) < 400:
             names += _of_good_answer(operation, method, answer, schemas)
         elif status in ("429", "503"):

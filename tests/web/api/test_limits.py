@@ -78,6 +78,32 @@ def test_month_of_calls_that_is_used_up_is_told_with_the_time_to_wait(get, issue
     assert "month" in answer.json["detail"]
 
 
+def test_calls_past_the_minutes_limit_do_not_count_against_the_month(limited, get, issue):
+    key = issue("one", rate_limit=1, monthly_quota=2)
+    with time_machine.travel(NOON, tick=False):
+        refused = [get(key).status_code for _ in range(4)]
+    with time_machine.travel(NOON.replace(minute=1), tick=False):
+        last = get(key)
+    with time_machine.travel(NOON.replace(minute=2), tick=False):
+        used_up = get(key)
+
+    assert refused == [200, 429, 429, 429]
+    assert last.status_code == 200
+    assert used_up.status_code == 429
+    assert "month" in used_up.json["detail"]
+    (mentor,) = limited.mentors.list(limited.organizations.get().id)
+    (listed,) = limited.keys.list(mentor.organization_id, mentor.id)
+    assert [use.calls for use in limited.keys.uses.list_routes(listed.id, 7)] == [2]
+
+
+def test_answer_that_refuses_a_living_key_says_until_when_it_lives(get, issue):
+    key = issue("one", monthly_quota=1)
+    answers = get(key, "mentor"), get(key), get(key)
+
+    assert [answer.status_code for answer in answers] == [403, 200, 429]
+    assert len({answer.headers["X-Key-Expires"] for answer in answers}) == 1
+
+
 def test_nothing_is_said_of_limits_where_there_are_none(api):
     assert "RateLimit" not in api.get("/api/v1/key").headers
 
