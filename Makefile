@@ -1,6 +1,7 @@
 # make demo   everything on this machine, with a small LMS of its own (PORT=8000 SANDBOX_PORT=8001)
 #             PLATFORM=canvas|moodle|blackboard|brightspace: as that LMS would answer
 # make test   the whole suite (ARGS="-x tests/core" for a part)
+# make fuzz   the API against its own description, by random calls (FUZZ=100: of each operation)
 # make check  style, types and the rules who may import whom
 
 PYTHON ?= python3
@@ -8,12 +9,13 @@ PORT ?= 8000
 SANDBOX_PORT ?=
 PLATFORM ?=
 ARGS ?= -n auto
+FUZZ ?= 100
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check clean
+.PHONY: help demo test fuzz check clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -25,6 +27,9 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest $(ARGS)
+
+fuzz: $(VENV)/.installed-dev
+	FUZZ=$(FUZZ) $(BIN)/python -m pytest --hypothesis-show-statistics tests/web/api/test_contract.py -k random
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -19,6 +19,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StrictBool,
+    StrictFloat,
     StrictInt,
     StringConstraints,
     ValidationError,
@@ -50,12 +51,8 @@ SENTENCES = {
     "model_type": "An object with fields, please.",
     "model_attributes_type": "An object with fields, please.",
     "int_type": "A whole number, please.",
-    "int_parsing": "A whole number, please.",
-    "int_from_float": "A whole number, please.",
     "float_type": "A number, please.",
-    "float_parsing": "A number, please.",
     "bool_type": "True or false, please.",
-    "bool_parsing": "True or false, please.",
     "list_type": "A list, please.",
     "tuple_type": "A list, please.",
     "literal_error": "One of {expected}, please.",
@@ -85,7 +82,7 @@ Description = Annotated[Stripped, Field(max_length=5_000)]
 Option = Annotated[Filled, Field(max_length=1_000)]
 AcceptedText = Annotated[Filled, Field(max_length=200)]
 Place = Annotated[StrictInt, Field(ge=0, lt=OPTIONS)]
-Bounded = Annotated[float, Field(ge=-1e15, le=1e15, allow_inf_nan=False)]
+Bounded = Annotated[StrictFloat, Field(ge=-1e15, le=1e15, allow_inf_nan=False)]
 
 
 class _Model(BaseModel):
@@ -96,7 +93,7 @@ class _Question(_Model):
     # Given on a second PUT, it keeps its name; otherwise the quiz names it.
     id: Annotated[str, Field(max_length=40, pattern=r"^[A-Za-z0-9_-]*$")] = ""
     prompt: Prompt
-    points: Annotated[float, Field(gt=0, le=1_000, allow_inf_nan=False)] = 1.0
+    points: Annotated[StrictFloat, Field(gt=0, le=1_000, allow_inf_nan=False)] = 1.0
     feedback: Description = ""
 
 
@@ -154,8 +151,8 @@ class Target(_Model):
     """The number that is right, and how near is near enough."""
 
     value: Bounded
-    tolerance: Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)] = 0.0
-    relative: bool = False
+    tolerance: Annotated[StrictFloat, Field(ge=0, le=1e15, allow_inf_nan=False)] = 0.0
+    relative: StrictBool = False
 
 
 class Number(_Question):
@@ -188,9 +185,9 @@ class QuizDraft(_Model):
 
     title: Title
     description: Description = ""
-    attempts_allowed: Annotated[int, Field(ge=0, le=100)] = 0
+    attempts_allowed: Annotated[StrictInt, Field(ge=0, le=100)] = 0
     keep: Literal["best", "last"] = "best"
-    published: bool = False
+    published: StrictBool = False
     questions: Annotated[tuple[Question, ...], Field(max_length=QUESTIONS)] = ()
 
     @model_validator(mode="after")

@@ -10,7 +10,7 @@ from mentorai.core.engine import Engine
 from mentorai.core.errors import InputRejected, NotFound
 from mentorai.core.quizzes import Quiz
 from mentorai.web.admin.desk import mentor
-from mentorai.web.admin.quizzes import draft_of
+from mentorai.web.admin.quizzes import draft_of, read_number
 
 KINDS: Mapping[str, str] = {
     "choice": "One right option",
@@ -164,7 +164,7 @@ def _read_question(question_id: str) -> dict[str, Any]:
     question: dict[str, Any] = {
         "kind": kind,
         "prompt": form.get("prompt", "").replace("\r\n", "\n"),
-        "points": form.get("points", "").strip() or "1",
+        "points": read_number(form.get("points", "").strip() or "1"),
         "feedback": form.get("feedback", "").replace("\r\n", "\n"),
     }
     if question_id:
@@ -191,8 +191,8 @@ def _read_true_false() -> dict[str, Any]:
 def _read_number() -> dict[str, Any]:
     form = request.form
     target = {
-        "value": form.get("value", "").strip(),
-        "tolerance": form.get("tolerance", "").strip() or "0",
+        "value": read_number(form.get("value", "").strip()),
+        "tolerance": read_number(form.get("tolerance", "").strip() or "0"),
         "relative": form.get("relative") == "yes",
     }
     return {"answer": target}

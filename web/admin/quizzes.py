@@ -115,6 +115,14 @@ def draft_of(quiz: Quiz) -> dict[str, Any]:
     return draft | {"questions": [dict(question) for question in quiz.questions]}
 
 
+def read_number(text: str) -> float | str:
+    """The number that a field of a form holds; the text itself if it is none, to be refused."""
+    try:
+        return int(text) if text.isdecimal() else float(text)
+    except ValueError:
+        return text
+
+
 def _place() -> tuple[str, str]:
     return mentor().organization_id, mentor().id
 
@@ -124,6 +132,6 @@ def _read_facts() -> dict[str, Any]:
     return {
         "title": form.get("title", ""),
         "description": form.get("description", "").replace("\r\n", "\n"),
-        "attempts_allowed": form.get("attempts_allowed", "0").strip() or "0",
+        "attempts_allowed": read_number(form.get("attempts_allowed", "0").strip() or "0"),
         "keep": form.get("keep", "best"),
     }

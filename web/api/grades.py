@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from flask import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictFloat
 from werkzeug.exceptions import PreconditionFailed
 
 from mentorai.core.errors import Conflict, InputRejected, NotFound
@@ -112,8 +112,8 @@ class GradeChanges(Shape):
         }
     )
 
-    score_given: float | None = Field(default=None, ge=0, le=1e9, allow_inf_nan=False)
-    score_maximum: float | None = Field(default=None, gt=0, le=1e9, allow_inf_nan=False)
+    score_given: StrictFloat | None = Field(default=None, ge=0, le=1e9, allow_inf_nan=False)
+    score_maximum: StrictFloat | None = Field(default=None, gt=0, le=1e9, allow_inf_nan=False)
     comment: str | None = Field(default=None, max_length=2_000)
     release: Release | None = Field(
         default=None, description="`held` keeps it back; `released` sends it to the gradebook."
@@ -136,8 +136,8 @@ class NewGrade(Shape):
         max_length=255,
         description="Our id or the platform's; `latest`: the learner who came last, newest place.",
     )
-    score_given: float = Field(ge=0, le=1e9, allow_inf_nan=False)
-    score_maximum: float = Field(gt=0, le=1e9, allow_inf_nan=False)
+    score_given: StrictFloat = Field(ge=0, le=1e9, allow_inf_nan=False)
+    score_maximum: StrictFloat = Field(gt=0, le=1e9, allow_inf_nan=False)
     quiz: str | None = Field(default=None, max_length=100)
     context_id: str | None = Field(
         default=None, max_length=255, description="Our id or the platform's."

@@ -10,7 +10,7 @@ from datetime import datetime
 from flask import Response, g, request
 from flask_openapi.blueprint import APIBlueprint
 from flask_wtf.csrf import CSRFError, ValidationError, generate_csrf, validate_csrf
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool, StrictInt
 
 from mentorai.core.admins import Admin
 from mentorai.core.errors import AdminNeeded
@@ -51,22 +51,22 @@ class NewKey(Shape):
     mentor: str | None = Field(default=None, min_length=1, max_length=100)
     scopes: list[str]
     expires_at: Instant | None = Field(default=None, description="None: as usual here.")
-    never: bool = Field(default=False, description="Without end, where the policy allows it.")
+    never: StrictBool = Field(default=False, description="Without end, where the policy allows it.")
     allowed_ips: list[str] = Field(default_factory=list)
-    rate_limit: int | None = None
-    monthly_quota: int | None = None
+    rate_limit: StrictInt | None = None
+    monthly_quota: StrictInt | None = None
 
 
 class KeyChange(Shape):
     """What may be changed of a key."""
 
-    active: bool
+    active: StrictBool
 
 
 class Rotation(Shape):
     """How a key is replaced."""
 
-    overlap_seconds: int = Field(description="0, 3600, 86400 or 604800.")
+    overlap_seconds: StrictInt = Field(description="0, 3600, 86400 or 604800.")
 
 
 class KeyEntry(BaseModel):

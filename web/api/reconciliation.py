@@ -3,7 +3,7 @@
 from typing import Literal
 
 from flask import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from mentorai.core.reconciliation import Reconciliation, reconcile, repair
 from mentorai.web.api.grades import GradeFacts, describe_grade
@@ -32,7 +32,7 @@ class Repair(Shape):
     model_config = ConfigDict(json_schema_extra={"examples": [{}]})
 
     quiz: str | None = Field(default=None, max_length=100)
-    replace_teacher_grades: bool = Field(
+    replace_teacher_grades: StrictBool = Field(
         default=False,
         description="Whether to send ours also in the place of what a teacher changed there.",
     )

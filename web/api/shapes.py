@@ -4,7 +4,14 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+)
 
 PAGE_SIZE = 50
 PAGE_SIZE_LIMIT = 200
@@ -18,7 +25,14 @@ def to_utc(moment: datetime) -> datetime:
         raise ValueError("too near to the first or the last year") from error
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(to_utc)]
+def _check_written(value: object) -> object:
+    # A bare number would be taken for seconds since 1970, or for milliseconds if it is large.
+    if not isinstance(value, str) or ":" not in value:
+        raise ValueError("a date, a time and an offset, please, as in 2026-11-24T18:00:00Z")
+    return value
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_check_written), AfterValidator(to_utc)]
 
 
 class Shape(BaseModel):

@@ -2,10 +2,10 @@
 
 import json
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from flask import Response, g
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from mentorai.core.errors import NotFound
 from mentorai.core.webhook_rows import Delivery, Webhook
@@ -112,12 +112,19 @@ class WebhookChanges(Shape):
     )
 
 
+def _check_whole(value: object) -> object:
+    # To Python, false is 0.
+    if isinstance(value, bool):
+        raise ValueError("a whole number, please")
+    return value
+
+
 class Rotation(Shape):
     """How the secret is replaced."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"overlap_hours": 24}]})
 
-    overlap_hours: Literal[0, 1, 24, 168] = Field(
+    overlap_hours: Annotated[Literal[0, 1, 24, 168], BeforeValidator(_check_whole)] = Field(
         default=24,
         description="For so long what is sent is signed with the old secret too.",
     )
