@@ -6,6 +6,20 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 URL_LENGTH = 2000
 DEFAULT_PORTS = {"http": 80, "https": 443}
+# Addresses of IPv6 that lead to the address of IPv4 which they hold, and how many bits follow it:
+# mapped, compatible, translated (RFC 4291, 2765), NAT64 (RFC 6052), 6to4 (RFC 3056).
+HOLDERS = tuple(
+    (ipaddress.IPv6Network(network), bits)
+    for network, bits in (
+        ("::ffff:0:0/96", 0),
+        ("::/96", 0),
+        ("::ffff:0:0:0/96", 0),
+        ("64:ff9b::/96", 0),
+        ("2002::/16", 80),
+    )
+)
+# Private ones that Python took for public ones for long: NAT64 of a site's own, and site-local.
+OF_A_SITE = (ipaddress.IPv6Network("64:ff9b:1::/48"), ipaddress.IPv6Network("fec0::/10"))
 
 
 def find_url_fault(url: object, *, allow_loopback: bool, longest: int = URL_LENGTH) -> str | None:
@@ -79,8 +93,17 @@ def is_public_host(host: str) -> bool:
 def is_public_address(address: str) -> bool:
     """Whether an IP address belongs to the public internet. Raises ValueError if it is none."""
     found = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(found, "ipv4_mapped", None)
-    return is_public_address(str(mapped)) if mapped else found.is_global and not found.is_multicast
+    if isinstance(found, ipaddress.IPv6Address):
+        for network, bits in HOLDERS:
+            if found in network:
+                return _is_public(ipaddress.IPv4Address(int(found) >> bits & 0xFFFF_FFFF))
+        if any(found in network for network in OF_A_SITE):
+            return False
+    return _is_public(found)
+
+
+def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    return address.is_global and not address.is_multicast
 
 
 def _split(url: object) -> SplitResult | None:

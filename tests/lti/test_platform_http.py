@@ -153,7 +153,15 @@ def test_call_to_a_private_or_odd_address_is_refused(guarded: PlatformHttp, url:
         guarded.get(url)
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.7", "::1", "fe80::1%lo"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("127.0.0.1", "10.0.0.7", "::1", "fe80::1%lo", "fec0::1", "64:ff9b:1::8.8.8.8"),
+        # Each leads to an address of IPv4, by mapping, translation or a tunnel.
+        *("::ffff:10.0.0.7", "::10.0.0.7", "::ffff:0:10.0.0.7", "64:ff9b::10.0.0.7"),
+        *("64:ff9b::169.254.169.254", "2002:a00:7::1"),
+    ],
+)
 def test_call_to_a_name_of_a_private_address_is_refused_at_connecting(
     guarded: PlatformHttp, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
