@@ -1,6 +1,7 @@
 """A receiver of webhooks: a real little HTTP server that keeps what it is sent."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,6 +23,13 @@ class Receiver:
     def ids(self) -> list[str]:
         """The `webhook-id` of each request, in order."""
         return [headers["webhook-id"] for headers, _ in self.taken]
+
+    def wait_for(self, count: int, *, seconds: float) -> bool:
+        """Whether so many requests came within the time."""
+        latest = time.monotonic() + seconds
+        while len(self.taken) < count and time.monotonic() < latest:
+            time.sleep(0.02)
+        return len(self.taken) >= count
 
 
 @contextmanager
