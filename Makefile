@@ -29,7 +29,7 @@ test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest $(ARGS)
 
 fuzz: $(VENV)/.installed-dev
-	FUZZ=$(FUZZ) $(BIN)/python -m pytest --hypothesis-show-statistics tests/web/api/test_contract.py -k random
+	FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/web/api/test_contract.py -k random
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
