@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -42,6 +42,11 @@ def running_receiver() -> Iterator[Receiver]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             receiver.taken.append(({k.lower(): v for k, v in self.headers.items()}, body))
             receiver.before_answer()
+            # Whoever sent it may be dead by now.
+            with suppress(OSError):
+                self._answer()
+
+        def _answer(self) -> None:
             self.send_response(receiver.statuses.pop(0) if receiver.statuses else 204)
             for name, value in receiver.headers.items():
                 self.send_header(name, value)
