@@ -10,20 +10,17 @@ from mentorai.lti.registration_rows import ID_LENGTH, POLICIES, REJECT
 from mentorai.lti.roles import NAME_LENGTH, read_role_name
 
 OVERRIDES_LIMIT = 50
+ADDRESSES = ("issuer", "auth_url", "token_url", "keyset_url")
+TEXTS = {"name": 200, "family": 64, "token_audience": ID_LENGTH}
 
 
 def check_facts(
     facts: Mapping[str, Any], deployment_ids: Sequence[str], *, allow_loopback: bool
 ) -> None:
     """Let the facts of a new registration pass. Raises InputRejected naming each wrong one."""
-    faults = {
-        field: find_url_fault(facts[field], allow_loopback=allow_loopback)
-        for field in ("issuer", "auth_url", "token_url", "keyset_url")
-    }
+    faults = _find_faults(facts, allow_loopback=allow_loopback)
     faults["issuer"] = faults["issuer"] or _find_issuer_fault(facts["issuer"])
     faults["client_id"] = find_id_fault(facts["client_id"])
-    for field, length in (("name", 200), ("family", 64), ("token_audience", ID_LENGTH)):
-        faults[field] = _find_text_fault(facts[field], length)
     if not all(find_origin(origin) == origin for origin in facts["frame_origins"]):
         faults["frame_origins"] = "Origins such as https://lms.example.edu, please."
     if facts["deployment_policy"] not in POLICIES:
@@ -33,6 +30,14 @@ def check_facts(
     for deployment_id in deployment_ids:
         fault = find_id_fault(deployment_id)
         faults["deployment_ids"] = faults.get("deployment_ids") or fault
+    errors = {field: [fault] for field, fault in faults.items() if fault}
+    if errors:
+        raise InputRejected(errors)
+
+
+def check_changes(facts: Mapping[str, str], *, allow_loopback: bool) -> None:
+    """Let new addresses and texts of a registration pass. Raises InputRejected, as check_facts."""
+    faults = _find_faults(facts, allow_loopback=allow_loopback)
     errors = {field: [fault] for field, fault in faults.items() if fault}
     if errors:
         raise InputRejected(errors)
@@ -70,6 +75,19 @@ def find_id_fault(text: object) -> str | None:
     if isinstance(text, str) and 0 < len(text) <= ID_LENGTH and text.isprintable():
         return None
     return f"1 to {ID_LENGTH} printable characters, please."
+
+
+def _find_faults(facts: Mapping[str, Any], *, allow_loopback: bool) -> dict[str, str | None]:
+    """What is wrong with the addresses and texts among the facts, by name."""
+    faults = {
+        field: find_url_fault(facts[field], allow_loopback=allow_loopback)
+        for field in ADDRESSES
+        if field in facts
+    }
+    for field, length in TEXTS.items():
+        if field in facts:
+            faults[field] = _find_text_fault(facts[field], length)
+    return faults
 
 
 def _find_text_fault(text: str, length: int) -> str | None:

@@ -38,7 +38,12 @@ from mentorai.lti.registration_rows import (
     read_registration,
     registrations,
 )
-from mentorai.lti.registration_rules import check_facts, check_override, find_id_fault
+from mentorai.lti.registration_rules import (
+    check_changes,
+    check_facts,
+    check_override,
+    find_id_fault,
+)
 from mentorai.lti.roles import read_role_name
 
 __all__ = [
@@ -133,6 +138,27 @@ class Registrations:
         except IntegrityError as error:
             raise Conflict("This issuer and client id are registered already.") from error
         return self.get(organization_id, registration_id)
+
+    def change(
+        self, organization_id: str, registration_id: str, *, author: str = "", **facts: str
+    ) -> Registration:
+        """Mend what was entered of a platform; issuer and client id are what it is known by.
+
+        facts: name, auth_url, token_url, keyset_url, token_audience; what is left out stays.
+        Raises InputRejected, NotFound.
+        """
+        found = self.get(organization_id, registration_id)
+        self.check_change(**facts)
+        if "name" in facts:
+            facts["name"] = facts["name"] or find_origin(found.issuer) or ""
+        with self._database.write() as connection:
+            row = get_row(connection, organization_id, registration_id, lock=True)
+            self._change(connection, row, facts, "registration_changed", author)
+        return self._read_again(organization_id, registration_id)
+
+    def check_change(self, **facts: str) -> None:
+        """Let facts pass that `change` would write. Raises InputRejected."""
+        check_changes(facts, allow_loopback=self._settings.allow_loopback_platforms)
 
     def list(self, organization_id: str) -> Sequence[Registration]:
         """The platforms of one organization, oldest first."""

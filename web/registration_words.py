@@ -82,8 +82,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "services",
     ),
     "token_other_audience": (
-        "{url} refuses the audience {used} ({error}) and takes {audience}. Set --token-audience "
-        "of the registration to {audience}",
+        "{url} refuses the audience {used} ({error}) and takes {audience}. On this LMS's page in "
+        "the admin, change the token audience to {audience}",
         "here",
     ),
     "token_client_refused": (

@@ -19,6 +19,7 @@ from mentorai.web.admin.keys import KeyPages, OrganizationKeyPages
 from mentorai.web.admin.launches import LaunchPages
 from mentorai.web.admin.mentors import MentorPages
 from mentorai.web.admin.people import PeoplePages
+from mentorai.web.admin.platform_facts import PlatformFactsPages
 from mentorai.web.admin.platforms import PlatformPages
 from mentorai.web.admin.prompt import PromptPages
 from mentorai.web.admin.questions import QuestionPages
@@ -42,6 +43,7 @@ PAGES = (
     PeoplePages,
     AnalyticsPages,
     PlatformPages,
+    PlatformFactsPages,
     AddPlatformPages,
     TestLaunchPages,
     ConnectionPages,

@@ -9,9 +9,7 @@ from werkzeug.wrappers import Response
 
 from mentorai.core.engine import Engine
 from mentorai.core.errors import Conflict, InputRejected, NotFound
-from mentorai.core.explanations import read_screens
 from mentorai.core.values import SetupGuide
-from mentorai.lti.probe import probe_keyset
 from mentorai.lti.registration_documents import find_document
 from mentorai.lti.registrations import Registration
 from mentorai.lti.setup_forms import (
@@ -24,11 +22,10 @@ from mentorai.lti.setup_forms import (
 )
 from mentorai.lti.tool import Tool
 from mentorai.web.admin.desk import desk
-from mentorai.web.registration_words import tell
+from mentorai.web.admin.platform_keys import find_key_faults
 
 Page = Response | str | tuple[str, int]
 Errors = Mapping[str, Sequence[str]]
-WORKS_NOT = "The key set of the LMS cannot be read, so no launch would be let in."
 
 
 class AddPlatformPages:
@@ -117,7 +114,9 @@ class AddPlatformPages:
         """Raises InputRejected, also when the key set cannot be read; Conflict."""
         facts = read_facts(guide, given)
         self._check_free(facts)
-        self._check_keys(guide, facts["keyset_url"])
+        faults = find_key_faults(self._engine, guide.family, facts["keyset_url"])
+        if faults:
+            raise InputRejected({"": faults})
         seat = desk()
         return add_registration(
             self._engine, self._tool, seat.organization_id, guide, given, seat.author
@@ -131,19 +130,6 @@ class AddPlatformPages:
         """The organization's own registration with these names; another's is nobody's business."""
         found = self._tool.registrations.find(facts["issuer"], facts["client_id"])
         return found if found and found.organization_id == desk().organization_id else None
-
-    def _check_keys(self, guide: SetupGuide, keyset_url: str) -> None:
-        """Can a launch be verified? Raises InputRejected with what the LMS answered."""
-        profiles = self._engine.plugins.ask_all("platform_profile")
-        screens = read_screens(profiles, guide.family)
-        wrong = [seen for seen in probe_keyset(self._tool, keyset_url) if seen.state == "wrong"]
-        if wrong:
-            told = [tell(seen, screens) for seen in wrong]
-            sentences = [
-                f"{said[:1].upper()}{said[1:]}" + (f" Where: {where}." if where else "")
-                for said, where in told
-            ]
-            raise InputRejected({"": [WORKS_NOT, *sentences]})
 
     def _get_guide(self, family: str) -> SetupGuide:
         found = find_guide(self._engine, family)

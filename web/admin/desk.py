@@ -25,7 +25,7 @@ IT_ONLY = OPEN | {
     *("platforms", "platform", "put_platform_status", "put_platform_policy"),
     *("add_deployment", "decide_deployment", "put_platform_role", "drop_platform_role"),
     *("choose_lms", "add_platform", "put_platform", "link_platform", "await_platform"),
-    *("discard_draft", "test_launch", "check_platform"),
+    *("discard_draft", "test_launch", "check_platform", "edit_platform", "put_platform_facts"),
     *("connections", "put_connection", "check_connection"),
     *("doubt_connection", "delete_connection"),
     *("enrolments", "look_at_enrolments", "apply_enrolments", "discard_enrolments"),

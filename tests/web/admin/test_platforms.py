@@ -3,11 +3,13 @@
 import re
 
 import pytest
+import responses
 
 from mentorai.core.errors import DeploymentHeld
 from mentorai.core.values import Role
 from mentorai.lti.registrations import HOLD, PENDING
 from mentorai.lti.tool import Tool
+from tests.fakes.signing_platform import make_key
 
 FACTS = {
     "issuer": "https://lms.example",
@@ -87,6 +89,65 @@ def test_held_deployment_is_shown_first(it_person, page, held):
 
     assert rows[0].startswith("d/2")
     assert rows[1] == "1"
+
+
+@pytest.fixture
+def wire():
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as wire:
+        yield wire
+
+
+CHANGES = {
+    "name": "The LMS",
+    "auth_url": "https://sso.lms.example/auth",
+    "token_url": "https://sso.lms.example/token",
+    "keyset_url": "https://sso.lms.example/keys",
+    "token_audience": "https://lms.example",
+}
+
+
+def test_facts_are_changed_once_the_keys_can_be_read(engine, tool, it_person, lms, page, wire):
+    assert 'value="https://lms.example/token"' in it_person.get(f"{page}/edit").text
+    wire.get(CHANGES["keyset_url"], json={"keys": [make_key("k").as_dict(private=False)]})
+
+    answer = it_person.post(f"{page}/edit", CHANGES)
+
+    assert "Ask the LMS now what works" in it_person.follow(answer).text
+    changed = tool.registrations.get(lms.organization_id, lms.id)
+    assert {name: getattr(changed, name) for name in CHANGES} == CHANGES
+    kept = ("issuer", "client_id", "deployments", "status")
+    assert [getattr(changed, name) for name in kept] == [getattr(lms, name) for name in kept]
+    assert find_actions(engine, lms) == ["registration_changed"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({}, "keyset_url"),
+        ({"token_url": "ftp://lms.example"}, "token_url"),
+        ({"auth_url": ""}, "auth_url"),
+        ({"token_audience": "x" * 300}, "token_audience"),
+    ],
+    ids=lambda each: str(each)[:20],
+)
+def test_wrong_facts_change_nothing(tool, it_person, lms, page, wire, changes, field):
+    wire.get(CHANGES["keyset_url"], status=500)
+    it_person.get(f"{page}/edit")
+
+    answer = it_person.post(f"{page}/edit", CHANGES | changes)
+
+    assert answer.status_code == 422
+    assert f'id="{field}-wrong-1"' in answer.text
+    assert 'value="The LMS"' in answer.text
+    assert tool.registrations.get(lms.organization_id, lms.id) == lms
+
+
+def test_facts_are_none_of_a_teachers_business(lms, instructor, pages):
+    course = pages.partition("/mentors/")[0]
+    assert instructor.get(f"{pages}/people").status_code == 200
+
+    assert instructor.get(f"{course}/platforms/{lms.id}/edit").status_code == 404
+    assert instructor.post(f"{course}/platforms/{lms.id}/edit", CHANGES).status_code == 404
 
 
 def test_role_without_a_choice_is_refused_beside_its_field(it_person, page):
