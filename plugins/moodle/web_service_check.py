@@ -1,5 +1,6 @@
 """Whether a connection to Moodle's web services serves, and what it lacks: for campus IT."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mentorai.core.errors import PlatformRefused, PlatformReplyInvalid
@@ -10,8 +11,16 @@ from mentorai.core.values import (
     ConnectionForm,
     ConnectionReport,
 )
-from mentorai.plugins.moodle.web_service_grades import GRADES, MODULE, REPORT
+from mentorai.plugins.moodle.web_service_grades import (
+    COMPONENT,
+    GRADES,
+    MODULE,
+    NOT_ALLOWED,
+    REPORT,
+    SOURCE,
+)
 from mentorai.plugins.moodle.web_service_rosters import FUNCTION as PEOPLE
+from mentorai.plugins.moodle.web_service_rosters import read_id
 from mentorai.plugins.moodle.web_services import (
     KIND,
     SERVICE_SCREEN,
@@ -26,25 +35,22 @@ if TYPE_CHECKING:
 SITE_INFO = "core_webservice_get_site_info"
 ROLES_SCREEN = "Site administration, Users, Permissions, Define roles: the token's user"
 FUNCTIONS_SCREEN = f"{SERVICE_SCREEN}: this service, Functions, Add functions"
-# What it is for, the functions, and the capabilities that they need.
+# What it is for, and the functions.
 PURPOSES = (
-    (
-        "Groups of a course, and its list of people where LTI gives none",
-        (PEOPLE,),
-        "moodle/course:viewparticipants, moodle/user:viewdetails, moodle/course:enrolreview, "
-        "moodle/site:accessallgroups",
-    ),
-    (
-        "Which grades a teacher changed by hand or locked",
-        (REPORT,),
-        "gradereport/user:view, moodle/grade:viewall",
-    ),
-    (
-        "Grades where LTI's own grade service is off",
-        (MODULE, GRADES, REPORT),
-        "moodle/grade:edit, moodle/grade:viewall",
-    ),
+    ("Groups of a course, and its list of people where LTI gives none", (PEOPLE,)),
+    ("Which grades a teacher changed by hand or locked", (REPORT,)),
+    ("Grades where LTI's own grade service is off", (MODULE, GRADES, REPORT)),
 )
+# The capabilities that each function needs in a course.
+CAPABILITIES = {
+    PEOPLE: "moodle/course:viewparticipants, moodle/user:viewdetails, moodle/course:enrolreview, "
+    "moodle/site:accessallgroups",
+    REPORT: "gradereport/user:view, moodle/grade:viewall",
+    MODULE: "moodle/course:view",
+    GRADES: "moodle/grade:edit",
+}
+# A course that the token's user may not enter: they are enrolled in none, or lack course:view.
+NO_ENTRY = frozenset({"requireloginerror", "errorcoursecontextnotvalid"})
 
 
 def make_form() -> ConnectionForm:
@@ -83,38 +89,48 @@ def check(engine: "Engine", connection: Connection) -> ConnectionReport:
         raise PlatformReplyInvalid("Moodle did not say which functions are open to this token.")
     offered = {each.get("name") for each in site["functions"] if isinstance(each, dict)}
     course = _find_course(engine, connection)
+    refused = _try_all(services, course, offered) if course else {}
     abilities = tuple(
-        _judge(services, course, purpose, functions, capabilities, offered)
-        for purpose, functions, capabilities in PURPOSES
+        _judge(purpose, functions, offered, refused) for purpose, functions in PURPOSES
     )
     return ConnectionReport(_word(site, "username"), _word(site, "release"), abilities)
 
 
 def _judge(
-    services: WebServices,
-    course: str | None,
-    purpose: str,
-    functions: tuple[str, ...],
-    capabilities: str,
-    offered: set[Any],
+    purpose: str, functions: tuple[str, ...], offered: set[Any], refused: Mapping[str, str]
 ) -> Ability:
     lacking = ", ".join(name for name in functions if name not in offered)
     if lacking:
         return Ability(purpose, False, lacking, FUNCTIONS_SCREEN)
-    if course is None:
-        return Ability(purpose, True)
-    try:
-        _try(services, course, functions)
-    except WebServiceRefused as error:
-        return Ability(purpose, False, f"{capabilities} ({error.error_code})", ROLES_SCREEN)
-    return Ability(purpose, True)
+    told = [f"{CAPABILITIES[f]} for {f} ({refused[f]})" for f in functions if f in refused]
+    return Ability(purpose, not told, "; ".join(told), ROLES_SCREEN if told else "")
 
 
-def _try(services: WebServices, course: str, functions: tuple[str, ...]) -> None:
-    """Read a little of a course, since a function that is open may still need a capability."""
-    if PEOPLE in functions:
-        options = [{"name": "onlyactive", "value": 1}, {"name": "limitnumber", "value": 1}]
-        services.call(PEOPLE, courseid=course, options=options)
+def _try_all(services: WebServices, course: str, offered: set[Any]) -> dict[str, str]:
+    """What Moodle says to each function that it will not do in this course: its error codes.
+
+    A function that is open may still need a capability. Nothing is changed: grades are sent to an
+    activity that cannot be, which Moodle looks for after it has seen who calls.
+    """
+    refused: dict[str, str] = {}
+
+    def ask(function: str, **asked: object) -> Any:
+        try:
+            return services.call(function, **asked) if function in offered else None
+        except WebServiceRefused as error:
+            if function == PEOPLE or error.error_code in NOT_ALLOWED | NO_ENTRY:
+                refused[function] = error.error_code
+            return None
+
+    options = [{"name": "onlyactive", "value": 1}, {"name": "limitnumber", "value": 1}]
+    people = ask(PEOPLE, courseid=course, options=options)
+    first = people[0] if isinstance(people, list) and people else {}
+    person = read_id(first.get("id")) if isinstance(first, dict) else ""
+    # Of one person: a report of all would be megabytes. Who is no student has none, which is fine.
+    ask(REPORT, courseid=course, userid=person or 1)
+    ask(MODULE, module="lti", instance=0)
+    ask(GRADES, source=SOURCE, courseid=course, component=COMPONENT, activityid=0, itemnumber=0)
+    return refused
 
 
 def _find_course(engine: "Engine", connection: Connection) -> str | None:

@@ -189,18 +189,38 @@ def test_check_names_what_the_token_may_and_what_it_may_not(school: School) -> N
     assert "External services" in report.abilities[1].screen
 
 
-def test_check_names_the_capabilities_of_a_function_that_is_open_and_refuses(
-    school: School,
+@pytest.mark.parametrize(
+    ("function", "capability", "lost"),
+    [
+        ("core_enrol_get_enrolled_users", "moodle/course:viewparticipants", [0]),
+        ("gradereport_user_get_grade_items", "moodle/grade:viewall", [1, 2]),
+        ("core_course_get_course_module_by_instance", "moodle/course:view", [2]),
+        ("core_grades_update_grades", "moodle/grade:edit", [2]),
+    ],
+)
+def test_check_names_each_function_that_is_open_and_refuses(
+    school: School, function: str, capability: str, lost: list[int]
 ) -> None:
     school.open("maya")
-    school.site.lacking = (web_service_rosters.FUNCTION,)
+    school.site.lacking = (function,)
 
     report = school.engine.room(Connections).check(school.platform, school.connection)
 
-    first = report.abilities[0]
-    assert not first.is_allowed
-    assert "moodle/course:viewparticipants" in first.missing
-    assert "Define roles" in first.screen
+    missing = {n: each for n, each in enumerate(report.abilities) if not each.is_allowed}
+    assert list(missing) == lost
+    for each in missing.values():
+        assert f"{function} (nopermissions)" in each.missing
+        assert capability in each.missing
+        assert "Define roles" in each.screen
+
+
+def test_check_that_finds_nothing_amiss_has_changed_no_grade(school: School) -> None:
+    school.open("maya")
+
+    report = school.engine.room(Connections).check(school.platform, school.connection)
+
+    assert all(each.is_allowed for each in report.abilities)
+    assert school.lms.shelf.list("result") == []
 
 
 def test_token_that_moodle_does_not_take_makes_the_connection_refused(school: School) -> None:

@@ -148,7 +148,9 @@ class MoodleFunctions:
         """core_grades_update_grades: 0, whatever became of it, but for a locked item."""
         course = self._get_course(asked.get("courseid"))
         item = self._platform.find_item(course, str(asked.get("activityid")))
-        column = self._find_column(item.resource_link_id) if item else None
+        if item is None:
+            raise MoodleError("invalidcoursemodule")
+        column = self._find_column(item.resource_link_id)
         if column is None:
             return OK
         if column.get("locked"):
