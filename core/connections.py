@@ -5,12 +5,14 @@ processes one at a time renews the tokens of a connection: some LMSs take a refr
 """
 
 import json
+import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from sqlalchemy import ColumnElement, Row, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -27,6 +29,7 @@ from mentorai.core.connection_rows import (
 from mentorai.core.errors import (
     Conflict,
     InputRejected,
+    MentorAIError,
     NotFound,
     PlatformRefused,
     PlatformUnavailable,
@@ -37,6 +40,7 @@ from mentorai.core.sealing import Seal
 from mentorai.core.values import (
     ApiTokens,
     Connection,
+    ConnectionBegun,
     ConnectionForm,
     ConnectionReport,
     ConnectionState,
@@ -46,12 +50,20 @@ from mentorai.core.values import (
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
 
+log = structlog.get_logger(__name__)
 REASON_LENGTH = 500
 # A process that died while it renewed holds the others up no longer than LEASE; longer than a
 # call may take.
 LEASE = timedelta(seconds=60)
+STATE_BYTES = 30
 WAIT_SECONDS, POLL_SECONDS = 25.0, 0.05
+NO_KIND = "No plugin here knows this kind of API."
 OTHER_ADDRESS = "Enter it again: what is kept is not sent to another address."
+
+
+def new_state() -> str:
+    """A text that nobody can guess, by which a browser shows that it began a sign-in."""
+    return secrets.token_urlsafe(STATE_BYTES)
 
 
 class Connections:
@@ -183,10 +195,66 @@ class Connections:
             self.note(connection, "refused", error.message)
             raise
         if report is None:
-            raise NotFound("No plugin here knows this kind of API.")
+            raise NotFound(NO_KIND)
         lacking = [ability.missing for ability in report.abilities if not ability.is_allowed]
         self.note(connection, "ready", f"Not allowed: {', '.join(lacking)}." if lacking else "")
         return report
+
+    def callback_url(self, kind: str) -> str:
+        """Where an LMS sends the browser back to, after somebody signed in for this kind of API."""
+        return f"{self._engine.settings.public_url}/connections/{kind}/callback"
+
+    def begin(self, connection: Connection, state: str) -> ConnectionBegun:
+        """Where campus IT signs in at the LMS; it comes back with this state.
+
+        Raises NotFound if nobody can sign in for this kind of API; PlatformError.
+        """
+        begun: ConnectionBegun | None = self._plugins.ask_first(
+            "begin_connection", engine=self._engine, connection=connection, state=state
+        )
+        if begun is None:
+            raise NotFound(NO_KIND)
+        return begun
+
+    def finish(self, connection: Connection, answer: Mapping[str, str], kept: str) -> ApiTokens:
+        """Keep the tokens for what the browser brought back; its state was checked before.
+
+        Raises SignInNeeded, PlatformRefused, which are kept; NotFound; other PlatformErrors.
+        """
+        try:
+            tokens: ApiTokens | None = self._plugins.ask_first(
+                "finish_connection",
+                engine=self._engine,
+                connection=connection,
+                answer=answer,
+                kept=kept,
+            )
+        except SignInNeeded as error:
+            self.note(connection, "needs_sign_in", error.message)
+            raise
+        except PlatformRefused as error:
+            self.note(connection, "refused", error.message)
+            raise
+        if tokens is None:
+            raise NotFound(NO_KIND)
+        self.keep_tokens(connection, tokens)
+        return tokens
+
+    def revoke(self, connection: Connection) -> bool | None:
+        """Have the LMS take back what it gave; whether it did. None: there is nothing to ask for.
+
+        Nothing hangs on it: whoever deletes a connection goes on whatever the LMS answers.
+        """
+        if self._get_sealed(connection).sealed_tokens is None:
+            return None
+        try:
+            gone: bool | None = self._plugins.ask_first(
+                "revoke_connection", engine=self._engine, connection=connection
+            )
+        except MentorAIError as error:
+            log.warning("connection_not_revoked", kind=connection.kind, code=error.code)
+            return False
+        return gone
 
     def delete(self, connection: Connection, *, author: str) -> None:
         """Forget a connection with all its secrets. Raises NotFound."""

@@ -3,8 +3,8 @@
 The name's form tells the kind (docs/hooks.md):
 judge_* asks all, and one Denial, or a plugin that raises, refuses;
 recognise_, refine_, choose_, find_, push_, list_, read_, complete_, validate_,
-check_connection and registration_document take the first answer that is not None ("not mine" is
-None);
+begin_, finish_, revoke_, check_connection and registration_document take the first answer that is
+not None ("not mine" is None);
 a past participle is told afterwards, and its errors are logged;
 nouns collect what every plugin gives.
 
@@ -19,7 +19,9 @@ import pluggy
 from mentorai.core.launch_facts import GroupService
 from mentorai.core.values import (
     AdminTab,
+    ApiTokens,
     Connection,
+    ConnectionBegun,
     ConnectionForm,
     ConnectionReport,
     Context,
@@ -108,6 +110,34 @@ def check_connection(
     """Try a connection to an LMS's own API, and say what it allows. None: not your kind.
 
     Raises SignInNeeded, PlatformRefused when it is of no use; PlatformUnavailable and its like.
+    """
+
+
+@hookspec(firstresult=True)
+def begin_connection(
+    engine: "Engine", connection: Connection, state: str
+) -> ConnectionBegun | None:
+    """Say where campus IT signs in at the LMS, to let us use its API. None: not your kind.
+
+    The LMS sends the browser back to `engine.room(Connections).callback_url(connection.kind)`.
+    """
+
+
+@hookspec(firstresult=True)
+def finish_connection(
+    engine: "Engine", connection: Connection, answer: Mapping[str, str], kept: str
+) -> ApiTokens | None:
+    """Give the tokens for what the browser brought back from the LMS. None: not your kind.
+
+    Raises SignInNeeded when the person declined; PlatformError when the LMS does not serve.
+    """
+
+
+@hookspec(firstresult=True)
+def revoke_connection(engine: "Engine", connection: Connection) -> bool | None:
+    """Have the LMS take back what it gave; asked before a connection is deleted. Whether it did.
+
+    None: not your kind, or it cannot be asked. Raises PlatformError.
     """
 
 

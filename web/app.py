@@ -19,6 +19,7 @@ from mentorai.core.errors import MentorAIError
 from mentorai.web.admin.desk import find_admin, keep_signed_in
 from mentorai.web.api import register_api
 from mentorai.web.api.resource import PREFIX
+from mentorai.web.connection_pages import make_connection_pages
 from mentorai.web.errors import make_problem, register_errors
 from mentorai.web.gate import is_carried
 from mentorai.web.headers import api_headers, common_headers, register_headers
@@ -44,7 +45,8 @@ def create_app(engine: Engine) -> OpenAPI:
     _register_health(app, engine)
     register_api(app, engine)
     _register_pages(app, engine)
-    for blueprint in engine.plugins.ask_all("web_routes", engine=engine):
+    added = engine.plugins.ask_all("web_routes", engine=engine)
+    for blueprint in (make_connection_pages(engine), *added):
         app.register_blueprint(blueprint)
         # Who of campus IT asks, for a view that is theirs alone.
         offer = partial(_offer_admin, engine)

@@ -69,8 +69,8 @@ class ConnectionForm:
 
     purpose: what it is good for, a sentence. screen: where in the LMS its values are made.
     gives: values of ours to enter there, each with the LMS's name for it. scopes: what the
-    connection asks for. signs_in: whether a person must sign in at the LMS then, beginning at
-    `/connections/<kind>/<connection id>/sign-in`.
+    connection asks for. signs_in: whether a person must sign in at the LMS then. may_sign_in:
+    whether one may, to have us act as them, where it works without that too.
     """
 
     kind: str
@@ -81,6 +81,21 @@ class ConnectionForm:
     gives: tuple[tuple[str, str], ...] = ()
     scopes: tuple[str, ...] = ()
     signs_in: bool = False
+    may_sign_in: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionBegun:
+    """Where a browser goes to sign in at an LMS for its API.
+
+    kept: a text that the browser keeps until it is back, a verifier say.
+    """
+
+    url: str
+    kept: str = ""
+
+    def __repr__(self) -> str:
+        return "ConnectionBegun()"
 
 
 @dataclass(frozen=True, slots=True)

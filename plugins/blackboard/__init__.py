@@ -4,15 +4,17 @@ One issuer and one client id for all schools: the deployment alone tells them ap
 registration.py has what registers the tool in the vendor's developer portal, guide.py the steps,
 launches.py what its launches say in their own way, scores.py how a score is shaped for it and what
 its refusals mean, comments.py keeps the comments that a score without one would wipe. Where campus
-IT connected the REST API (rest_*.py, routes.py), sections and what LTI does not offer come by it.
+IT connected the REST API (rest_*.py), sections and what LTI does not offer come by it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mentorai.core import hookimpl
 from mentorai.core.values import (
+    ApiTokens,
     Connection,
+    ConnectionBegun,
     ConnectionForm,
     ConnectionReport,
     Context,
@@ -36,6 +38,7 @@ from mentorai.plugins.blackboard.scores import REFUSALS, shape_score
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
     from mentorai.plugins.blackboard.rest_client import BlackboardRest
+    from mentorai.plugins.blackboard.rest_tokens import BlackboardTokens
 
 FAMILY, FAMILY_CODE = "blackboard", "blackboardlearn"
 ISSUER = "https://blackboard.com"
@@ -183,11 +186,27 @@ def list_sections(
 
 
 @hookimpl
-def web_routes(engine: "Engine") -> Any:
-    """Where campus IT signs in to Learn, to have us act as a person."""
-    from mentorai.plugins.blackboard.routes import make_routes
+def begin_connection(
+    engine: "Engine", connection: Connection, state: str
+) -> ConnectionBegun | None:
+    """Where a person signs in to Learn, to have us act as them."""
+    tokens = _find_tokens(engine, connection)
+    return tokens.begin(connection, state) if tokens else None
 
-    return make_routes(engine)
+
+@hookimpl
+def finish_connection(
+    engine: "Engine", connection: Connection, answer: Mapping[str, str], kept: str
+) -> ApiTokens | None:
+    """The tokens for the code that Learn gave."""
+    tokens = _find_tokens(engine, connection)
+    return tokens.finish(connection, answer, kept) if tokens else None
+
+
+def _find_tokens(engine: "Engine", connection: Connection) -> "BlackboardTokens | None":
+    from mentorai.plugins.blackboard.rest_tokens import KIND, BlackboardTokens
+
+    return engine.room(BlackboardTokens) if connection.kind == KIND else None
 
 
 def _find_rest(engine: "Engine", platform: Platform) -> "BlackboardRest | None":

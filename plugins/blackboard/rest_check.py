@@ -53,6 +53,7 @@ def make_form(engine: "Engine") -> ConnectionForm:
             ("Redirect URI, to sign in as a person", engine.room(BlackboardTokens).callback_url),
         ),
         scopes=SCOPES,
+        may_sign_in=True,
     )
 
 

@@ -8,7 +8,6 @@ Source: Blackboard's developer documentation, REST and 3LO; RFC 6749, RFC 7636.
 
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -24,7 +23,7 @@ from mentorai.core.errors import (
     PlatformReplyInvalid,
     SignInNeeded,
 )
-from mentorai.core.values import ApiTokens, Connection
+from mentorai.core.values import ApiTokens, Connection, ConnectionBegun
 from mentorai.lti.platform_http import Reply, check_reply
 from mentorai.lti.tool import Tool
 
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
 KIND = "blackboard_rest"
 OAUTH = "/learn/api/public/v1/oauth2"
-CALLBACK = f"/connections/{KIND}/callback"
 # `offline` brings the refresh token; the others let us read rosters and write grades.
 SCOPES = ("read", "write", "offline")
 MARGIN = timedelta(seconds=60)
@@ -47,26 +45,17 @@ SIGN_IN_AGAIN = "Learn no longer takes the sign-in that was given here. Sign in 
 DECLINED = "The access was declined in Learn. Sign in again and choose Allow."
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """A sign-in that began: where the browser goes, and what it is to keep until it is back."""
-
-    url: str
-    state: str
-    verifier: str
-
-
 class BlackboardTokens:
     """The access tokens of every connection. Made once: `engine.room(BlackboardTokens)`."""
 
     def __init__(self, engine: "Engine") -> None:
         self._connections = engine.room(Connections)
         self._http = engine.room(Tool).http
-        self.callback_url = f"{engine.settings.public_url}{CALLBACK}"
+        self.callback_url = self._connections.callback_url(KIND)
 
-    def begin(self, connection: Connection) -> Begun:
-        """Where somebody signs in, to have us act as them."""
-        state, verifier = generate_token(40), generate_token(VERIFIER_LENGTH)
+    def begin(self, connection: Connection, state: str) -> ConnectionBegun:
+        """Where somebody signs in, to have us act as them. What is kept is PKCE's verifier."""
+        verifier = generate_token(VERIFIER_LENGTH)
         url = prepare_grant_uri(
             f"{connection.base_url.rstrip('/')}{OAUTH}/authorizationcode",
             client_id=connection.account,
@@ -77,26 +66,23 @@ class BlackboardTokens:
             code_challenge=create_s256_code_challenge(verifier),
             code_challenge_method="S256",
         )
-        return Begun(str(url), state, verifier)
+        return ConnectionBegun(str(url), verifier)
 
     def finish(self, connection: Connection, answer: Mapping[str, str], verifier: str) -> ApiTokens:
-        """Keep the tokens for what the browser brought back; its state was checked before.
+        """The tokens for what the browser brought back; its state was checked before.
 
         Raises SignInNeeded if the person declined; PlatformError.
         """
         code = answer.get("code", "")
         if not code:
-            self._connections.note(connection, "needs_sign_in", DECLINED)
             raise SignInNeeded(DECLINED)
-        tokens = self._ask(
+        return self._ask(
             connection,
             grant_type="authorization_code",
             code=code,
             redirect_uri=self.callback_url,
             code_verifier=verifier,
         )
-        self._connections.keep_tokens(connection, tokens)
-        return tokens
 
     def get(self, connection: Connection, refused: str = "") -> str:
         """An access token. refused: the one that Learn has just not taken; another is given.

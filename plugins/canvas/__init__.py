@@ -5,13 +5,15 @@ way, scores.py how a score is shaped for it and what its refusals mean. connecti
 bulk_grades.py, own_grades.py and sections.py are about its own API, where that is connected.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mentorai.core import hookimpl
 from mentorai.core.values import (
+    ApiTokens,
     Connection,
+    ConnectionBegun,
     ConnectionForm,
     ConnectionReport,
     Context,
@@ -35,6 +37,7 @@ from mentorai.plugins.canvas.throttle import BUCKET
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
+    from mentorai.plugins.canvas.api_tokens import CanvasTokens
 
 FAMILY = FAMILY_CODE = "canvas"
 # Hosted Canvas: one issuer for all schools, whose endpoints lie on the vendor's single sign-on.
@@ -114,6 +117,37 @@ def check_connection(
 
 
 @hookimpl
+def begin_connection(
+    engine: "Engine", connection: Connection, state: str
+) -> ConnectionBegun | None:
+    """Where a person signs in at Canvas."""
+    tokens = _find_tokens(engine, connection)
+    return ConnectionBegun(tokens.begin(connection, state)) if tokens else None
+
+
+@hookimpl
+def finish_connection(
+    engine: "Engine", connection: Connection, answer: Mapping[str, str]
+) -> ApiTokens | None:
+    """The tokens for the code that Canvas gave."""
+    tokens = _find_tokens(engine, connection)
+    return tokens.finish(connection, answer) if tokens else None
+
+
+@hookimpl
+def revoke_connection(engine: "Engine", connection: Connection) -> bool | None:
+    """Canvas forgets the sign-in."""
+    tokens = _find_tokens(engine, connection)
+    return tokens.revoke(connection) if tokens else None
+
+
+def _find_tokens(engine: "Engine", connection: Connection) -> "CanvasTokens | None":
+    from mentorai.plugins.canvas.api_tokens import KIND, CanvasTokens
+
+    return engine.room(CanvasTokens) if connection.kind == KIND else None
+
+
+@hookimpl
 def launch_admitted(engine: "Engine", launch: Launch) -> None:
     """Canvas' own numbers, for its own API."""
     if launch.family_code == FAMILY and CUSTOM_FIELDS.keys() & launch.custom.keys():
@@ -179,14 +213,6 @@ def list_sections(
     from mentorai.plugins.canvas import sections
 
     return sections.list_sections(engine, platform, context)
-
-
-@hookimpl
-def web_routes(engine: "Engine") -> Any:
-    """The addresses under /connections/canvas_api/."""
-    from mentorai.plugins.canvas.routes import make_routes
-
-    return make_routes(engine)
 
 
 @hookimpl

@@ -49,7 +49,6 @@ SCOPES = (*WHO_AM_I, *SEND_GRADES, *READ_SECTIONS)
 MARGIN = timedelta(seconds=60)
 DEFAULT_SECONDS, LONGEST_SECONDS = 3_600.0, 86_400.0
 TOKEN_LENGTH, NAME_LENGTH = 10_000, 200
-CALLBACK = f"/connections/{KIND}/callback"
 SIGN_IN_AGAIN = (
     "Canvas no longer takes the sign-in that was given here. Somebody who may edit grades signs in "
     "again on this page."
@@ -80,7 +79,7 @@ class CanvasTokens:
     def __init__(self, engine: "Engine") -> None:
         self._connections = engine.room(Connections)
         self._http = engine.room(Tool).http
-        self.callback_url = f"{engine.settings.public_url}{CALLBACK}"
+        self.callback_url = self._connections.callback_url(KIND)
 
     def begin(self, connection: Connection, state: str) -> str:
         """The address at Canvas where the browser goes, to come back with this state."""
@@ -91,17 +90,28 @@ class CanvasTokens:
         return str(url)
 
     def finish(self, connection: Connection, answer: Mapping[str, str]) -> ApiTokens:
-        """Keep the tokens for what the browser brought back; its state was checked before.
+        """The tokens for what the browser brought back; its state was checked before.
 
         Raises PlatformRefused with what to do; PlatformError when Canvas cannot be asked.
         """
         if "error" in answer or not answer.get("code"):
-            said = DECLINED.get(answer.get("error", ""), NO_CODE)
-            self._connections.note(connection, "needs_sign_in", said)
-            raise SignInNeeded(said)
-        tokens = self._ask(connection, code=answer["code"])
-        self._connections.keep_tokens(connection, tokens)
-        return tokens
+            raise SignInNeeded(DECLINED.get(answer.get("error", ""), NO_CODE))
+        return self._ask(connection, code=answer["code"])
+
+    def revoke(self, connection: Connection) -> bool:
+        """Have Canvas forget the sign-in: its tokens, and not the person's own visit there.
+
+        Raises SignInNeeded if it has forgotten already; PlatformError.
+        """
+        reply = self._http.repeat(
+            "DELETE",
+            f"{connection.base_url}/login/oauth2/token",
+            headers={
+                "Authorization": f"Bearer {self.get(connection)}",
+                "Accept": "application/json",
+            },
+        )
+        return reply.is_ok
 
     def get(self, connection: Connection, refused: str = "") -> str:
         """An access token. refused: the one that Canvas has just not taken; another is given.

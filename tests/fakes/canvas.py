@@ -85,8 +85,8 @@ def connect(engine: Engine, canvas: RunningCanvas, registration: Registration) -
 
 def sign_in(engine: Engine, canvas: RunningCanvas, connection: Connection) -> Connection:
     """The connection after a person has signed in at Canvas."""
-    tokens = engine.room(CanvasTokens)
-    asked = parse_qs(urlsplit(tokens.begin(connection, "state")).query)
+    connections = engine.room(Connections)
+    asked = parse_qs(urlsplit(connections.begin(connection, "state").url).query)
     back = canvas.api.oauth.begin({name: values[0] for name, values in asked.items()})
-    tokens.finish(connection, {"code": parse_qs(urlsplit(back).query)["code"][0]})
-    return engine.room(Connections).get(connection.organization_id, connection.id)
+    connections.finish(connection, {"code": parse_qs(urlsplit(back).query)["code"][0]}, "")
+    return connections.get(connection.organization_id, connection.id)

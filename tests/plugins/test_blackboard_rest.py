@@ -152,9 +152,8 @@ class School:
 
     def sign_in(self) -> None:
         """Somebody goes to Learn, consents, and comes back."""
-        tokens = self.engine.room(BlackboardTokens)
-        begun = tokens.begin(self.connection)
-        tokens.finish(self.connection, follow(begun.url), begun.verifier)
+        begun = self.connections.begin(self.connection, "state")
+        self.connections.finish(self.connection, follow(begun.url), begun.kept)
 
 
 def follow(url: str) -> dict[str, str]:
@@ -262,10 +261,10 @@ def test_sign_in_that_was_taken_back_is_asked_for_again(school: School) -> None:
 
 def test_code_of_another_browser_is_worth_nothing(school: School) -> None:
     tokens = school.engine.room(BlackboardTokens)
-    stolen = follow(tokens.begin(school.connection).url)
+    stolen = follow(tokens.begin(school.connection, "state").url)
 
     with pytest.raises(SignInNeeded):
-        tokens.finish(school.connection, stolen, tokens.begin(school.connection).verifier)
+        tokens.finish(school.connection, stolen, tokens.begin(school.connection, "state").kept)
 
 
 @pytest.fixture
@@ -286,7 +285,7 @@ def test_campus_it_signs_in_from_the_admin(school: School, browser: FlaskClient)
     back = browser.get("/connections/blackboard_rest/callback", query_string=follow(away.location))
     again = browser.get("/connections/blackboard_rest/callback", query_string=follow(away.location))
 
-    assert "Blackboard is connected" in back.text
+    assert "The LMS is connected" in back.text
     assert again.status_code == 403
     assert school.check().account_name == "ruth"
 

@@ -24,6 +24,7 @@ from mentorai.plugins import canvas as canvas_plugin
 from mentorai.plugins.canvas.api_client import CanvasApi
 from mentorai.plugins.canvas.api_tokens import SCOPES, CanvasTokens
 from mentorai.plugins.sandbox.personalities.canvas_oauth import DeveloperKey
+from mentorai.plugins.sandbox.wire import Refused
 from mentorai.web.app import create_app
 from tests.fakes.canvas import connect, platform_of, register_canvas, running_canvas, sign_in
 
@@ -116,7 +117,7 @@ def test_it_signs_in_and_the_connection_works(engine, canvas, registration, conn
 
     page = come_back(browser, address)
 
-    assert "acts in Canvas as Ruth Adeyemi" in page.text
+    assert "as Ruth Adeyemi" in page.text
     report = engine.room(Connections).check(platform_of(registration), connection)
     assert report.account_name == "Ruth Adeyemi"
     assert [ability.is_allowed for ability in report.abilities] == [True, True]
@@ -172,6 +173,17 @@ def test_error_of_canvas_is_explained_and_kept(canvas, connection, browser, stat
     assert words in page.text
     assert words in state().reason
     assert "<b>unknown" not in page.text
+
+
+def test_canvas_takes_back_its_tokens_when_the_connection_is_deleted(engine, canvas, signed_in):
+    connections = engine.room(Connections)
+    kept = connections.open_tokens(signed_in)
+
+    assert connections.revoke(signed_in) is True
+    with pytest.raises(Refused):
+        canvas.api.oauth.check(f"Bearer {kept.access_token}", SCOPES[0])
+    # A second time there is nothing left, and no harm.
+    assert connections.revoke(signed_in) is False
 
 
 def test_code_is_not_taken_twice(engine, connection, state):

@@ -89,17 +89,22 @@ class ConnectionPages:
         return render_template(
             "admin/confirm.html",
             title=f"Delete the connection “{title}”?",
-            warning="What was entered and what the LMS gave is forgotten at once. Grades and "
-            "lists of people go on by LTI. Take the access back in the LMS too.",
+            warning="What was entered and what the LMS gave is forgotten at once, and the LMS is "
+            "asked to take back what it gave. Grades and lists of people go on by LTI.",
             action="Delete connection",
             back=url_for(".connections", registration_id=registration.id),
         )
 
     def delete(self, registration_id: str, kind: str) -> Page:
-        """Forget a connection with its secrets."""
+        """Have the LMS take back what it gave, and forget the connection whatever it answers."""
         registration = self._get(registration_id)
-        self._connections.delete(self._find(registration, kind), author=desk().author)
-        return _go_back(registration, "connection_deleted")
+        connection = self._find(registration, kind)
+        is_revoked = self._connections.revoke(connection)
+        self._connections.delete(connection, author=desk().author)
+        if is_revoked is None:
+            return _go_back(registration, "connection_deleted")
+        done = "connection_revoked" if is_revoked else "connection_kept_there"
+        return _go_back(registration, done)
 
     def _try(self, registration: Registration, connection: Connection) -> Page:
         kind, report, fault = connection.kind, None, ""

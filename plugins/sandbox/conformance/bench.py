@@ -40,7 +40,7 @@ QUICK_SECONDS = 5.0
 CALLING = frozenset(
     (
         *("find_line_item", "push_score", "push_scores", "read_results", "list_members"),
-        *("list_groups", "list_sections", "check_connection"),
+        *("list_groups", "list_sections", "check_connection", "finish_connection"),
         *("push_event", "complete_turn", "validate_credential"),
     )
 )

@@ -7,8 +7,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, Flask
-
 from mentorai.core.clock import now
 from mentorai.core.connections import Connections
 from mentorai.core.errors import MentorAIError, PlatformError
@@ -16,6 +14,7 @@ from mentorai.core.values import (
     Ability,
     ApiTokens,
     Connection,
+    ConnectionBegun,
     ConnectionForm,
     ConnectionReport,
     Context,
@@ -23,6 +22,7 @@ from mentorai.core.values import (
     Group,
     Member,
 )
+from mentorai.lti.origins import find_origin
 from mentorai.plugins.sandbox.certification.case import Failed, LeftOut, expect
 from mentorai.plugins.sandbox.certification.wire import Environ
 from mentorai.plugins.sandbox.conformance.bench import Bench, describe, get_course
@@ -41,6 +41,8 @@ REFUSALS = (
     ("500 with a page", Reply(500, PAGE, "text/html")),
     ("200 with a page", Reply(200, PAGE, "text/html")),
 )
+SIGN_IN = ("begin_connection", "finish_connection")
+STATE = "the-state-that-only-the-browser-has"
 ODD = tuple((each, Reply(200, each.encode(), "application/json")) for each in (
     "{}", "[]", "null", '"x"', "7", '[{"id": null}]', '{"id": {}, "results": 7}'
 ))  # fmt: skip
@@ -103,25 +105,10 @@ def _is_clear(bench: Bench) -> str:
         expect(is_right, f"is_secret of {field.name} is {field.is_secret}")
     empty = [label for label, value in form.gives if not (label.strip() and value.strip())]
     expect(not empty, f"these values of ours are empty: {', '.join(empty)}")
-    if form.signs_in:
-        wanted = f"/connections/{form.kind}/<connection_id>/sign-in"
-        rules = _list_rules(bench)
-        is_there = any(_plain(rule) == _plain(wanted) for rule in rules)
-        expect(is_there, f"somebody is to sign in, and web_routes has no {wanted}")
+    if form.signs_in or form.may_sign_in:
+        lost = [hook for hook in SIGN_IN if not bench.has(hook)]
+        expect(not lost, f"somebody is to sign in, and there is no {' and no '.join(lost)}")
     return f"{form.title}: {', '.join(names)}"
-
-
-def _list_rules(bench: Bench) -> list[str]:
-    routes = bench.ask("web_routes", engine=bench.engine) if bench.has("web_routes") else None
-    if not isinstance(routes, Blueprint):
-        return []
-    app = Flask("conformance", static_folder=None)
-    app.register_blueprint(routes)
-    return [rule.rule for rule in app.url_map.iter_rules()]
-
-
-def _plain(rule: str) -> str:
-    return re.sub(r"<[^>]*>", "<>", rule)
 
 
 def _is_left(bench: Bench) -> str:
@@ -140,6 +127,17 @@ def _is_left(bench: Bench) -> str:
         )
         expect(answer is None, f"check_connection for another kind gave {describe(answer)}")
         tried.append("check_connection")
+    if bench.has("begin_connection"):
+        stranger = replace(_connect(bench), kind="a_strangers_api")
+        asked: dict[str, dict[str, Any]] = {
+            "begin_connection": {"state": STATE},
+            "finish_connection": {"answer": {"code": "c", "state": STATE}, "kept": ""},
+            "revoke_connection": {},
+        }
+        for hook in filter(bench.has, asked):
+            answer = bench.ask(hook, engine=bench.engine, connection=stranger, **asked[hook])
+            expect(answer is None, f"{hook} for another kind gave {describe(answer)}")
+            tried.append(hook)
     return f"None from {', '.join(tried)}"
 
 
@@ -201,6 +199,23 @@ def _check_report(report: object, said: str) -> None:
         expect(says_what, f"for {said} {each.purpose!r} is not allowed, and nothing is missing")
 
 
+def _sign_in_begins(bench: Bench) -> str:
+    connection = _connect(bench)
+    asked: dict[str, Any] = {"engine": bench.engine, "connection": connection}
+    begun = bench.ask("begin_connection", state=STATE, **asked)
+    if not isinstance(begun, ConnectionBegun):
+        raise Failed(f"begin_connection gave {describe(begun)} for its own kind")
+    is_there = find_origin(begun.url) == find_origin(connection.base_url)
+    expect(is_there, f"it leads to {find_origin(begun.url)}, and not to the LMS that was entered")
+    expect(STATE in begun.url, "the LMS is not told the state, so nobody can tell who came back")
+    expect(SECRET not in begun.url, "the address holds the secret that campus IT entered")
+    if bench.has("finish_connection"):
+        declined = {"error": "access_denied", "state": STATE}
+        error = bench.ask_error("finish_connection", answer=declined, kept=begun.kept, **asked)
+        _check_error(error, "a consent that was declined")
+    return "on to the LMS with the state; a consent that is declined is told"
+
+
 def _ask_for_sections(bench: Bench) -> list[Any] | None:
     _connect(bench)
     course = get_course()
@@ -252,6 +267,9 @@ CASES: Sequence[PluginCase] = (
     about("connection_form", "connection.form", "what is entered for an API is clear",
           "its own family", "a title, a purpose, a screen; the secret marked; a way to sign in",
           _is_clear),
+    about("begin_connection", "connection.begun", "a sign-in begins at the LMS",
+          "a sign-in, and a consent that is declined",
+          "the LMS's own address with the state; a PlatformError", _sign_in_begins),
     about("connection_form check_connection", "connection.others", "others' APIs are left alone",
           "every other family, and a connection of another kind", "None", _is_left),
     about("check_connection", "connection.refused", "an API that refuses everything is told",

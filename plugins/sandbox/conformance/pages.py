@@ -140,7 +140,7 @@ def _routes_are_its_own(bench: Bench) -> str:
         raise LeftOut("web_routes gave None, as where nothing is set up")
     rules = _list_rules(routes)
     expect(rules, "the blueprint has no page")
-    taken = ("/api", "/admin", "/s/", "/static", "/healthz", "/readyz", "/metrics")
+    taken = ("/api", "/admin", "/s/", "/connections", "/static", "/healthz", "/readyz", "/metrics")
     ours = [rule.rule for rule in rules if rule.rule.startswith(taken) or rule.rule == "/"]
     expect(not ours, f"these addresses are the toolkit's: {', '.join(ours)}")
     return f"{len(rules)} addresses, such as {rules[0].rule}"

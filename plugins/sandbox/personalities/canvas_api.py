@@ -60,6 +60,7 @@ class CanvasServer:
         routes.server = self
         routes.add_url_rule("/login/oauth2/auth", "consent", self.consent)
         routes.add_url_rule("/login/oauth2/token", "token", self.token, methods=["POST"])
+        routes.add_url_rule("/login/oauth2/token", "gone", self.withdraw, methods=["DELETE"])
         views: Mapping[str, tuple[str, Callable[..., Any]]] = {
             "who": ("/api/v1/users/self", self.who),
             "assignment": (ASSIGNMENT, self.courses.show_assignment),
@@ -85,6 +86,13 @@ class CanvasServer:
     def token(self) -> Response:
         """An access token."""
         return _send(self.oauth.issue(request.form.to_dict()))
+
+    def withdraw(self) -> Response:
+        """The end of a sign-in."""
+        try:
+            return _send(self.oauth.withdraw(request.headers.get("Authorization", "")))
+        except Refused as error:
+            return _refuse(error)
 
     def who(self) -> Record:
         """Who signed in."""

@@ -62,6 +62,13 @@ class CanvasOAuth:
         """Every access token is too old from now on."""
         self._access.clear()
 
+    def withdraw(self, header: str) -> Reply:
+        """The tool gives back what a sign-in gave it. Raises Refused."""
+        if header.removeprefix("Bearer ") not in self._access:
+            raise Refused(401, "Invalid access token.", headers=CHALLENGE)
+        self.revoke()
+        return Reply.of({})
+
     def begin(self, query: Mapping[str, str]) -> str:
         """Where the browser goes from the consent. Raises Refused for what is shown there."""
         if query.get("client_id") != self.key.client_id or not self.key.is_on:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -19,10 +19,13 @@ from mentorai.core.errors import (
     PlatformRefused,
     PlatformReplyInvalid,
     PlatformUnavailable,
+    SignInNeeded,
 )
 from mentorai.core.values import (
     AdminTab,
+    ApiTokens,
     Connection,
+    ConnectionBegun,
     ConnectionField,
     ConnectionForm,
     ConnectionReport,
@@ -120,7 +123,25 @@ class Quad:
             ConnectionField("base_url", "Address"),
             ConnectionField("secret", "Token", is_secret=True),
         )
-        return ConnectionForm(API, "Quad API", "Shows sections.", "Settings, Tokens", fields)
+        shown = ("Quad API", "Shows sections.", "Settings, Tokens")
+        return ConnectionForm(API, *shown, fields, may_sign_in=True)
+
+    @hookimpl
+    def begin_connection(self, connection: Connection, state: str) -> ConnectionBegun | None:
+        return self.begin(connection, state) if connection.kind == API else None
+
+    def begin(self, connection: Connection, state: str) -> ConnectionBegun:
+        return ConnectionBegun(f"{connection.base_url}/quad/consent?state={state}")
+
+    @hookimpl
+    def finish_connection(
+        self, connection: Connection, answer: Mapping[str, str]
+    ) -> ApiTokens | None:
+        if connection.kind != API:
+            return None
+        if "code" not in answer:
+            raise SignInNeeded
+        return ApiTokens(answer["code"], now())
 
     @hookimpl
     def check_connection(self, engine: Engine, connection: Connection) -> ConnectionReport | None:
@@ -350,8 +371,18 @@ class ShowsSecret(Quad):
 
 
 class NowhereToSignIn(Quad):
-    def make_form(self) -> ConnectionForm:
-        return replace(super().make_form(), signs_in=True)
+    begin_connection = None  # type: ignore[assignment]
+
+
+class SignsInForAll(Quad):
+    @hookimpl
+    def begin_connection(self, connection: Connection, state: str) -> ConnectionBegun:
+        return self.begin(connection, state)
+
+
+class ForgetsState(Quad):
+    def begin(self, connection: Connection, state: str) -> ConnectionBegun:
+        return super().begin(connection, "")
 
 
 class ConnectsForAll(Quad):
@@ -526,6 +557,8 @@ BROKEN: Sequence[tuple[Callable[[], object], str]] = (
     (AllStaff, "roster.roles"),
     (ShowsSecret, "connection.form"),
     (NowhereToSignIn, "connection.form"),
+    (SignsInForAll, "connection.others"),
+    (ForgetsState, "connection.begun"),
     (ConnectsForAll, "connection.others"),
     (ChecksAnyKind, "connection.others"),
     (AlwaysWell, "connection.refused"),

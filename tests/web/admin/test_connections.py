@@ -1,13 +1,18 @@
 """An LMS's own API on its platform's page: what is secret goes in and never comes out."""
 
+from urllib.parse import urlencode
+
 import pytest
 
 from mentorai.core import hookimpl
+from mentorai.core.clock import now
 from mentorai.core.connections import Connections
 from mentorai.core.engine import Engine
-from mentorai.core.errors import PlatformRefused, PlatformUnavailable
+from mentorai.core.errors import PlatformRefused, PlatformUnavailable, SignInNeeded
 from mentorai.core.values import (
     Ability,
+    ApiTokens,
+    ConnectionBegun,
     ConnectionField,
     ConnectionForm,
     ConnectionReport,
@@ -21,7 +26,8 @@ GIVEN = {"base_url": "https://lyceum.example", "account": "key-1", "secret": SEC
 class Lyceum:
     """An LMS with an API of its own."""
 
-    signs_in = False
+    signs_in = may_sign_in = False
+    revokes: bool | Exception | None = None
     answer: ConnectionReport | Exception = ConnectionReport(
         "Mentor <integration>",
         "9.1",
@@ -45,7 +51,25 @@ class Lyceum:
             gives=(("Redirect URI", "https://tool.example/back"),),
             scopes=("url:GET|/grades",),
             signs_in=self.signs_in,
+            may_sign_in=self.may_sign_in,
         )
+
+    @hookimpl
+    def begin_connection(self, connection, state):
+        return ConnectionBegun(f"{connection.base_url}/consent?state={state}", "the-verifier")
+
+    @hookimpl
+    def finish_connection(self, answer, kept):
+        if "code" not in answer:
+            raise SignInNeeded("Choose <Allow>.")
+        assert kept == "the-verifier"
+        return ApiTokens(answer["code"], now(), owner="ruth")
+
+    @hookimpl
+    def revoke_connection(self):
+        if isinstance(self.revokes, Exception):
+            raise self.revokes
+        return self.revokes
 
     @hookimpl
     def check_connection(self):
@@ -171,6 +195,76 @@ def test_person_is_sent_to_sign_in_where_the_lms_wants_it(it_person, lyceum, con
     page = it_person.follow(connect())
 
     assert f'href="/connections/lyceum_api/{find().id}/sign-in"' in page.text
+
+
+def test_person_may_sign_in_where_it_works_without_too(it_person, lyceum, connect, find):
+    lyceum.may_sign_in = True
+
+    button = f'href="/connections/lyceum_api/{find_id(connect, find)}/sign-in"'
+
+    assert button in it_person.get(f"/admin/platforms/{find().registration_id}/connections").text
+
+
+def find_id(connect, find):
+    connect()
+    return find().id
+
+
+def sign_in(it_person, connection, **answer):
+    """To the LMS and back, with what it answers."""
+    away = it_person.get(f"/connections/lyceum_api/{connection.id}/sign-in")
+    state = away.headers["Location"].partition("state=")[2]
+    back = urlencode(answer | {"state": state})
+    return it_person.get(f"/connections/lyceum_api/callback?{back}")
+
+
+def test_sign_in_keeps_what_the_lms_gave(engine, it_person, connect, find):
+    connect()
+
+    page = sign_in(it_person, find(), code="given")
+
+    assert "The LMS is connected" in page.text
+    assert "as ruth" in page.text
+    assert engine.room(Connections).open_tokens(find()).access_token == "given"
+
+
+def test_sign_in_that_was_declined_is_told_and_kept(it_person, connect, find):
+    connect()
+
+    page = sign_in(it_person, find(), error="access_denied")
+
+    assert (page.status_code, "Choose &lt;Allow&gt;." in page.text) == (502, True)
+    assert (find().state, find().reason) == ("needs_sign_in", "Choose <Allow>.")
+
+
+def test_sign_in_of_another_kind_is_not_found(it_person, connect, find):
+    connect()
+
+    assert it_person.get(f"/connections/other_api/{find().id}/sign-in").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("revokes", "words"),
+    [
+        (True, "the LMS took back"),
+        (False, "do that there"),
+        (PlatformUnavailable(), "do that there"),
+        (None, "is deleted, with its secrets.<"),
+    ],
+    ids=str,
+)
+def test_lms_is_asked_to_take_back_what_it_gave(
+    it_person, lyceum, page, connect, find, revokes, words
+):
+    connect()
+    sign_in(it_person, find(), code="given")
+    lyceum.revokes = revokes
+
+    it_person.get(f"{page}/lyceum_api/delete")
+    after = it_person.follow(it_person.post(f"{page}/lyceum_api/delete"))
+
+    assert words in after.text
+    assert find() is None
 
 
 @pytest.mark.parametrize(
