@@ -114,7 +114,7 @@ def _try_all(services: WebServices, course: str, offered: set[Any]) -> dict[str,
     """
     refused: dict[str, str] = {}
 
-    def ask(function: str, **asked: object) -> Any:
+    def ask(function: str, **asked: Any) -> Any:
         try:
             return services.call(function, **asked) if function in offered else None
         except WebServiceRefused as error:
