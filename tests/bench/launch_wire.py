@@ -6,6 +6,7 @@ the parser for e-mail, which costs as much as some whole answers.
 """
 
 import socket
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -22,51 +23,57 @@ class Answer:
         return next((value for known, value in self.fields if known == name), "")
 
 
+def write_post(port: int, path: str, body: bytes, cookies: Mapping[str, str]) -> bytes:
+    """A form as it goes over the wire."""
+    shown = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost:{port}\r\n"
+        f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n"
+    )
+    cookie = f"Cookie: {shown}\r\n" if shown else ""
+    return f"{head}{cookie}\r\n".encode() + body
+
+
 class Wire:
-    """One kept-open connection to 127.0.0.1."""
+    """One kept-open connection to 127.0.0.1; `number` is of the request that is under way."""
 
     def __init__(self, port: int) -> None:
-        self._host = f"Host: localhost:{port}\r\n".encode()
+        self.number = 0
+        self.begun = 0.0
+        self._got = b""
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def post(self, path: str, body: bytes, cookies: Mapping[str, str]) -> Answer:
-        """Send a form and read the answer to its end. Raises OSError."""
-        shown = "; ".join(f"{name}={value}" for name, value in cookies.items())
-        head = (
-            f"POST {path} HTTP/1.1\r\n"
-            f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n"
-        )
-        cookie = f"Cookie: {shown}\r\n" if shown else ""
-        self._socket.sendall(head.encode() + self._host + cookie.encode() + b"\r\n" + body)
-        return self._read()
+    def fileno(self) -> int:
+        """For select."""
+        return self._socket.fileno()
+
+    def send(self, number: int, request: bytes) -> None:
+        """Begin a request. Raises OSError."""
+        self.number, self._got = number, b""
+        self.begun = time.perf_counter()
+        self._socket.sendall(request)
 
     def close(self) -> None:
         """Hang up."""
         self._socket.close()
 
-    def _read(self) -> Answer:
-        got = b""
-        while b"\r\n\r\n" not in got:
-            got += self._receive()
-        head, _, rest = got.partition(b"\r\n\r\n")
-        first, *lines = head.decode("latin-1").split("\r\n")
-        pairs = (line.partition(": ") for line in lines)
-        answer = Answer(int(first[9:12]), [(name.lower(), value) for name, _, value in pairs])
-        self._read_body(answer, rest)
-        return answer
-
-    def _read_body(self, answer: Answer, got: bytes) -> None:
-        if answer.find("transfer-encoding") == "chunked":
-            while not got.endswith(b"0\r\n\r\n"):
-                got += self._receive()
-            return
-        length = int(answer.find("content-length") or 0)
-        while len(got) < length:
-            got += self._receive()
-
-    def _receive(self) -> bytes:
+    def receive(self) -> Answer | None:
+        """Take what has come; the answer once it is whole. Raises OSError."""
         piece = self._socket.recv(65536)
         if not piece:
             raise ConnectionError("the server hung up")
-        return piece
+        self._got += piece
+        head, found, rest = self._got.partition(b"\r\n\r\n")
+        if not found:
+            return None
+        first, *lines = head.decode("latin-1").split("\r\n")
+        pairs = (line.partition(": ") for line in lines)
+        answer = Answer(int(first[9:12]), [(name.lower(), value) for name, _, value in pairs])
+        return answer if _is_whole(answer, rest) else None
+
+
+def _is_whole(answer: Answer, body: bytes) -> bool:
+    if answer.find("transfer-encoding") == "chunked":
+        return body.endswith(b"0\r\n\r\n")
+    return len(body) >= int(answer.find("content-length") or 0)
