@@ -33,6 +33,13 @@ if TYPE_CHECKING:
 ANSWER_CLAUSE = "LTI Dynamic Registration 1.0, section 4"
 JSON_TYPE = "application/json"
 SECRET_LENGTH = 10_000
+# What a platform says of a registration and does not want to hear (RFC 7592, section 2.2).
+NOT_SENT_BACK = (
+    "registration_client_uri",
+    "registration_access_token",
+    "client_id_issued_at",
+    "client_secret_expires_at",
+)
 _REASON = re.compile(r"[A-Za-z0-9_ .:'-]{3,120}")
 log = structlog.get_logger(__name__)
 
@@ -119,18 +126,19 @@ class DynamicRegistration:
         PlatformError.
         """
         client = self._tool.registration_clients.get(registration.id)
-        bearer = {"Authorization": f"Bearer {client.token}", "Accept": JSON_TYPE}
-        reply = self._tool.http.get(client.url, headers=bearer)
+        reply = self._tool.http.get(client.url, headers=_show_token(client))
         check_reply(reply, "a request for our registration")
         present = _read_object(reply)
+        # A platform may hand out another token with every answer, and then takes only that one
+        # (RFC 7592, section 3): it is kept before anything else can go wrong.
+        client = self._keep_client(registration, present, client, registration.issuer)
         document = build_registration(self._tool, client.supported)
         wanted = self._refine(registration.family, document) | {"client_id": registration.client_id}
         body = _merge(present, wanted)
-        for name in ("registration_client_uri", "registration_access_token", "client_id_issued_at"):
+        for name in NOT_SENT_BACK:
             body.pop(name, None)
-        reply = self._tool.http.repeat(
-            "PUT", client.url, headers=bearer | {"Content-Type": JSON_TYPE}, body=json.dumps(body)
-        )
+        headers = {**_show_token(client), "Content-Type": JSON_TYPE}
+        reply = self._tool.http.repeat("PUT", client.url, headers=headers, body=json.dumps(body))
         if not reply.is_ok:
             raise self._explain(
                 reply, self._tool.find_profile(registration.issuer, registration.family)
@@ -199,17 +207,21 @@ class DynamicRegistration:
         answer: Mapping[str, Any],
         before: RegistrationClient,
         issuer: str,
-    ) -> None:
-        """Keep how the registration can be changed, if the platform says it and it is its own."""
+    ) -> RegistrationClient:
+        """Keep how the registration can be changed, if the platform says it and it is its own;
+        gives what holds from now on.
+        """
         url = answer.get("registration_client_uri") or before.url
         token = answer.get("registration_access_token") or before.token
         domains = self._tool.find_profile(issuer, registration.family).vendor_domains
         fault = find_endpoint_fault(url, issuer, domains, allow_loopback=self._loopback)
         if not url or not _is_secret(token) or fault:
             log.info("registration_not_changeable", registration=registration.id)
-            return
+            return before
         client = RegistrationClient(str(url), str(token), before.supported)
-        self._tool.registration_clients.put(registration.id, client)
+        if client != before:
+            self._tool.registration_clients.put(registration.id, client)
+        return client
 
     def _refine(self, family: str, document: dict[str, Any]) -> dict[str, Any]:
         refined: dict[str, Any] | None = self._plugins.ask_first(
@@ -268,6 +280,10 @@ def _read_reason(reply: Reply) -> str:
         answer = next((answer[name] for name in names if isinstance(answer.get(name), str)), "")
     usable = isinstance(answer, str) and _REASON.fullmatch(answer)
     return answer if usable else ""
+
+
+def _show_token(client: RegistrationClient) -> dict[str, str]:
+    return {"Authorization": f"Bearer {client.token}", "Accept": JSON_TYPE}
 
 
 def _is_secret(token: object) -> bool:

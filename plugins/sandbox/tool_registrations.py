@@ -28,6 +28,13 @@ TOOL = "https://purl.imsglobal.org/spec/lti-tool-configuration"
 TOKEN_LIFETIME = timedelta(hours=1)
 SCOPES = (*GRADE_SCOPES, MEMBERS_READ)
 VARIABLES = ("Context.id.history", "ResourceLink.id.history")
+# What this LMS says of a registration, and does not take from a tool (RFC 7592, section 2.2).
+OURS = (
+    "registration_client_uri",
+    "registration_access_token",
+    "client_id_issued_at",
+    "client_secret_expires_at",
+)
 REQUIRED = ("initiate_login_uri", "redirect_uris", "jwks_uri", "client_name")
 
 
@@ -117,18 +124,18 @@ class ToolRegistrations:
 
     def read(self, call: Call, client_id: str) -> Reply:
         """A registration, for the tool that it is of. Raises Refused (401)."""
-        return Reply.of(self._show(self._check_access(call, client_id)))
+        return Reply.of(self._show(self._renew_access(self._check_access(call, client_id))))
 
     def change(self, call: Call, client_id: str) -> Reply:
         """A registration, replaced by the tool that it is of. Raises Refused (400, 401)."""
         record = self._check_access(call, client_id)
         document = _read_document(call)
-        if document.get("client_id") != client_id:
+        if document.get("client_id") != client_id or any(name in document for name in OURS):
             raise Refused(400, "invalid_client_metadata")
-        self._platform.shelf.put(KIND, client_id, record | {"document": document})
+        changed = self._renew_access(record | {"document": document})
         if (self._platform.shelf.find("meta", ACTIVATED) or {}).get("client_id") == client_id:
             self.activate(client_id)
-        return Reply.of(self._show(self._check_access(call, client_id)))
+        return Reply.of(self._show(changed))
 
     def list(self) -> Sequence[Record]:
         """Every tool that registered itself, oldest first; is_active: launches go to it."""
@@ -196,6 +203,13 @@ class ToolRegistrations:
         ):
             raise Refused(401, "invalid_token")
         return record
+
+    def _renew_access(self, record: Mapping[str, Any]) -> Record:
+        """The record with another access token: each is good once (RFC 7592, section 3)."""
+        token = secrets.token_urlsafe(24)
+        return self._platform.shelf.put(
+            KIND, record["client_id"], {**record, "access_token": token}
+        )
 
     def _show(self, record: Mapping[str, Any]) -> dict[str, Any]:
         document = dict(record["document"])

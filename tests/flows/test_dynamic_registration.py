@@ -349,6 +349,20 @@ def test_registration_is_read_and_changed_at_the_lms(
     assert document["client_id"] == record["client_id"]
 
 
+def test_registration_is_changed_again_although_each_answer_brings_another_token(
+    engine: Engine, sandbox: RunningSandbox, browser: Browser, open_link: Open
+) -> None:
+    browser.submit(read_form(open_link(invite(engine))))
+    tokens = {sandbox.house.tool_registrations.list()[0]["access_token"]}
+
+    for _ in range(2):
+        answer = engine.room(DynamicRegistration).update(registrations(engine)[0])
+        tokens.add(sandbox.house.tool_registrations.list()[0]["access_token"])
+
+    assert answer["client_name"] == "mentorAI"
+    assert len(tokens) == 3
+
+
 def test_token_for_changing_the_registration_is_sealed(
     engine: Engine, sandbox: RunningSandbox, browser: Browser, open_link: Open
 ) -> None:

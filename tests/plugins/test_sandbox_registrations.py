@@ -121,22 +121,34 @@ def test_moodle_refuses_in_plain_words(sandbox: SandboxClient, body: Any, word: 
     assert word in answer.text
 
 
+def show(answer: Any) -> dict[str, str]:
+    return {"Authorization": f"Bearer {answer['registration_access_token']}"}
+
+
 def test_registration_is_shown_and_changed_with_its_own_token_only(
     sandbox: SandboxClient,
 ) -> None:
     made = register(sandbox, begin(sandbox)).json
     path = urlsplit(made["registration_client_uri"]).path
-    own = {"Authorization": f"Bearer {made['registration_access_token']}"}
+    own = show(made)
 
     assert sandbox.get(path, headers={"Authorization": "Bearer x"}).status_code == 401
     assert sandbox.get(path).status_code == 401
     assert sandbox.get("/lti/registration/nobody", headers=own).status_code == 401
-    assert sandbox.get(path, headers=own).json["client_name"] == "A tool"  # type: ignore[index]
+    shown: Any = sandbox.get(path, headers=own).json
+    assert shown["client_name"] == "A tool"
+    # Each answer brings another token, and the one before is over.
+    assert sandbox.get(path, headers=own).status_code == 401
+    own = show(shown)
     wrong = sandbox.call("PUT", path, json=document(client_id="other"), headers=own)
     assert wrong.status_code == 400
     changed = document(client_id=made["client_id"], client_name="Renamed")
-    assert sandbox.call("PUT", path, json=changed, headers=own).status_code == 200
-    assert sandbox.get(path, headers=own).json["client_name"] == "Renamed"  # type: ignore[index]
+    told = sandbox.call("PUT", path, json=changed | {"client_id_issued_at": 1}, headers=own)
+    assert told.status_code == 400
+    changed_answer: Any = sandbox.call("PUT", path, json=changed, headers=own)
+    assert changed_answer.status_code == 200
+    shown = sandbox.get(path, headers=show(changed_answer.json)).json
+    assert shown["client_name"] == "Renamed"
 
 
 def test_activated_tool_gets_the_launches(sandbox: SandboxClient) -> None:
