@@ -16,7 +16,8 @@ from mentorai.plugins.sandbox.school import Item, find_course
 from mentorai.plugins.sandbox.wants import Wants
 
 PAGE = "https://reading.example/tides"
-TEXT = b"The moon pulls the sea, and so there are tides.\n"
+# Of no pages, so that no index gets to see it: nothing of a case may stay in an installation.
+DATA = b"%PDF-1.4\n% Nothing to read here.\n"
 
 
 @contextmanager
@@ -24,8 +25,8 @@ def _document(stage: Stage, url: str = "") -> Iterator[Dataset]:
     """A document of the mentor, for the while. url: where it came from, if from the web."""
     where = (stage.mentor.organization_id, stage.mentor.id)
     facts: dict[str, Any] = {"author": "mentorai certify", "url": url}
-    submit, stream = stage.engine.trainings.submit, BytesIO(TEXT)
-    document = submit(*where, "Certification.txt", "text/plain", stream, **facts)
+    submit, stream = stage.engine.trainings.submit, BytesIO(DATA)
+    document = submit(*where, "Certification.pdf", "application/pdf", stream, **facts)
     try:
         yield document
     finally:
@@ -64,7 +65,7 @@ def _file(stage: Stage) -> str:
         item = _place(stage, "file", document.id)
     found = find_file(stage.platform.house.platform, item)
     expect(item.expires_at, "the file says not until when it can be fetched")
-    expect(found and found.data == TEXT, "what was fetched is not the document")
+    expect(found and found.data == DATA, "what was fetched is not the document")
     return "one file, fetched by the platform, with an end to its address"
 
 
