@@ -7,11 +7,11 @@ plugin can take them so, many of one column at once.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, exists, select
 
 from mentorai.core.attempts import attempts
 from mentorai.core.clock import now
@@ -26,6 +26,7 @@ from mentorai.core.errors import (
 from mentorai.core.grades import grades
 from mentorai.core.held_results import find_taken, is_same
 from mentorai.core.line_items import LineItems, ScoreClocks
+from mentorai.core.outbox_rows import outbox
 from mentorai.core.retries import Decision, decide
 from mentorai.core.values import LineItem, Receipt, Result, Score
 
@@ -77,7 +78,7 @@ class Deliveries:
                 )
             except (NoLineItem, NotGradable) as error:
                 return Decision("not_linked", None, error.code, error.message)
-            started_at, submitted_at = _find_times(connection, row.grade_id)
+            work = _find_work(connection, row.grade_id)
         line_item = self._line_items.find_or_ask(self._engine, destination.place)
         if line_item is None:
             return Decision("waiting", now() + COLUMN_WAIT, counts=False)
@@ -93,8 +94,7 @@ class Deliveries:
             row.maximum,
             at,
             row.comment,
-            started_at=started_at,
-            submitted_at=submitted_at,
+            **work,
             replaces_teacher=row.replaces_teacher,
         )
         return Ready(row, destination, line_item, score)
@@ -222,14 +222,19 @@ def judge_error(error: MentorAIError, row: Row[Any]) -> Decision:
 
 
 _SEEN = select(grades.c.sync_overridden).where(grades.c.id == bindparam("grade_id"))
-_TIMES = (
-    select(attempts.c.started_at, attempts.c.submitted_at)
+_IS_TAKEN = (
+    exists()
+    .where(outbox.c.grade_id == grades.c.id, outbox.c.sent_at > attempts.c.submitted_at)
+    .correlate(grades, attempts)
+)
+_WORK = (
+    select(attempts.c.started_at, attempts.c.submitted_at, (~_IS_TAKEN).label("is_hand_in"))
     .join(grades, grades.c.attempt_id == attempts.c.id)
-    .where(grades.c.id == bindparam("grade_id"))
+    .where(grades.c.id == bindparam("grade_id"), attempts.c.submitted_at.is_not(None))
 )
 
 
-def _find_times(connection: Connection, grade_id: str) -> tuple[datetime | None, datetime | None]:
-    """When the attempt behind a grade began and was handed in; None for a grade without one."""
-    row = connection.execute(_TIMES, {"grade_id": grade_id}).one_or_none()
-    return (row.started_at, row.submitted_at) if row and row.submitted_at else (None, None)
+def _find_work(connection: Connection, grade_id: str) -> dict[str, Any]:
+    """What a Score says of the attempt behind a grade; nothing for a grade without one."""
+    row = connection.execute(_WORK, {"grade_id": grade_id}).one_or_none()
+    return dict(row._mapping) if row else {}

@@ -69,6 +69,8 @@ class Score:
     given: None for news without a score. The defaults make a final score; anything less lets
     some platforms wipe the grade they hold, and lti_launch does not send it over a grade.
     started_at, submitted_at: when the person began and handed in, aware UTC.
+    is_hand_in: no score of what the person handed in then has been taken yet, so that it is news of
+        their work; False for whatever else changes a score.
     scoring_subject: the platform's id of whoever marked by hand.
     replaces_teacher: an instructor said that this shall stand in the place of what a teacher put
         into the gradebook; otherwise theirs is kept, where the LMS can be told so.
@@ -84,6 +86,7 @@ class Score:
     grading_progress: GradingProgress = GradingProgress.FULLY_GRADED
     started_at: datetime | None = None
     submitted_at: datetime | None = None
+    is_hand_in: bool = False
     scoring_subject: str = ""
     replaces_teacher: bool = False
     extensions: Mapping[str, object] = field(default_factory=dict)

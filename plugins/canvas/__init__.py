@@ -150,6 +150,9 @@ def _find_tokens(engine: "Engine", connection: Connection) -> "CanvasTokens | No
 @hookimpl
 def launch_admitted(engine: "Engine", launch: Launch) -> None:
     """Canvas' own numbers, for its own API."""
+    # The column that SpeedGrader's address names is not the one of the launch's own numbers.
+    if launch.review_of is not None:
+        return
     if launch.family_code == FAMILY and CUSTOM_FIELDS.keys() & launch.custom.keys():
         note_launch(engine, launch)
 
@@ -172,8 +175,8 @@ def push_scores(
 def push_score(
     engine: "Engine", platform: Platform, line_item: LineItem, score: Score
 ) -> Receipt | None:
-    """By its own API where that brought the person's last one; else by AGS, as a grade and not as
-    a submission.
+    """By its own API where that brought the person's last one; else by AGS, as a submission only
+    where the student handed in.
     """
     if platform.family != FAMILY:
         return None

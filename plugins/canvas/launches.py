@@ -4,14 +4,16 @@ from dataclasses import replace
 
 from mentorai.core.values import Launch
 from mentorai.lti.origins import find_origin
+from mentorai.plugins.canvas.work_urls import read_work
 
 
 def refine(launch: Launch) -> Launch | None:
-    """The launch with the school's own address to go back to, and a named place; None as it is.
+    """The launch with the school's own address to go back to, a named place, and whose work
+    SpeedGrader asks for; None as it is.
 
     A launch from the course's menu names the course as its resource link, without a title.
     """
-    found = launch
+    found = read_work(launch)
     if launch.return_url is None:
         # Its pages frame ours, and hosted Canvas frames from the school's host, not the issuer's.
         found = replace(found, return_url=_find_home(launch))

@@ -1,7 +1,9 @@
-"""Scores for Canvas: a grade and no submission, and what its refusals mean.
+"""Scores for Canvas: a submission where the student handed in, and what its refusals mean.
 
 Every score that Canvas takes makes a new submission of the student's, unless the extension says
-that it makes none; what is not final clears the grade, unless it says to keep it; and a grade that
+that it makes none, or it names the instant that the last one named: so one is made for what a
+student handed in themselves, with the way to it for SpeedGrader, and for nothing else. What is not
+final clears the grade, unless it says to keep it; and a grade that
 a teacher gave stays only if it says so. A comment is added to those that are there each time that
 it comes, also when the same score comes again because nobody heard that it had arrived; but the
 person's result keeps the last one that came, which tells.
@@ -17,10 +19,12 @@ from mentorai.core.errors import (
     NoLineItem,
     PersonNotInCourse,
     PlatformRefused,
+    PlatformUnavailable,
     ScopeNotGranted,
     ScoreStale,
 )
 from mentorai.core.values import LineItem, Receipt, Refusal, Score
+from mentorai.plugins.canvas.work_urls import name_work
 
 if TYPE_CHECKING:
     from mentorai.lti.course_services import CourseServices
@@ -31,6 +35,7 @@ NO_STUDENT = (
     "test student of Student View."
 )
 CONCLUDED = "The course has ended in Canvas, which takes no more grades for it."
+AHEAD = "The clock of Canvas is behind this server's; it is tried again."
 OLDER = "Canvas holds a newer score for this person."
 NO_MORE_ATTEMPTS = "The assignment in Canvas allows this student no more attempts."
 FOREIGN_COLUMN = "The column in Canvas belongs to another tool, or to another link."
@@ -48,6 +53,7 @@ REFUSALS = (
     Refusal(422, "not a student", PersonNotInCourse, NO_STUDENT),
     Refusal(422, "user not found", PersonNotInCourse, NO_STUDENT),
     Refusal(422, "attempts", AttemptsExhausted, NO_MORE_ATTEMPTS),
+    Refusal(400, "in the future", PlatformUnavailable, AHEAD),
     Refusal(400, "timestamp", ScoreStale, OLDER),
     Refusal(412, "", NoLineItem, FOREIGN_COLUMN),
     Refusal(401, "not linked to a tool", PlatformRefused, NOT_INSTALLED),
@@ -66,7 +72,19 @@ def push_by_lti(
     """
     if score.comment and _has_comment(services, line_item, score):
         score = replace(score, comment="")
-    return services.push_score(line_item, shape_score(score, yields=yields), keeps_grade=True)
+    work_url = name_work(services.tool.launch_url, line_item, score.subject)
+    try:
+        return _push(services, line_item, shape_score(score, work_url, yields=yields))
+    except AttemptsExhausted:
+        if not score.is_hand_in:
+            raise
+        # The grade counts all the same; Canvas only has no room for another submission.
+        grade = replace(score, is_hand_in=False)
+        return _push(services, line_item, shape_score(grade, work_url, yields=yields))
+
+
+def _push(services: "CourseServices", line_item: LineItem, score: Score) -> Receipt:
+    return services.push_score(line_item, score, keeps_grade=True)
 
 
 def _has_comment(services: "CourseServices", line_item: LineItem, score: Score) -> bool:
@@ -78,9 +96,16 @@ def _has_comment(services: "CourseServices", line_item: LineItem, score: Score) 
     return result is not None and result.comment.split() == score.comment.split()
 
 
-def shape_score(score: Score, *, yields: bool = True) -> Score:
-    """The score with what Canvas is to do about submissions and grades that are there."""
+def shape_score(score: Score, work_url: str, *, yields: bool = True) -> Score:
+    """The score with what Canvas is to do about submissions and grades that are there.
+
+    work_url: where SpeedGrader opens what was handed in.
+    """
     wishes: dict[str, object] = {"new_submission": False, "prioritize_non_tool_grade": yields}
+    if score.is_hand_in and score.submitted_at is not None:
+        # Sent again, the same instant is the same submission (body: submission.submittedAt).
+        wishes["new_submission"] = True
+        wishes |= {"submission_type": "basic_lti_launch", "submission_data": work_url}
     if not score.is_final:
         wishes["preserve_score"] = True
     return replace(score, extensions={**score.extensions, SUBMISSION: wishes})

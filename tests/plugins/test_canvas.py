@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,10 +12,12 @@ from mentorai.core import errors
 from mentorai.core.clock import now
 from mentorai.core.errors import MentorAIError, PlatformThrottled
 from mentorai.core.mentors import Mentor
-from mentorai.core.values import GradingProgress
+from mentorai.core.values import GradingProgress, LineItem
 from mentorai.lti import budgets
 from mentorai.lti.registration_documents import find_document
-from tests.fakes.lms_family import COLUMNS_URL, RESULTS_URL, LmsFamily
+from mentorai.plugins.canvas.work_urls import name_work
+from tests.fakes.lms_family import COLUMNS_URL, LINE_ITEM, RESULTS_URL, SCORES_URL, LmsFamily
+from tests.fakes.signing_platform import MEMBERSHIP
 
 FAMILY = "canvas"
 SUBMISSION = "https://canvas.instructure.com/lti/submission"
@@ -34,6 +36,75 @@ def test_score_makes_no_submission_and_spares_a_teachers_grade(lms: LmsFamily) -
     (sent,) = lms.scores()
     assert sent[SUBMISSION] == {"new_submission": False, "prioritize_non_tool_grade": True}
     assert (sent["scoreGiven"], sent["gradingProgress"]) == (8, "FullyGraded")
+
+
+HANDED_IN = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
+ATTEMPTS_GONE = envelope(
+    "unprocessable_entity",
+    "The maximum number of allowed attempts has been reached for this submission",
+)
+
+
+def test_hand_in_is_a_submission_that_leads_to_the_work(lms: LmsFamily) -> None:
+    lms.take_scores(200, {"resultUrl": "https://lms.example.edu/r"})
+
+    lms.push(8, submitted_at=HANDED_IN, is_hand_in=True)
+    lms.push(9, submitted_at=HANDED_IN)
+
+    first, later = lms.scores()
+    assert first[SUBMISSION]["new_submission"] is True
+    assert first[SUBMISSION]["submission_type"] == "basic_lti_launch"
+    assert first["submission"]["submittedAt"] == "2026-11-24T09:30:00.000+00:00"
+    assert later[SUBMISSION] == {"new_submission": False, "prioritize_non_tool_grade": True}
+    launch = lms.launch(target_link_uri=first[SUBMISSION]["submission_data"], sub="teacher")
+    assert launch.review_of == "6"
+    assert launch.grade_service is not None
+    assert launch.grade_service.line_item_url == LINE_ITEM.url
+
+
+def test_grade_arrives_without_a_submission_where_attempts_are_used_up(lms: LmsFamily) -> None:
+    refused = json.dumps(ATTEMPTS_GONE)
+    lms.wire.add("POST", SCORES_URL, status=422, body=refused)
+    lms.wire.add("POST", SCORES_URL, status=200, body="{}")
+
+    lms.push(8, submitted_at=HANDED_IN, is_hand_in=True)
+
+    assert [sent[SUBMISSION]["new_submission"] for sent in lms.scores()] == [True, False]
+
+
+def test_hand_in_that_canvas_takes_for_the_future_is_tried_again(lms: LmsFamily) -> None:
+    said = envelope("bad_request", "Provided submitted_at timestamp is in the future")
+    lms.take_scores(400, said)
+
+    with pytest.raises(errors.PlatformUnavailable):
+        lms.push(8, submitted_at=HANDED_IN, is_hand_in=True)
+
+
+@pytest.mark.parametrize("named", ["", "x", "%00/%00", "!!/!!", "aGk", f"{'a' * 3000}/aGk"])
+def test_address_that_names_no_work_is_an_ordinary_launch(lms: LmsFamily, named: str) -> None:
+    target = f"{lms.engine.settings.public_url}/lti/launch/canvas-work/{named}"
+
+    assert lms.launch(target_link_uri=target).review_of is None
+
+
+def test_speedgrader_opens_the_work_of_a_student_of_this_course(
+    lms: LmsFamily, mentor: Mentor
+) -> None:
+    lms.take_scores(200, "{}")
+    usual = lms.launch(custom={"mentor": mentor.slug})
+    student = lms.engine.admit(usual)
+    column = usual.grade_service and usual.grade_service.line_item_url
+    work = name_work(lms.engine.settings.public_url, LineItem(column or ""), "6")
+    teacher = {"sub": "t", "roles": [f"{MEMBERSHIP}#Instructor"], "name": "Grace"}
+
+    session = lms.engine.admit(lms.launch(target_link_uri=work, **teacher))
+
+    assert session.start == f"review/{student.person_id}/"
+    with pytest.raises(errors.LaunchDenied):
+        lms.engine.admit(lms.launch(target_link_uri=work, sub="7"))
+    elsewhere = lms.launch(target_link_uri=work, context={"id": "3"}, **teacher)
+    with pytest.raises(errors.NotFound):
+        lms.engine.admit(elsewhere)
 
 
 def test_news_without_a_final_score_keeps_the_grade(lms: LmsFamily) -> None:

@@ -2,14 +2,17 @@
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from sqlalchemy import update
 
 from mentorai.core.attempts import question_views
+from mentorai.core.clock import now
 from mentorai.core.engine import Engine
-from mentorai.core.errors import Conflict, InputRejected, NotFound
+from mentorai.core.errors import Conflict, InputRejected, NotFound, PlatformUnavailable
 from mentorai.core.people import people
 from mentorai.core.quizzes import Quiz
 from mentorai.core.values import Role, Session
@@ -75,6 +78,29 @@ def test_submitted_attempt_is_marked_and_its_score_reaches_the_gradebook(
     assert (score.given, score.maximum) == (3, 4)
     assert gradebook.places[0].title == "Week 1"
     assert gradebook.places[0].activity_id == quiz.id
+
+
+def deliver(engine, clock, times=1):
+    """Some minutes go by, and the worker looks."""
+    for _ in range(times):
+        clock.shift(timedelta(minutes=10))
+        engine.outbox.deliver_due()
+
+
+def test_score_is_news_of_a_hand_in_until_one_of_it_was_taken(course, engine, gradebook):
+    quiz = course.add_quiz(keep="last")
+
+    with time_machine.travel(now(), tick=False) as clock:
+        first = course.take(quiz, HALF).grade
+        gradebook.faults.append(PlatformUnavailable())
+        deliver(engine, clock, times=2)
+        engine.outbox.resend(engine.grades.get(*course.mentor, first.id))
+        deliver(engine, clock)
+        course.take(quiz, RIGHT)
+        deliver(engine, clock)
+
+    told = [(score.given, score.is_hand_in) for score in gradebook.scores]
+    assert told == [(2, True), (2, False), (4, True)]
 
 
 def test_student_sees_neither_answers_nor_feedback_before_the_end(course, quiz):
