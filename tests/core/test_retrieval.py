@@ -34,11 +34,11 @@ Evaporation makes the pool saltier in summer; rain makes it fresher in winter.
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    """An engine on a database of its own, of each kind."""
+def engine(request: pytest.FixtureRequest, data_dir: Path) -> Iterator[Engine]:
+    """An engine on a database of each kind."""
     on_postgres = request.param == "postgresql"
-    url = request.getfixturevalue("postgres_database") if on_postgres else ""
-    with closing(Engine.open(Settings(data_dir=tmp_path, database_url=url), plugins=[])) as engine:
+    url = request.getfixturevalue("emptied_database") if on_postgres else ""
+    with closing(Engine.open(Settings(data_dir=data_dir, database_url=url), plugins=[])) as engine:
         yield engine
 
 
