@@ -35,6 +35,26 @@ END $$
 """
 
 
+# What a fixture is called that gives the database which TEST_ON names.
+ON_POSTGRES = {"database_url", "instance"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """TEST_ON=postgres takes only the tests that ask for the suite's database.
+
+    All others do on PostgreSQL what they do without it: they need no database, or bring their
+    own, on SQLite or on the server that TEST_POSTGRES_URL names.
+    """
+    if os.environ.get("TEST_ON") != "postgres":
+        return
+    taken, left = [], []
+    for item in items:
+        asks = ON_POSTGRES.intersection(getattr(item, "fixturenames", ()))
+        (taken if asks else left).append(item)
+    config.hook.pytest_deselected(items=left)
+    items[:] = taken
+
+
 def pytest_collection_finish() -> None:
     """What is here now stays to the end: the collector need not look at it again and again."""
     gc.collect()
@@ -68,12 +88,12 @@ def postgres_url() -> str:
 
 
 @contextmanager
-def made_database(server_url: str) -> Iterator[URL]:
-    """A database of its own on that server, gone afterwards."""
+def made_database(server_url: str, template: str | None = None) -> Iterator[URL]:
+    """A database of its own on that server, gone afterwards; a copy of the one named, or empty."""
     name = f"test_{uuid.uuid4().hex}"
     server = create_engine(server_url, isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template or 'template1'}")
     yield server.url.set(database=name)
     with server.connect() as connection:
         connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
