@@ -195,12 +195,14 @@ def _make_link(offer: Offer, details: Details, zone: tzinfo, place: Place) -> Re
     custom = {"mentor": offer.mentor_id} | ({"quiz": offer.quiz_id} if offer.quiz_id else {})
     # A copy of the course tells by these where it comes from.
     custom |= history.CUSTOM
-    opens = details.opens
+    opens, picture = details.opens, Picture(place.icon_url, ICON_PIXELS, ICON_PIXELS)
     return ResourceLinkItem(
         url=place.launch_url,
         title=details.title,
         text=details.text,
-        icon=Picture(place.icon_url, ICON_PIXELS, ICON_PIXELS),
+        # A list shows the one, a page or a tile the other.
+        icon=picture,
+        thumbnail=picture,
         custom=custom,
         line_item=_make_line_item(offer, details) if details.graded else None,
         available=_make_period(details, "available", zone),

@@ -266,6 +266,8 @@ def _offer_tab(launch: Launch, code: str, to_read: dict[str, Any] | None = None)
         "lti_launch/new_tab.html",
         code=code,
         to_read=to_read,
+        # What has a window already needs no tab beside it (LTI Core 1.3, section 5.4.4).
+        in_window=launch.document_target == "window",
         name=launch.name,
         course=(launch.context.title or launch.context.label) if launch.context else "",
     )

@@ -139,11 +139,11 @@ def _read_review(line_item: object) -> Mapping[str, Any]:
 
 
 def _read_icon(given: Mapping[str, Any]) -> str:
-    for name in ("icon", "thumbnail"):
-        if name in given:
-            _read_size(given, name)
-            return _check_address(given[name].get("url"), f"{name}.url")
-    return ""
+    pictures = [name for name in ("icon", "thumbnail") if name in given]
+    for name in pictures:
+        _read_size(given, name)
+        _check_address(given[name].get("url"), f"{name}.url")
+    return str(given[pictures[0]]["url"]) if pictures else ""
 
 
 def _read_html(given: Mapping[str, Any], kind: str) -> str:

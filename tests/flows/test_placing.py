@@ -88,6 +88,7 @@ def test_d7_values_of_the_response_are_those_that_were_chosen(
         "text": "Six questions about readings 1 to 4. You have three attempts, and the best one "
         "counts.",
         "icon": {"url": f"{campus.url}/lti/icon.png", "width": 128, "height": 128},
+        "thumbnail": {"url": f"{campus.url}/lti/icon.png", "width": 128, "height": 128},
         "custom": {"mentor": campus.mentor.id, "quiz": quiz_id, **history.CUSTOM},
         "lineItem": {
             "scoreMaximum": 10,

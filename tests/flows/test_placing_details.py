@@ -57,6 +57,20 @@ def test_mentor_is_graded_only_with_the_tick(
     assert campus.added()[1]["resource_id"] == mentor_choice
 
 
+def test_mentor_can_be_seen_for_a_while(
+    campus: Campus, teacher: Teacher, mentor_choice: str
+) -> None:
+    page = teacher.press(teacher.open(), "details", mentor_choice)
+    assert "Handing in" not in text_of(page)
+
+    times = {"available_until-0": "2026-06-01T08:00", "zone": "Europe/Berlin"}
+    teacher.deliver(teacher.press(page, "place", mentor_choice, **times))
+
+    (item,) = campus.added()
+    assert item["available"] == {"endDateTime": "2026-06-01T06:00:00+00:00"}
+    assert item["submission"] == {}
+
+
 def test_frame_has_a_height_when_none_was_given(
     campus: Campus, teacher: Teacher, mentor_choice: str
 ) -> None:

@@ -27,7 +27,8 @@ def test_column_is_not_offered_when_the_platform_makes_none(
     page = teacher.press(teacher.open(), "details", quiz_choice)
 
     assert "gradebook" not in text_of(page)
-    assert "Time zone" not in text_of(page)
+    assert "Handing in" not in text_of(page)
+    assert "Students see it from" in text_of(page)
     teacher.deliver(teacher.press(page, "place", quiz_choice, **{"graded-0": "1", "points-0": "3"}))
     assert campus.added()[0]["points"] is None
 

@@ -259,6 +259,19 @@ def test_launch_without_the_cookie_offers_a_tab_that_works_once(browser: Browser
 
 
 @pytest.mark.usefixtures("mentor")
+def test_launch_in_a_window_of_its_own_goes_on_there(browser: Browser) -> None:
+    asked = browser.login()
+    window = {f"{CLAIM}launch_presentation": {"document_target": "window"}}
+
+    client = browser.app.test_client()
+    page = browser.post(asked, browser.platform.claims, client, **window)
+
+    assert "/lti/continue?code=" in page.text
+    assert "new tab" not in page.text
+    assert 'target="_blank"' not in page.text
+
+
+@pytest.mark.usefixtures("mentor")
 def test_launch_in_another_browser_is_refused(browser: Browser) -> None:
     other = browser.app.test_client()
     asked = browser.login()
@@ -514,6 +527,7 @@ def test_picked_quiz_goes_to_the_platform_signed(
         "type": "ltiResourceLink",
         "url": f"{public_url}/lti/launch",
         "icon": {"url": f"{public_url}/lti/icon.png", "width": 128, "height": 128},
+        "thumbnail": {"url": f"{public_url}/lti/icon.png", "width": 128, "height": 128},
     }
     review = {
         "reviewableStatus": ["InProgress", "Submitted", "Completed"],
