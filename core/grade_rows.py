@@ -190,4 +190,5 @@ def filtered(
 def read_grade(row: Row[Any]) -> Grade:
     """The grade in a row of `select_grades`, by position: a row costs much to look into."""
     facts = tuple(row)
-    return Grade(*facts[:-SYNC_FACTS], Sync(*facts[-SYNC_FACTS:]))
+    fields_of_grade = (*facts[:-SYNC_FACTS], Sync(*facts[-SYNC_FACTS:]))
+    return Grade(*fields_of_grade)

@@ -18,7 +18,7 @@ Entry = TypeVar("Entry")
 
 def reply(shape: BaseModel, status: int = 200) -> Response:
     """A shape as a JSON answer."""
-    return Response(shape.model_dump_json(), status, mimetype="application/json")
+    return Response(shape.model_dump_json(), status, content_type="application/json")
 
 
 def reply_tagged(shape: BaseModel, etag: str, status: int = 200) -> Response:
