@@ -28,7 +28,8 @@ from mentorai.web.turns import Turns
 
 log = structlog.get_logger(__name__)
 
-KEYS = f"{PREFIX}/keys"
+# Where an admin may call the API.
+OF_ADMINS = (f"{PREFIX}/keys", f"{PREFIX}/mentors")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 # What comes with a document besides its bytes: form fields and multipart borders.
 MARGIN_BYTES = 1_000_000
@@ -101,7 +102,8 @@ def _wrap(app: Flask, engine: Engine) -> None:
 class _BrowserSessions(SecureCookieSessionInterface):
     """The signed cookie, for browsers: the API reads no cookie and sets none.
 
-    Except where keys are managed, which no key can: an admin is known by the cookie there.
+    Except where an admin may call, who is known by the cookie there: where keys are managed, and
+    where the address names a mentor.
     """
 
     def __init__(self) -> None:
@@ -115,7 +117,7 @@ class _BrowserSessions(SecureCookieSessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         path = request.path
-        if path.startswith("/api/") and not path.startswith(KEYS):
+        if path.startswith("/api/") and not path.startswith(OF_ADMINS):
             return None
         return super().open_session(app, request)
 

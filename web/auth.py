@@ -1,5 +1,7 @@
 """Who calls the API: the key in a header, never in an address."""
 
+from dataclasses import dataclass
+
 from flask import current_app, g, request
 
 from mentorai.core.engine import Engine
@@ -9,6 +11,19 @@ from mentorai.core.rate_limits import WINDOW_SECONDS
 from mentorai.web.requests import add_header
 
 SCHEMES = ("api-token", "bearer", "token")
+
+
+@dataclass(frozen=True, slots=True)
+class CallingAdmin:
+    """An admin as a caller, without a key (web/api/admins.py): of all of an organization."""
+
+    id: str
+    organization_id: str
+    mentor_id: None = None
+    rate_limit: None = None
+
+
+Caller = CheckedKey | CallingAdmin
 
 
 def get_engine() -> Engine:
@@ -41,7 +56,7 @@ def admit_key(scope: str | None, route: str) -> None:
     route: the operation, as counts of the key's use name it.
     Raises KeyRejected, RateLimited.
     """
-    g.api_key = get_engine().check_key(
+    g.api_caller = get_engine().check_key(
         read_key_text(),
         scope=scope,
         address=request.remote_addr or "",
@@ -57,7 +72,13 @@ def _tell_end(key: CheckedKey) -> None:
         add_header(request.environ, "X-Key-Expires", end)
 
 
-def _keep_to_limit(key: CheckedKey) -> None:
+def take_caller(admin: CallingAdmin) -> None:
+    """Keep an admin for `caller`; they make as many calls as a key. Raises RateLimited."""
+    g.api_caller = admin
+    _keep_to_limit(admin)
+
+
+def _keep_to_limit(key: Caller) -> None:
     engine, environ = get_engine(), request.environ
     limit = key.rate_limit or engine.settings.key_calls_per_minute
     if not limit:
@@ -69,23 +90,31 @@ def _keep_to_limit(key: CheckedKey) -> None:
     add_header(environ, "RateLimit-Policy", f'"key";q={limit};w={WINDOW_SECONDS}')
     if allowance.is_exceeded:
         raise RateLimited(
-            f"This API key may make {limit:,} calls a minute.",
+            f"No more than {limit:,} calls a minute, please.",
             retry_after_seconds=seconds,
         )
 
 
-def caller() -> CheckedKey:
-    """The key that this request came in with."""
-    key = find_caller()
-    if key is None:
+def caller() -> Caller:
+    """Who this request comes from: its key, or the admin that it was let in for."""
+    found = find_caller()
+    if found is None:
         raise KeyMissing
-    return key
+    return found
 
 
-def find_caller() -> CheckedKey | None:
-    """The key of this request, or None when there was none or it was refused."""
-    key: CheckedKey | None = g.get("api_key")
-    return key
+def find_caller() -> Caller | None:
+    """Who this request comes from, or None when nobody was let in."""
+    found: Caller | None = g.get("api_caller")
+    return found
+
+
+def calling_key() -> CheckedKey:
+    """The key that this request came in with."""
+    found = caller()
+    if isinstance(found, CallingAdmin):
+        raise KeyMissing
+    return found
 
 
 def name_mentor(name: str) -> None:
@@ -120,5 +149,8 @@ def bound_mentor() -> tuple[str, str]:
 
 
 def author() -> str:
-    """How this request's key signs what it changes."""
-    return f"API key {caller().name}"
+    """How whoever this request comes from signs what it changes."""
+    found = caller()
+    if isinstance(found, CallingAdmin):
+        return f"admin:{found.id}"
+    return f"API key {found.name}"

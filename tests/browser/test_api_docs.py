@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 from mentorai.core.engine import Engine
 from mentorai.core.mentors import Mentor
 from mentorai.core.scopes import SCOPES
 from mentorai.web.app import create_app
+from tests.browser.test_accessibility import check_look
 from tests.fakes.platforms import running_app
 
 
@@ -188,3 +190,25 @@ def test_pasted_key_is_checked_and_used(page, key, mentor):
         "JavaScript",
         "PHP",
     ]
+
+
+def test_admin_needs_no_key_and_the_page_is_accessible_in_light_and_dark(house, open_context):
+    size = {"width": 1200, "height": 900}
+    page = open_context(as_it=True, reduced_motion="reduce", viewport=size).new_page()
+    page.goto(f"{house.url}/api/v1/docs")
+    page.wait_for_selector(".opblock")
+    read, made = execute(page, "list_keys"), execute(page, "add_key")
+    page.locator("[id$=-add_key] .samples summary").first.click()
+    page.get_by_role("button", name="Authorize").first.click()
+    page.evaluate(Axe().axe_script)
+    found = []
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.locator("html.dark-mode" if scheme == "dark" else "html:not(.dark-mode)").wait_for()
+        found += check_look(page, scheme)
+
+    asked_for = page.locator(".modal-ux h4").all_inner_texts()
+    assert (status_of(read), status_of(made)) == ("200", "201")
+    assert not any("AdminSession" in name or "AdminPage" in name for name in asked_for)
+    assert any("AdminToken" in name for name in asked_for)
+    assert found == []

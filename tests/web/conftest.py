@@ -15,6 +15,7 @@ from mentorai.core.mentors import Mentor
 from mentorai.core.quizzes import Quiz
 from mentorai.core.scopes import SCOPES
 from mentorai.core.values import Context, Launch, ResourceLink, Role, Session
+from mentorai.web.admin_tokens import make_admin_token
 from mentorai.web.app import create_app
 
 MakeKey = Callable[..., str]
@@ -61,6 +62,14 @@ def api(app: Flask, key: str) -> FlaskClient:
     client = app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Api-Token {key}"
     return client
+
+
+@pytest.fixture
+def admin_token(engine: Engine) -> str:
+    """The text of a token with which a program acts as campus IT."""
+    code = engine.admins.issue_setup_code()
+    admin = engine.admins.take_setup_code(code, "it@campus.edu", "correct horse")
+    return make_admin_token(engine.settings.web_secret, admin)
 
 
 TIDES = """# Tides

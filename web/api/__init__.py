@@ -39,7 +39,7 @@ OF_A_MENTOR = (
     webhooks,
     sso,
 )
-RESOURCES = (key, *OF_A_MENTOR, mentors)
+RESOURCES = (key, *OF_A_MENTOR, mentors, keys)
 
 
 def register_api(app: OpenAPI, engine: Engine) -> None:
@@ -49,7 +49,6 @@ def register_api(app: OpenAPI, engine: Engine) -> None:
         app.register_api(module.api)
     for module in OF_A_MENTOR:
         module.api.mount_in_mentors(app)
-    app.register_api(keys.api)
     docs.register_docs(app, engine)
     app.register_blueprint(compatibility.api)
     app.register_blueprint(compatibility_tokens.api)

@@ -11,6 +11,7 @@ from flask_openapi.openapi import OpenAPI
 from werkzeug.exceptions import NotFound
 
 from mentorai.core.engine import Engine
+from mentorai.web.api.admins import CSRF_HEADER
 from mentorai.web.api.bodies import StrictJson, reject
 from mentorai.web.api.examples import read_examples
 from mentorai.web.api.headers import name_headers
@@ -37,7 +38,11 @@ Make a key in the mentor's **API** tab, choose **Authorize** here, paste the key
 A call may have an `X-Request-Id` of your own (8 to 64 letters, digits, `.`, `_` and `-`).
 
 Where an address takes an id, the word `latest` stands for the newest thing of its kind, except
-where something is deleted.
+where something is deleted, and for API keys.
+
+What one mentor has is also under `/api/v1/mentors/{mentor}/...`, for provisioning keys and for
+admins. An admin is whoever is signed in at `/admin` in this browser, or sends a token from
+`mentorai keys admin-token` as a key is sent. `/api/v1/keys` is for admins alone.
 """
 
 
@@ -57,6 +62,23 @@ def describe_api(app: OpenAPI, engine: Engine) -> None:
             "in": "header",
             "name": "X-API-Key",
             "description": "The same key in a header of its own; one of the two is enough.",
+        },
+        "AdminToken": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An administrator's token, an hour long: `mentorai keys admin-token`.",
+        },
+        "AdminSession": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": app.config["SESSION_COOKIE_NAME"],
+            "description": "The cookie of the browser in which an administrator signed in.",
+        },
+        "AdminPage": {
+            "type": "apiKey",
+            "in": "header",
+            "name": CSRF_HEADER,
+            "description": "What the last answer to that browser had in a header of this name.",
         },
     }
     app.severs = [{"url": "/", "description": engine.settings.public_url}]
@@ -121,7 +143,8 @@ def _operations(description: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _show_docs() -> Response:
-    response = Response(render_template("api/docs.html", key_address=f"{PREFIX}/key"))
+    checks = {"key_address": f"{PREFIX}/key", "keys_address": f"{PREFIX}/keys?page_size=1"}
+    response = Response(render_template("api/docs.html", **checks))
     response.headers["Content-Security-Policy"] = POLICY
     return response
 

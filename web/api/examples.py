@@ -21,6 +21,7 @@ class Example:
 
     path: with {names}. places: example values for some of these; those of a deletion have none.
     query: the parameters that must be there. body: None without one.
+    is_for_admins: no API key may make the call.
     made_by: for a name without a value, the operation whose answer holds one, and its field.
     """
 
@@ -31,6 +32,7 @@ class Example:
     method: str
     path: str
     scopes: tuple[str, ...]
+    is_for_admins: bool
     places: Mapping[str, str]
     query: Mapping[str, str]
     body: Any
@@ -68,6 +70,7 @@ def _read(description: Json, path: str, method: str, operation: Json) -> Example
         method=method.upper(),
         path=path,
         scopes=_scopes(operation),
+        is_for_admins=not any("KeyAuth" in way for way in operation["security"]),
         places=places,
         query=query,
         body=_body(description, operation),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mentorai.web.api.admins import CSRF_HEADER
 from mentorai.web.api.examples import JSON_TYPE, METHODS
 from mentorai.web.api.repeats import HEADER as REPEATABLE
 
@@ -22,12 +23,17 @@ SENT: Mapping[str, tuple[str, str]] = {
         "The addresses of the next page (`next`) and the one before (`prev`), where there is one.",
         '<.../api/v1/datasets?page=2>; rel="next"',
     ),
+    CSRF_HEADER: (
+        "To an admin's browser: what its next change needs.",
+        "Ij0i.Zx3.b9",
+    ),
     "ETag": ("The state of what is answered.", '"0f3c5a1be2d94c7788aa01b2"'),
     "Idempotency-Replayed": (f"`true` for what an earlier call of this {REPEATABLE} did.", "true"),
 }
 # By status, what says something of the key: before the scope is judged, no call is counted.
 OF_AN_ADMITTED_KEY = ("X-Key-Expires", "RateLimit", "RateLimit-Policy")
-OF_A_KEY = {"401": (), "403": ("X-Key-Expires",)}
+OF_A_KEY: Mapping[str, tuple[str, ...]] = {"401": (), "403": ("X-Key-Expires",)}
+OF_AN_ADMIN = (CSRF_HEADER, "RateLimit", "RateLimit-Policy")
 TAKEN: Mapping[str, Json] = {
     REPEATABLE: {
         "description": "Your name for this call. Sent again within 24 hours, it is answered as the "
@@ -73,12 +79,20 @@ def _name_taken(operation: Json, method: str) -> None:
 
 def _name_sent(operation: Json, method: str, schemas: Json) -> None:
     for status, answer in operation["responses"].items():
-        names = ["X-Request-Id", *OF_A_KEY.get(status, OF_AN_ADMITTED_KEY)]
+        names = ["X-Request-Id", *_of_caller(operation, status)]
         if int(status) < 400:
             names += _of_good_answer(operation, method, answer, schemas)
         elif status in ("429", "503"):
             names.append("Retry-After")
         answer["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _of_caller(operation: Json, status: str) -> Iterator[str]:
+    schemes = {scheme for way in operation["security"] for scheme in way}
+    if "KeyAuth" in schemes:
+        yield from OF_A_KEY.get(status, OF_AN_ADMITTED_KEY)
+    if "AdminSession" in schemes and status not in ("401", "403"):
+        yield from (name for name in OF_AN_ADMIN if name == CSRF_HEADER or "KeyAuth" not in schemes)
 
 
 def _of_good_answer(operation: Json, method: str, answer: Json, schemas: Json) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mentorai.web.api.replies import reply
 from mentorai.web.api.resource import Resource
 from mentorai.web.api.shapes import PAGE_SIZE_LIMIT
-from mentorai.web.auth import caller, get_engine
+from mentorai.web.auth import calling_key, get_engine
 
 api = Resource("key", "The key that you call with.")
 
@@ -60,7 +60,7 @@ class KeyFacts(BaseModel):
 @api.operation("get", "/key", scope=None, summary="See your key", returns=KeyFacts)
 def read_key() -> Response:
     """What your key is, what it may do, and until when. Any living key may ask."""
-    key, settings = caller(), get_engine().settings
+    key, settings = calling_key(), get_engine().settings
     return reply(
         KeyFacts(
             id=key.id,

@@ -1,30 +1,24 @@
-"""/keys: API keys, managed by an admin who is signed in here; never by a key.
-
-It is not in the OpenAPI description, which is for callers with a key: docs/api.md has it.
-A browser sends its cookie by itself, so what changes something also needs the header X-CSRF-Token
-with the value that each answer of this resource brings.
-"""
+"""/keys: API keys, managed by an admin; never by a key."""
 
 from datetime import datetime
+from typing import Any
 
-from flask import Response, g, request
-from flask_openapi.blueprint import APIBlueprint
-from flask_wtf.csrf import CSRFError, ValidationError, generate_csrf, validate_csrf
-from pydantic import BaseModel, Field, StrictBool, StrictInt
+from flask import Response, g
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
-from mentorai.core.admins import Admin
-from mentorai.core.errors import AdminNeeded
 from mentorai.core.key_rows import ApiKey
 from mentorai.core.keys import IssuedKey
-from mentorai.web.admin.desk import find_admin
-from mentorai.web.api.bodies import check_address, read_object
 from mentorai.web.api.replies import cut_page, no_content, reply, reply_page
-from mentorai.web.api.resource import PREFIX
+from mentorai.web.api.resource import Callers, Resource
 from mentorai.web.api.shapes import ExactId, Instant, Page, PageQuery, Shape
-from mentorai.web.auth import get_engine, read_key_text
+from mentorai.web.auth import author, caller, get_engine
 
-TOKEN = "X-CSRF-Token"  # noqa: S105 - the header's name
-api = APIBlueprint("api_keys", __name__, url_prefix=PREFIX, doc_ui=False)
+api = Resource("keys", "API keys, for admins alone.", Callers.ADMINS)
+
+EXAMPLE: dict[str, Any] = {
+    "name": "Start of term",
+    "scopes": ["mentors:provision", "enrollments:write"],
+}
 
 
 class KeyQuery(PageQuery):
@@ -47,53 +41,70 @@ class KeyPath(Shape):
 class NewKey(Shape):
     """A key to be made; without a mentor it is a provisioning key."""
 
-    name: str
-    mentor: str | None = Field(default=None, min_length=1, max_length=100)
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    name: str = Field(description="1 to 100 characters; no other key of the mentor has it.")
+    mentor: str | None = Field(
+        default=None, min_length=1, max_length=100, description="A mentor's id or slug."
+    )
     scopes: list[str]
-    expires_at: Instant | None = Field(default=None, description="None: as usual here.")
+    expires_at: Instant | None = Field(
+        default=None, description="None: in 30 days, or what the policy has instead."
+    )
     never: StrictBool = Field(default=False, description="Without end, where the policy allows it.")
-    allowed_ips: list[str] = Field(default_factory=list)
-    rate_limit: StrictInt | None = None
-    monthly_quota: StrictInt | None = None
+    allowed_ips: list[str] = Field(
+        default_factory=list,
+        description="Addresses and networks (IPv4, IPv6, CIDR) that it works from; none: any.",
+    )
+    rate_limit: StrictInt | None = Field(default=None, description="Calls a minute.")
+    monthly_quota: StrictInt | None = Field(default=None, description="Calls a month (UTC).")
 
 
 class KeyChange(Shape):
     """What may be changed of a key."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"active": True}]})
+
     active: StrictBool
 
 
-class Rotation(Shape):
+class KeyRotation(Shape):
     """How a key is replaced."""
 
-    overlap_seconds: StrictInt = Field(description="0, 3600, 86400 or 604800.")
+    model_config = ConfigDict(json_schema_extra={"examples": [{"overlap_seconds": 3600}]})
+
+    overlap_seconds: StrictInt = Field(
+        description="For so long the old key goes on working: 0, 3600, 86400 or 604800."
+    )
 
 
 class KeyEntry(BaseModel):
     """A key without its secret."""
 
-    id: str
+    id: str = Field(description="The public part of its text.")
     name: str
-    kind: str
+    kind: str = Field(description="`mentor` or `provisioning`.")
     mentor: str | None
     scopes: list[str]
-    state: str
-    hint: str
+    state: str = Field(description="`active`, `inactive` or `expired`.")
+    hint: str = Field(description="Enough of its text to recognise it by.")
     author: str
     created_at: datetime
-    expires_at: datetime | None
+    expires_at: datetime | None = Field(description="None: never.")
     last_used_at: datetime | None
     last_used_ip: str | None
     allowed_ips: list[str]
     rate_limit: int | None
     monthly_quota: int | None
-    replaced_by: str | None
+    replaced_by: str | None = Field(description="The key that a rotation made of it.")
 
 
 class MadeKey(KeyEntry):
-    """A key with its text, this once."""
+    """A key with its text."""
 
-    key: str
+    key: str | None = Field(
+        description="The text, this once: null when an Idempotency-Key repeats the call."
+    )
 
 
 class KeyPage(Page):
@@ -102,108 +113,86 @@ class KeyPage(Page):
     results: list[KeyEntry]
 
 
-@api.before_request
-def admit_admin() -> None:
-    """Let a signed-in admin through, with a sign that a page of ours sent the request."""
-    engine = get_engine()
-    admin = None if read_key_text() else find_admin(engine)
-    if admin is None:
-        raise AdminNeeded
-    g.api_admin = admin
-    check_address()
-    if request.method in ("GET", "HEAD", "OPTIONS"):
-        return
-    try:
-        validate_csrf(request.headers.get(TOKEN))
-    except ValidationError as error:
-        raise CSRFError(str(error)) from error
-    if request.method != "DELETE":
-        read_object()
-
-
-@api.after_request
-def give_token(response: Response) -> Response:
-    """Bring the token that the next change needs: no other site can read it here."""
-    if "api_admin" in g:
-        response.headers[TOKEN] = generate_csrf()
-    return response
-
-
-@api.get("/keys")
+@api.operation("get", "/keys", scope=None, summary="See the keys", returns=KeyPage)
 def list_keys(query: KeyQuery) -> Response:
-    """The keys of a mentor, or the organization's provisioning keys."""
+    """The keys of a mentor, or the organization's provisioning keys, without their secrets."""
     found = get_engine().keys.list(*_find_place(query.mentor))
     page = [_describe(key) for key in cut_page(found, query.page, query.page_size)]
     return reply_page(KeyPage, page, len(found), query.page, query.page_size)
 
 
-@api.post("/keys")
+@api.operation("post", "/keys", scope=None, summary="Make a key", returns=MadeKey, status=201)
 def add_key(body: NewKey) -> Response:
-    """Make a key; its text is in this answer and nowhere else."""
+    """Makes a key; its text is in this answer and nowhere else."""
     facts = body.model_dump(exclude={"mentor"})
     issued = get_engine().keys.issue(
         *_find_place(body.mentor),
         kind="mentor" if body.mentor else "provisioning",
-        author=_author(),
+        author=author(),
         **facts,
     )
     return _reply_once(issued)
 
 
-@api.get("/keys/<key_id>")
+@api.operation("get", "/keys/<key_id>", scope=None, summary="See a key", returns=KeyEntry)
 def get_key(path: KeyPath) -> Response:
-    """One key."""
+    """One key of the organization, without its secret."""
     return reply(_describe(_get(path.key_id)))
 
 
-@api.patch("/keys/<key_id>")
+@api.operation(
+    "patch", "/keys/<key_id>", scope=None, summary="Stop or start a key", returns=KeyEntry
+)
 def change_key(path: KeyPath, body: KeyChange) -> Response:
-    """Stop a key for now, or let it work again."""
+    """Stops a key for now, or lets it work again. Felt at once, by other processes in a second."""
     keys, key = get_engine().keys, _get(path.key_id)
     change = keys.activate if body.active else keys.deactivate
-    return reply(_describe(change(key.organization_id, key.mentor_id, key.id, _author())))
+    return reply(_describe(change(key.organization_id, key.mentor_id, key.id, author())))
 
 
-@api.delete("/keys/<key_id>")
+@api.operation(
+    "delete", "/keys/<key_id>", scope=None, summary="Delete a key", returns=None, status=204
+)
 def delete_key(path: KeyPath) -> Response:
-    """End a key for good."""
+    """Ends a key for good; the record of what was done with it stays."""
     key = _get(path.key_id)
-    get_engine().keys.delete(key.organization_id, key.mentor_id, key.id, _author())
+    get_engine().keys.delete(key.organization_id, key.mentor_id, key.id, author())
     return no_content()
 
 
-@api.post("/keys/<key_id>/rotate")
-def rotate_key(path: KeyPath, body: Rotation) -> Response:
-    """Make a key with the same settings in this one's place; its text is in this answer alone."""
+@api.operation(
+    "post",
+    "/keys/<key_id>/rotate",
+    scope=None,
+    summary="Rotate a key",
+    returns=MadeKey,
+    status=201,
+)
+def rotate_key(path: KeyPath, body: KeyRotation) -> Response:
+    """Makes a key with the same settings in this one's place; its text is in this answer alone.
+
+    409 for one that has expired, or was rotated before.
+    """
     key = _get(path.key_id)
     issued = get_engine().keys.rotate(
         key.organization_id,
         key.mentor_id,
         key.id,
         overlap_seconds=body.overlap_seconds,
-        author=_author(),
+        author=author(),
     )
     return _reply_once(issued)
 
 
-def _admin() -> Admin:
-    admin: Admin = g.api_admin
-    return admin
-
-
-def _author() -> str:
-    return f"admin:{_admin().id}"
-
-
 def _find_place(mentor: str | None) -> tuple[str, str | None]:
-    organization_id = _admin().organization_id
+    organization_id = caller().organization_id
     if mentor is None:
         return organization_id, None
     return organization_id, get_engine().mentors.get(organization_id, mentor).id
 
 
 def _get(key_id: str) -> ApiKey:
-    return get_engine().keys.find(_admin().organization_id, key_id)
+    return get_engine().keys.find(caller().organization_id, key_id)
 
 
 def _describe(key: ApiKey) -> KeyEntry:
@@ -214,5 +203,6 @@ def _describe(key: ApiKey) -> KeyEntry:
 
 
 def _reply_once(issued: IssuedKey) -> Response:
-    entry = _describe(issued.key)
-    return reply(MadeKey(key=issued.text, **entry.model_dump()), 201)
+    facts: dict[str, Any] = _describe(issued.key).model_dump()
+    g.kept_body = MadeKey(**facts, key=None).model_dump_json().encode()
+    return reply(MadeKey(**facts, key=issued.text), 201)

@@ -1,4 +1,4 @@
-"""/mentors: the mentors of an organization, for provisioning keys."""
+"""/mentors: the mentors of an organization, for provisioning keys and admins."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from mentorai.core.identifiers import to_slug
 from mentorai.core.mentor_sheets import COLUMNS, apply_mentors
 from mentorai.web.api.mentor import MentorChanges, MentorFacts, describe_mentor
 from mentorai.web.api.replies import cut_page, reply, reply_page
-from mentorai.web.api.resource import Resource
+from mentorai.web.api.resource import Callers, Resource
 from mentorai.web.api.shapes import Page, PageQuery, Shape
 from mentorai.web.api.sheets import (
     SheetQuery,
@@ -21,7 +21,11 @@ from mentorai.web.api.sheets import (
 )
 from mentorai.web.auth import author, caller, get_engine
 
-api = Resource("mentors", "The mentors of an organization, for provisioning keys.")
+api = Resource(
+    "mentors",
+    "The mentors of an organization, for provisioning keys and admins.",
+    Callers.KEYS_AND_ADMINS,
+)
 
 SCOPE = "mentors:provision"
 EXAMPLE: dict[str, Any] = {"slug": "bio-101-03", "display_name": "Biology 101, section 3"}

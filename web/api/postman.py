@@ -1,7 +1,8 @@
 """The API as a Postman 2.1 collection: every operation with its example, in an order that runs.
 
-Two variables are to be set: `base_url` and `api_key` (and `provisioning_key` for what only campus
-IT may do). What is deleted was made a moment before: the call that makes it keeps its id.
+Two variables are to be set: `base_url` and `api_key` (and `provisioning_key` and `admin_token` for
+what only campus IT may do). What is deleted was made a moment before: the call that makes it keeps
+its id.
 """
 
 import json
@@ -14,6 +15,7 @@ from mentorai.web.api.examples import JSON_TYPE, Example
 
 SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
 SUCCESS = 'pm.test("answers as described", () => pm.response.to.be.success);'
+KEYS = ("api_key", "provisioning_key", "admin_token")
 Json = dict[str, Any]
 
 
@@ -36,7 +38,7 @@ def make_collection(examples: Sequence[Example], info: Mapping[str, Any], base_u
         "auth": _send_key("api_key"),
         "variable": [
             {"key": "base_url", "value": base_url},
-            *({"key": name, "value": ""} for name in ("api_key", "provisioning_key")),
+            *({"key": name, "value": ""} for name in KEYS),
             *({"key": name, "value": ""} for name in sorted(names)),
         ],
         "item": [{"name": tag, "item": items} for tag, items in folders.items()],
@@ -59,7 +61,9 @@ def _make_item(example: Example, made: Mapping[str, str]) -> Json:
         "header": [],
         "url": _make_url(example),
     }
-    if not set(example.scopes) <= set(SCOPES):
+    if example.is_for_admins:
+        request["auth"] = _send_key("admin_token")
+    elif not set(example.scopes) <= set(SCOPES):
         request["auth"] = _send_key("provisioning_key")
     if example.body is not None:
         request["header"] = [{"key": "Content-Type", "value": JSON_TYPE}]

@@ -1,6 +1,7 @@
 """A resource: operations that each name the scope a key needs, described in OpenAPI."""
 
 from collections.abc import Callable, Sequence
+from enum import Enum
 from http import HTTPStatus
 from typing import Any
 
@@ -11,6 +12,7 @@ from flask_openapi.models.tag import Tag
 from flask_openapi.utils import parse_rule
 from pydantic import BaseModel
 
+from mentorai.web.api.admins import admit_admin, admit_if_admin, give_csrf_token
 from mentorai.web.api.bodies import check_address, close_file, read_object
 from mentorai.web.api.repeats import keep_answer, recall_answer
 from mentorai.web.auth import admit_key, name_mentor
@@ -19,6 +21,16 @@ PREFIX = "/api/v1"
 # What an address calls the mentor that it names: the short paths leave it to the key.
 NAMED = "mentor"
 View = Callable[..., Any]
+Ways = list[dict[str, list[str]]]
+
+
+class Callers(Enum):
+    """Whom the short paths of a resource are for; where the address names a mentor, admins too."""
+
+    KEYS = "keys"
+    KEYS_AND_ADMINS = "keys and admins"
+    ADMINS = "admins"
+
 
 # Status -> the code that is usual with it, and when it comes.
 PROBLEMS = {
@@ -36,6 +48,12 @@ PROBLEMS = {
     502: ("model_error", "The language model did not answer as it should."),
     503: ("busy", "Busy; try again after Retry-After seconds."),
 }
+ADMIN_PROBLEMS = {
+    400: ("bad_request", "Not to be understood; `csrf_failed`: without the header X-CSRF-Token."),
+    401: ("key_expired", "The administrator's token is over, or is none."),
+    403: ("admin_needed", "No admin is signed in here, or an API key came along."),
+    404: ("not_found", "There is no such thing in your organization."),
+}
 ALWAYS = (400, 401, 403, 404, 422, 429, 500)
 WITH_BODY = (409, 412, 413, 415)
 
@@ -43,15 +61,17 @@ WITH_BODY = (409, 412, 413, 415)
 class Resource(APIBlueprint):
     """The operations on one kind of thing."""
 
-    def __init__(self, name: str, description: str) -> None:
+    def __init__(self, name: str, description: str, callers: Callers = Callers.KEYS) -> None:
         super().__init__(
             f"api_{name}",
             __name__,
             url_prefix=PREFIX,
             abp_tags=[Tag(name=name, description=description)],
         )
+        self.callers = callers
         self.before_request(_admit)
         self.after_request(keep_answer)
+        self.after_request(give_csrf_token)
         self.teardown_request(close_file)
 
     def operation(
@@ -79,20 +99,21 @@ class Resource(APIBlueprint):
         """
         takes_body = method in ("post", "put", "patch")
         failing = sorted({*ALWAYS, *(WITH_BODY if takes_body else ()), *problems})
-        responses = {status: returns} | (also or {}) | {code: _problem(code) for code in failing}
+        problems_here = {code: _problem(code, self.callers) for code in failing}
+        responses = {status: returns} | (also or {}) | problems_here
         options: dict[str, Any] = {"request_body": request_body} if request_body else {}
 
         def decorate(view: View) -> View:
             view.route = f"{method.upper()} {rule}"  # type: ignore[attr-defined]
             view.scope = scope  # type: ignore[attr-defined]
             view.reads_json = takes_body and reads_json  # type: ignore[attr-defined]
-            needed = [scope] if scope else []
+            view.callers = self.callers  # type: ignore[attr-defined]
             made: View = getattr(self, method)(
                 rule,
                 summary=summary,
                 description=_describe(view, scope),
                 operation_id=view.__name__,
-                security=[{"KeyAuth": needed}, {"KeyHeader": needed}],
+                security=_name_ways(self.callers, scope, method),
                 responses=responses,
                 **options,
             )(view)
@@ -114,8 +135,22 @@ class Resource(APIBlueprint):
         app.register_blueprint(self, name=f"{self.name}_of_mentor", url_prefix=prefix)
 
 
-def _problem(status: int) -> dict[str, Any]:
-    code, sentence = PROBLEMS[status]
+def _name_ways(callers: Callers, scope: str | None, method: str) -> Ways:
+    """How a caller may say who they are, as OpenAPI's `security` has it."""
+    needed: list[str] = [scope] if scope else []
+    by_key: Ways = [{"KeyAuth": needed}, {"KeyHeader": needed}]
+    cookie = ("AdminSession",) if method == "get" else ("AdminSession", "AdminPage")
+    by_admin: Ways = [{"AdminToken": []}, {name: [] for name in cookie}]
+    return {
+        Callers.KEYS: by_key,
+        Callers.KEYS_AND_ADMINS: by_key + by_admin,
+        Callers.ADMINS: by_admin,
+    }[callers]
+
+
+def _problem(status: int, callers: Callers) -> dict[str, Any]:
+    known = PROBLEMS | (ADMIN_PROBLEMS if callers is Callers.ADMINS else {})
+    code, sentence = known[status]
     example = {
         "type": f"urn:mentorai:error:{code}",
         "title": HTTPStatus(status).phrase,
@@ -139,11 +174,18 @@ def _admit() -> Response | None:
     method = request.method
     if method == "OPTIONS":
         return None
-    admit_key(view.scope, view.route)
     named = (request.view_args or {}).pop(NAMED, None)
+    _admit_caller(view, is_named=named is not None)
     if named is not None:
         name_mentor(named)
     check_address()
     if view.reads_json:
         read_object()
     return recall_answer() if method == "POST" else None
+
+
+def _admit_caller(view: Any, *, is_named: bool) -> None:
+    if view.callers is Callers.ADMINS:
+        admit_admin()
+    elif not ((is_named or view.callers is Callers.KEYS_AND_ADMINS) and admit_if_admin()):
+        admit_key(view.scope, view.route)

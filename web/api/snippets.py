@@ -1,7 +1,7 @@
 """An example call as a program in four languages, ready to paste.
 
-The key is read from the environment variable MENTORAI_API_KEY, as is the id of what is deleted:
-neither belongs into a program.
+The key is read from the environment variable MENTORAI_API_KEY (an administrator's token from
+MENTORAI_ADMIN_TOKEN), as is the id of what is deleted: neither belongs into a program.
 """
 
 import json
@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from mentorai.web.api.examples import JSON_TYPE, Example
 
-KEY = "MENTORAI_API_KEY"
+KEY, ADMIN_TOKEN = "MENTORAI_API_KEY", "MENTORAI_ADMIN_TOKEN"
 
 
 def write_snippets(example: Example, base_url: str) -> Sequence[Mapping[str, str]]:
@@ -30,7 +30,7 @@ def write_snippets(example: Example, base_url: str) -> Sequence[Mapping[str, str
 def _write_curl(example: Example, base_url: str) -> str:
     method = "" if example.method == "GET" else f"-X {example.method} "
     address = base_url + _path(example, "${}".format)
-    lines = [f'curl {method}"{address}"', f'-H "Authorization: Api-Token ${KEY}"']
+    lines = [f'curl {method}"{address}"', f'-H "Authorization: Api-Token ${_key(example)}"']
     if example.body is not None:
         lines += [f"-H {shlex.quote(f'Content-Type: {JSON_TYPE}')}"]
         lines += [f"-d {shlex.quote(_as_json(example.body))}"]
@@ -47,7 +47,7 @@ def _write_python(example: Example, base_url: str) -> str:
         "",
         f"answer = requests.{example.method.lower()}(",
         f'    {mark}"{address}",',
-        f"""    headers={{"Authorization": f"Api-Token {{os.environ['{KEY}']}}"}},""",
+        f"""    headers={{"Authorization": f"Api-Token {{os.environ['{_key(example)}']}}"}},""",
     ]
     if example.body is not None:
         lines += [f"    json={example.body!r},"]
@@ -61,7 +61,7 @@ def _write_javascript(example: Example, base_url: str) -> str:
         f"const answer = await fetch(`{address}`, {{",
         f'  method: "{example.method}",',
         "  headers: {",
-        f"    Authorization: `Api-Token ${{process.env.{KEY}}}`,",
+        f"    Authorization: `Api-Token ${{process.env.{_key(example)}}}`,",
     ]
     if example.body is not None:
         body = json.dumps(example.body, ensure_ascii=False)
@@ -80,7 +80,7 @@ def _write_php(example: Example, base_url: str) -> str:
         "curl_setopt_array($call, [",
         f"    CURLOPT_CUSTOMREQUEST => '{example.method}',",
         "    CURLOPT_HTTPHEADER => [",
-        f"        'Authorization: Api-Token ' . getenv('{KEY}'),",
+        f"        'Authorization: Api-Token ' . getenv('{_key(example)}'),",
     ]
     if example.body is not None:
         lines += [f"        'Content-Type: {JSON_TYPE}',", "    ],"]
@@ -96,6 +96,10 @@ def _path(example: Example, from_environment: Callable[[str], str]) -> str:
     places = {name: from_environment(name.upper()) for name in _missing(example)}
     path = example.path.format(**{**places, **example.places})
     return f"{path}?{urlencode(example.query)}" if example.query else path
+
+
+def _key(example: Example) -> str:
+    return ADMIN_TOKEN if example.is_for_admins else KEY
 
 
 def _missing(example: Example) -> Sequence[str]:

@@ -1,21 +1,33 @@
 "use strict";
 
 // The key stays in this page's memory: closing or reloading the page forgets it.
+// An administrator who is signed in in this browser needs none where the address names a mentor and
+// under /keys: the browser sends its cookie, and this page the token that a change needs.
 const place = document.getElementById("api");
 const form = document.getElementById("key-form");
 const field = document.getElementById("key-text");
 const verdict = document.getElementById("key-verdict");
+const PAGE_TOKEN = "X-CSRF-Token";
+const SENT_BY_ITSELF = ["AdminSession", "AdminPage"];
+const OF_ADMIN =
+  "Valid: an administrator’s token, for the whole organization; it ends an hour after it was made.";
+let pageToken = "";
 
 /** The key alone, also when it was pasted with its prefix. */
 function bare(text) {
   return text.trim().split(/\s+/).pop();
 }
 
+function isAdminToken(text) {
+  return bare(text).startsWith("mas_");
+}
+
 /** Says whether a key is good, what it is, and until when; true if it is good. */
 async function check(text) {
   verdict.textContent = "Checking…";
   verdict.dataset.state = "";
-  const answer = await fetch(form.dataset.check, {
+  const address = isAdminToken(text) ? form.dataset.checkAdmin : form.dataset.check;
+  const answer = await fetch(address, {
     headers: { Authorization: `Api-Token ${bare(text)}` },
   }).catch(() => null);
   if (!answer) {
@@ -25,8 +37,12 @@ async function check(text) {
   }
   const facts = await answer.json();
   verdict.dataset.state = answer.ok ? "good" : "bad";
-  verdict.textContent = answer.ok ? describe(facts) : `Not valid: ${facts.detail}`;
-  return answer.ok;
+  if (!answer.ok) {
+    verdict.textContent = `Not valid: ${facts.detail}`;
+    return false;
+  }
+  verdict.textContent = isAdminToken(text) ? OF_ADMIN : describe(facts);
+  return true;
 }
 
 function describe(key) {
@@ -41,10 +57,18 @@ form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const text = field.value;
   if (await check(text)) {
-    window.ui.preauthorizeApiKey("KeyAuth", bare(text));
+    window.ui.preauthorizeApiKey(isAdminToken(text) ? "AdminToken" : "KeyAuth", bare(text));
     field.value = "";
   }
 });
+
+/** Nobody types a cookie, or the token beside it. */
+function withoutWhatIsSentByItself(original) {
+  return (...given) =>
+    original(...given)
+      .map((ways) => ways.filterNot((_facts, name) => SENT_BY_ITSELF.includes(name)))
+      .filterNot((ways) => ways.isEmpty());
+}
 
 // What Authorize was given is checked as well, and calls to paste are shown with each operation.
 function extend(system) {
@@ -52,6 +76,10 @@ function extend(system) {
   return {
     statePlugins: {
       auth: {
+        wrapSelectors: {
+          definitionsToAuthorize: withoutWhatIsSentByItself,
+          definitionsForRequirements: withoutWhatIsSentByItself,
+        },
         wrapActions: {
           authorize: (original) => (given) => {
             const { value } = Object.values(given)[0];
@@ -111,7 +139,14 @@ window.ui = SwaggerUIBundle({
     if (alone) {
       request.headers["X-API-Key"] = bare(alone);
     }
+    if (!sent && !alone && request.method !== "GET" && pageToken) {
+      request.headers[PAGE_TOKEN] = pageToken;
+    }
     return request;
+  },
+  responseInterceptor: (answer) => {
+    pageToken = answer.headers?.[PAGE_TOKEN.toLowerCase()] || pageToken;
+    return answer;
   },
   presets: [SwaggerUIBundle.presets.apis],
   plugins: [extend],

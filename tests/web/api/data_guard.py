@@ -27,8 +27,7 @@ from sqlalchemy.sql.elements import (
 from sqlalchemy.sql.selectable import CTE, CompoundSelect, FromClause, Join, Select, Subquery
 
 from mentorai.core.database import Database
-from mentorai.core.key_rows import CheckedKey
-from mentorai.web.auth import find_caller
+from mentorai.web.auth import Caller, find_caller
 
 OWNERS = ("organization_id", "mentor_id")
 
@@ -105,7 +104,7 @@ def _find_place() -> str:
 
 
 def find_problem(
-    statement: Any, rows: Sequence[Mapping[str, Any]], key: CheckedKey | None
+    statement: Any, rows: Sequence[Mapping[str, Any]], key: Caller | None
 ) -> str | None:
     """What is wrong with a statement; None if it holds every table to an owner.
 
@@ -137,7 +136,7 @@ def is_owned(table: Table) -> bool:
     return any(is_owned(parent) for parent in parents)
 
 
-def _may_name(key: CheckedKey | None, column: str, owner: object) -> bool:
+def _may_name(key: Caller | None, column: str, owner: object) -> bool:
     bound = None if key is None else getattr(key, column)
     return bound is None or owner in (bound, None)
 

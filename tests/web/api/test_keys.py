@@ -1,47 +1,20 @@
 """/keys: for an admin who is signed in, and for nobody else."""
 
-import re
-
 import pytest
 
 KEYS = "/api/v1/keys"
 
 
 @pytest.fixture
-def admin(app, engine):
-    """A browser in which campus IT has signed in, and the token that changes need."""
-    engine.admins.take_setup_code(
-        engine.admins.issue_setup_code(), "it@campus.edu", "correct horse"
-    )
-    client = app.test_client()
-    page = client.get("/admin/sign-in", base_url="https://localhost").text
-    token = re.search(r'name="csrf_token" value="([^"]+)"', page)[1]
-    form = {"email": "it@campus.edu", "password": "correct horse", "csrf_token": token}
-    client.post("/admin/sign-in", data=form, base_url="https://localhost")
-    return client
-
-
-@pytest.fixture
-def call(admin):
-    """Call as a page of ours does: with the token that the last answer brought."""
-    kept = {}
-
-    def send(method: str, path: str = "", **options):
-        headers = kept | options.pop("headers", {})
-        answer = admin.open(
-            KEYS + path, method=method, headers=headers, base_url="https://localhost", **options
-        )
-        if "X-CSRF-Token" in answer.headers:
-            kept["X-CSRF-Token"] = answer.headers["X-CSRF-Token"]
-        return answer
-
-    send("GET")
-    return send
+def call(call_as_admin):
+    """Call /keys as a page of ours does."""
+    return lambda method, path="", **options: call_as_admin(method, KEYS + path, **options)
 
 
 def make(call, mentor, **facts):
+    headers = facts.pop("headers", {})
     body = {"name": "LMS", "mentor": mentor.slug, "scopes": ["chat:write"]} | facts
-    return call("POST", json=body)
+    return call("POST", json=body, headers=headers)
 
 
 def test_key_lives_from_its_making_to_its_end(app, call, mentor):
@@ -141,6 +114,17 @@ def test_another_organizations_key_is_not_found(engine, call, mentor):
     assert call("DELETE", f"/{key.id}").status_code == 404
     assert call("POST", f"/{key.id}/rotate", json={"overlap_seconds": 0}).status_code == 404
     assert call("GET", f"?mentor={theirs.id}").status_code == 404
+
+
+def test_key_made_by_a_call_that_is_repeated_is_made_once_and_shown_once(engine, call, mentor):
+    headers = {"Idempotency-Key": "lms-1"}
+
+    first, again = (make(call, mentor, headers=headers) for _ in range(2))
+
+    assert first.json["key"].startswith(f"mai_{first.json['id']}_")
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.json == first.json | {"key": None}
+    assert len(engine.keys.list(mentor.organization_id, mentor.id)) == 1
 
 
 def test_body_that_is_not_json_is_refused(call):

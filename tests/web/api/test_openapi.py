@@ -54,7 +54,10 @@ def test_every_operation_says_what_it_needs_and_gives(spec):
         assert operation["summary"], place
         assert operation["description"], place
         assert operation["tags"] != ["default"], place
-        assert {"KeyAuth", "KeyHeader"} == {name for way in operation["security"] for name in way}
+        schemes = {name for way in operation["security"] for name in way}
+        assert ({"KeyAuth", "KeyHeader"} <= schemes) == ("/api/v1/keys" not in path), place
+        assert ("AdminToken" in schemes) == path.startswith((f"{PREFIX}/keys", f"{PREFIX}/mentors"))
+        assert ("AdminPage" in schemes) == ("AdminToken" in schemes and method != "get"), place
         scopes = {
             scope for way in operation["security"] for needed in way.values() for scope in needed
         }
@@ -94,7 +97,7 @@ def test_headers_of_answers_are_described(
     list(engine.ask(session, "Where is the scar?"))
     known = spec["components"]["headers"].keys()
     for path, method, operation in operations(spec):
-        if method != "get" or _is_provisioning(operation):
+        if method != "get" or _is_provisioning(operation) or _is_for_admins(operation):
             continue
         address, query = _fill(path, operation.get("parameters", []))
         answer = api.get(address, query_string=query)
@@ -122,34 +125,49 @@ def test_headers_that_calls_take_are_described(spec):
 
 
 def test_every_example_succeeds_as_it_stands(
-    api, spec, engine, mentor, dataset, quiz, grade, session, enrolment, provisioning_key
+    api,
+    spec,
+    engine,
+    mentor,
+    dataset,
+    quiz,
+    grade,
+    session,
+    enrolment,
+    provisioning_key,
+    admin_token,
 ):
     list(engine.ask(session, "Where is the scar?"))
-    headers = {"Authorization": f"Api-Token {provisioning_key}"}
+    made = {}
     for path, method, operation in operations(spec):
         if method == "delete":
             continue
         address, query = _fill(path, operation.get("parameters", []))
         body = _example_body(spec, operation)
         answer = api.open(
-            address,
+            # A key is named; the call that made it came before.
+            address.replace("{key_id}", made.get("id", "")),
             method=method.upper(),
             query_string=query,
-            headers=headers if _is_provisioning(operation) else {},
+            headers=_authorize(operation, provisioning_key, admin_token),
             **({"json": body} if body is not None else {}),
         )
         assert answer.status_code < 300, f"{method} {path}: {answer.text}"
+        made = answer.json if operation["operationId"] == "add_key" else made
 
 
-def test_deletion_has_no_example_and_takes_no_word_for_the_newest(api, spec, dataset, quiz):
+def test_deletion_has_no_example_and_takes_no_word_for_the_newest(
+    api, spec, dataset, quiz, admin_token
+):
     deletions = [(path, one) for path, method, one in operations(spec) if method == "delete"]
 
-    assert len(deletions) == 5
+    assert len(deletions) == 6
     for path, operation in deletions:
         (parameter,) = operation["parameters"]
         assert not {"example", "examples"} & (parameter.keys() | parameter["schema"].keys()), path
         latest = path.replace(f"{{{parameter['name']}}}", "latest")
-        assert api.delete(latest).status_code == 404, path
+        headers = _authorize(operation, "", admin_token)
+        assert api.delete(latest, headers=headers).status_code == 404, path
 
 
 def test_description_is_served_without_a_key_and_names_no_other_host(client):
@@ -185,6 +203,19 @@ def test_every_file_of_the_page_is_there(client):
 @pytest.mark.parametrize("name", ["", "nothing.js", "../__init__.py", "js/../../../__init__.py"])
 def test_other_files_are_not_given_away(client, name):
     assert client.get(f"{PREFIX}/docs/{name}").status_code == 404
+
+
+def _is_for_admins(operation: dict) -> bool:
+    return not any("KeyAuth" in way for way in operation["security"])
+
+
+def _authorize(operation: dict, provisioning_key: str, admin_token: str) -> dict[str, str]:
+    """What an operation needs besides what the client sends."""
+    if _is_for_admins(operation):
+        return {"Authorization": f"Api-Token {admin_token}"}
+    if _is_provisioning(operation):
+        return {"Authorization": f"Api-Token {provisioning_key}"}
+    return {}
 
 
 def _is_provisioning(operation: dict) -> bool:

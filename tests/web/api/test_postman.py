@@ -71,7 +71,7 @@ def test_collection_has_every_operation(collection, examples):
 def test_collection_holds_no_key(collection):
     values = {one["key"]: one["value"] for one in collection["variable"]}
 
-    assert values["api_key"] == values["provisioning_key"] == ""
+    assert values["api_key"] == values["provisioning_key"] == values["admin_token"] == ""
 
 
 def test_what_is_deleted_is_made_by_another_call(examples):
@@ -80,10 +80,11 @@ def test_what_is_deleted_is_made_by_another_call(examples):
         assert set(one.places) | set(one.made_by) == set(one.names), one.operation_id
 
 
-def test_collection_runs_whole(served, collection, key, provisioning_key, tmp_path):
+def test_collection_runs_whole(served, collection, key, provisioning_key, admin_token, tmp_path):
     path, report = tmp_path / "collection.json", tmp_path / "report.json"
     path.write_text(json.dumps(collection), "utf-8")
-    given = {"base_url": served, "api_key": key, "provisioning_key": provisioning_key}
+    keys = {"api_key": key, "provisioning_key": provisioning_key, "admin_token": admin_token}
+    given = {"base_url": served, **keys}
 
     done = subprocess.run(
         [

@@ -34,7 +34,10 @@ def _name(schema: dict[str, Any]) -> str:
 
 def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
     scopes = {s for way in operation["security"] for needed in way.values() for s in needed}
-    words = [f"{method.upper():<6} {path.removeprefix(PREFIX)}", *(scopes or ["any key"])]
+    schemes = {scheme for way in operation["security"] for scheme in way}
+    anyone = "any key" if "KeyAuth" in schemes else "admins alone"
+    words = [f"{method.upper():<6} {path.removeprefix(PREFIX)}", *(scopes or [anyone])]
+    words += ["or admins"] if {"KeyAuth", "AdminToken"} <= schemes else []
     for parameter in operation.get("parameters", []):
         if parameter["in"] != "path":
             sign = {"query": "?", "header": "#"}[parameter["in"]]
