@@ -2,8 +2,9 @@
 
 One LMS that hangs must not take every thread: others wait a little for their turn, and after it
 once let us wait to the end it gets half the usual times for WARY_SECONDS. How many calls are under
-way is found out by trying: a step more while that brings clearly more answers a second, a step
-back when it does not (a slow LMS only answers each later), two when a call gets no answer.
+way is found out by trying: twice as many at first, and then a step more, while that brings clearly
+more answers a second; a step back when it does not (a slow LMS only answers each later), two when
+a call gets no answer.
 """
 
 import threading
@@ -18,6 +19,8 @@ STEPS = (1, 2, 4, 6, 8, 12, 16, 24, 32)
 CALLS_AT_ONCE, MOST_AT_ONCE = 4, STEPS[-1]
 # A step up is kept if it brings so much more than the one below it: half of what it could at least.
 GAIN = 1.15
+# The same for twice as many, as long as it goes up by that.
+START_GAIN = 1.5
 # Answers that are counted for one look, and looks for which a step that did not help is left alone.
 LOOK, LOOKS_APART = 12, 20
 TURN_SECONDS = 10.0
@@ -68,6 +71,7 @@ class _Gate:
         self.step = CALLS_AT_ONCE
         self._turns = threading.Condition()
         self._under_way = 0
+        self._is_starting = True
         self._rates: dict[int, float] = {}
         self._looks_left = 0
         self._begin_look()
@@ -90,10 +94,11 @@ class _Gate:
             self._under_way -= 1
             if is_answered:
                 self._answers += 1
-                if self._answers >= max(LOOK, 2 * self.step):
+                if self._answers >= max(0 if self._is_starting else LOOK, 2 * self.step):
                     self._look()
             else:
                 self._rates.clear()
+                self._is_starting = False
                 self._move(-2)
             self._turns.notify(1 + max(0, self.step - self._under_way))
 
@@ -103,6 +108,9 @@ class _Gate:
             self._begin_look()
             return
         self._rates[self.step] = rate
+        if self._is_starting:
+            self._start(rate)
+            return
         below = STEPS[max(STEPS.index(self.step) - 1, 0)]
         if below != self.step and rate < self._rates.get(below, 0.0) * GAIN:
             self._move(-1)
@@ -112,6 +120,17 @@ class _Gate:
             self._begin_look()
             return
         self._move(1)
+
+    def _start(self, rate: float) -> None:
+        """Twice as many at once, until that brings less than it should."""
+        half = self._rates.get(self.step // 2, 0.0)
+        self._is_starting = rate >= half * START_GAIN and self.step < MOST_AT_ONCE
+        if self._is_starting:
+            self._move(STEPS.index(self.step * 2) - STEPS.index(self.step))
+        elif rate < half * GAIN:
+            self._move(STEPS.index(self.step // 2) - STEPS.index(self.step))
+        else:
+            self._begin_look()
 
     def _move(self, steps: int) -> None:
         index = min(max(STEPS.index(self.step) + steps, 0), len(STEPS) - 1)

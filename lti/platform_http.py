@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
 import structlog
 from requests.adapters import HTTPAdapter
+from requests.hooks import default_hooks
+from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util import Retry
 
@@ -50,6 +51,7 @@ PASSING_TROUBLE = (502, 503, 504)
 MOVED = (301, 302, 303, 307, 308)
 CONNECTIONS = 32
 USER_AGENT = "mentorai-toolkit (LTI 1.3 tool)"
+OWN_HEADERS = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"}
 LONGEST_WAIT_SECONDS = 86_400.0
 _PIECE_BYTES = 64_000
 log = structlog.get_logger(__name__)
@@ -86,13 +88,6 @@ class PlatformHttp:
 
     def __init__(self, settings: Settings) -> None:
         self._loopback = settings.allow_loopback_platforms
-        session = requests.Session()
-        # Neither cookies, .netrc nor proxies of the environment: they belong to other tenants
-        # or would lead a platform's bearer token astray.
-        session.trust_env = False
-        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        session.headers.clear()
-        session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"})
         # Only what never arrived is tried again down there; read=False lets a broken answer fly.
         # Left to itself it would also keep a Retry-After, or make a failure of the answer.
         retry = Retry(
@@ -104,13 +99,13 @@ class PlatformHttp:
             backoff_factor=0.2,
             respect_retry_after_header=False,
         )
-        adapter = HTTPAdapter(
+        # No session of `requests`: it would add cookies, .netrc and proxies of the environment,
+        # which belong to other tenants or would lead a platform's bearer token astray, and what
+        # it does for every call costs as much CPU as the call.
+        self._adapter = HTTPAdapter(
             pool_connections=CONNECTIONS, pool_maxsize=CONNECTIONS, max_retries=retry
         )
-        guard(adapter.poolmanager, allow_loopback=self._loopback)
-        session.mount("https://", adapter)
-        session.mount("http://", adapter)
-        self._session = session
+        guard(self._adapter.poolmanager, allow_loopback=self._loopback)
         self._gates = HostGates()
 
     def get(
@@ -187,7 +182,7 @@ class PlatformHttp:
 
     def close(self) -> None:
         """Give every connection back."""
-        self._session.close()
+        self._adapter.close()
 
     def _call(
         self,
@@ -244,16 +239,10 @@ class PlatformHttp:
         share: float,
     ) -> Reply:
         deadline = time.monotonic() + TOTAL_SECONDS * share
+        patience = (CONNECT_SECONDS * share, READ_SECONDS * share)
+        request = _prepare(method, url, headers, body)
         try:
-            with self._session.request(
-                method,
-                url,
-                headers=dict(headers),
-                data=body or None,
-                timeout=(CONNECT_SECONDS * share, READ_SECONDS * share),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
+            with self._adapter.send(request, stream=True, timeout=patience) as response:
                 content = _read_body(response, deadline, limit_bytes)
         except (requests.Timeout, ReadTimeoutError) as error:
             raise TimeoutError(type(error).__name__) from error
@@ -313,6 +302,19 @@ def _find_pause(reply: Reply, attempt: int) -> float | None:
     if reply.status not in PASSING_TROUBLE:
         return None
     return PAUSE_SECONDS * attempt * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
+
+
+def _prepare(
+    method: str, url: str, headers: Mapping[str, str], body: bytes | None
+) -> requests.PreparedRequest:
+    request = requests.PreparedRequest()
+    request.method = method
+    request.prepare_url(url, None)
+    request.headers = CaseInsensitiveDict({**OWN_HEADERS, **headers})
+    request.hooks = default_hooks()
+    request.body = body or None
+    request.prepare_content_length(request.body)
+    return request
 
 
 def _encode(body: bytes | str) -> bytes:
