@@ -30,7 +30,7 @@ ADVICE: Mapping[str, str] = {
     "teacher_grade_stands": "Nothing to do if the teacher's grade shall stand. Otherwise compare "
     "with the gradebook and send ours in its place.",
     "score_stale": "Nothing to do if the newer grade is right: compare with the gradebook. "
-    "Otherwise resend the grade.",
+    "Otherwise resend the grade; if it lasts, campus IT compares the clock of the LMS with ours.",
     "score_out_of_range": "Put the points right: 0 or more, of more than 0.",
     "score_rejected": "The reason says what the LMS did not like; put that right, then resend the "
     "grade.",

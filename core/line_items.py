@@ -34,6 +34,7 @@ from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import NoLineItem
 from mentorai.core.identifiers import new_id
 from mentorai.core.places import resource_links
+from mentorai.core.retries import LONGEST_AHEAD
 from mentorai.core.values import GradePlace, LineItem
 
 if TYPE_CHECKING:
@@ -44,8 +45,6 @@ FINDING = timedelta(seconds=60)
 SECOND = timedelta(seconds=1)
 # A clock this far behind what we sent was set back; waiting for it could take hours.
 LONGEST_WAIT = timedelta(seconds=3)
-# A platform whose clock is further ahead of ours than this takes no token of ours either.
-LONGEST_AHEAD = timedelta(hours=1)
 ANOTHERS = "This activity has one gradebook column in the LMS, which is that of another quiz."
 
 # activity_id: the quiz, or "". url is NULL until the column was found.

@@ -11,11 +11,16 @@ from mentorai.core.errors import MentorAIError, NoLineItem, PlatformThrottled, S
 RowStatus = Literal["waiting", "leased", "sent", "superseded", "failed", "not_linked"]
 BACKOFF_SECONDS = (10, 30, 120, 300, 900, 1_800, 3_600)
 # A score is stale when its second is not later than the one in which the platform took the last
-# (Moodle compares with its own clock): a later second cures that, a newer score there does not.
-STALE_SECONDS = (2, 30, 120)
+# (Moodle compares with its own clock). A later second cures that; after that clock jumped back it
+# has to be later by as much, so the waits grow. What stays stale for hours is given up, loudly.
+STALE_SECONDS = (2, 30, 120, 300, 900, 1_800, 3_600)
+STALE_TRIES = 12
+STALE_LIMIT = timedelta(hours=6)
 RETRY_AFTER_LIMIT = 6 * 3_600
 GIVE_UP_AFTER = timedelta(days=3)
 JITTER = 0.2
+# A platform whose clock is further ahead of ours than this takes no token of ours either.
+LONGEST_AHEAD = timedelta(hours=1)
 
 _random = SystemRandom()
 
@@ -52,10 +57,11 @@ def decide(
     last_code: of the error before this one; empty: there was none.
     """
     if isinstance(error, ScoreStale):
-        if stale_attempts < len(STALE_SECONDS):
-            due_at = moment + timedelta(seconds=STALE_SECONDS[stale_attempts])
-            return Decision("waiting", due_at, error.code, error.message)
-        return Decision("superseded", None, error.code, error.message)
+        if stale_attempts >= STALE_TRIES:
+            given_up = f"{error.message} It said so for hours: its clock may have been wrong."
+            return Decision("failed", None, error.code, given_up)
+        due_at = moment + _stale_wait(error, stale_attempts, moment)
+        return Decision("waiting", due_at, error.code, error.message)
     if isinstance(error, NoLineItem):
         return Decision("not_linked", None, error.code, error.message)
     if not error.retryable:
@@ -75,6 +81,18 @@ def decide(
         return Decision("failed", None, error.code, given_up)
     wait = max(backoff_seconds(attempts), asked_seconds(error))
     return Decision("waiting", moment + timedelta(seconds=wait), error.code, error.message)
+
+
+def _stale_wait(error: ScoreStale, stale_attempts: int, moment: datetime) -> timedelta:
+    """How long until a later second may be late enough.
+
+    A platform whose clock is so far ahead that no score of ours may bear its time has to be
+    waited for.
+    """
+    step = STALE_SECONDS[min(stale_attempts, len(STALE_SECONDS) - 1)]
+    ahead = error.platform_at - moment if error.platform_at else timedelta()
+    waited_for = ahead if LONGEST_AHEAD < ahead <= STALE_LIMIT else timedelta()
+    return max(timedelta(seconds=step), waited_for)
 
 
 def backoff_seconds(attempts: int) -> float:

@@ -123,6 +123,8 @@ def push_score(
         body=body,
     )
     refusal = read_refusal(reply) if read_refusal and not reply.is_ok else None
+    if isinstance(refusal, ScoreStale) and refusal.platform_at is None:
+        refusal.platform_at = read_date(reply)
     if refusal is not None:
         raise refusal
     _check_taken(reply)

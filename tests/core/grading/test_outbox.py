@@ -334,16 +334,45 @@ def test_score_refused_as_stale_is_sent_with_a_later_second(
     assert read(engine, mentor, grade_id).sync.status == "sent"
 
 
-def test_score_that_stays_stale_is_superseded(engine, gradebook, report, mentor, clock):
-    gradebook.faults = [ScoreStale() for _ in range(4)]
+def test_score_outlasts_hours_by_which_the_clock_of_the_platform_jumped_back(
+    engine, gradebook, report, mentor, clock
+):
+    held_at = START + timedelta(hours=4)
+    gradebook.received_at["https://lms.example/items/1", "s-1"] = held_at
     grade_id = report(8)
 
-    for _ in range(4):
+    while read(engine, mentor, grade_id).sync.status == "waiting":
+        clock.move_to(read(engine, mentor, grade_id).sync.next_try_at)
         engine.outbox.deliver_due()
-        clock.shift(150)
+
+    assert read(engine, mentor, grade_id).sync.status == "sent"
+    assert held_at < gradebook.scores[0].at <= held_at + timedelta(hours=1)
+
+
+def test_score_waits_until_our_clock_is_where_that_of_the_platform_was(
+    engine, gradebook, report, mentor, clock
+):
+    gradebook.faults = [ScoreStale(platform_at=START + timedelta(hours=3))]
+    grade_id = report(8)
+
+    engine.outbox.deliver_due()
 
     sync = read(engine, mentor, grade_id).sync
-    assert (sync.status, sync.last_error_code) == ("superseded", "score_stale")
+    assert (sync.status, sync.next_try_at) == ("waiting", START + timedelta(hours=3))
+
+
+def test_score_that_stays_stale_for_hours_is_a_failed_one(engine, gradebook, report, mentor, clock):
+    gradebook.faults = [ScoreStale() for _ in range(13)]
+    grade_id = report(8)
+
+    while read(engine, mentor, grade_id).sync.status == "waiting":
+        clock.move_to(read(engine, mentor, grade_id).sync.next_try_at)
+        engine.outbox.deliver_due()
+
+    sync = read(engine, mentor, grade_id).sync
+    assert (sync.status, sync.last_error_code) == ("failed", "score_stale")
+    assert "clock" in sync.last_error_message
+    assert timedelta(hours=6) < datetime.now(UTC) - START < timedelta(hours=8)
     assert gradebook.scores == []
 
 
