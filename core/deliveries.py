@@ -6,8 +6,8 @@ plugin can take them so, many of one column at once.
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -15,29 +15,54 @@ from sqlalchemy import Connection, Row, bindparam, exists, select
 
 from mentorai.core.attempts import attempts
 from mentorai.core.clock import now
-from mentorai.core.destinations import Destination, find_destination
+from mentorai.core.destinations import Destination, Wanted, find_destinations
 from mentorai.core.errors import (
     MentorAIError,
     NoLineItem,
-    NotGradable,
     ScoreStale,
     TeacherGradeStands,
 )
 from mentorai.core.grades import grades
 from mentorai.core.held_results import find_taken, is_same
-from mentorai.core.line_items import LineItems, ScoreClocks
-from mentorai.core.outbox_rows import outbox
+from mentorai.core.line_items import LineItems, find_known
+from mentorai.core.outbox_rows import Outcome
+from mentorai.core.outbox_table import outbox
 from mentorai.core.retries import Decision, decide
+from mentorai.core.score_clocks import Arrival, read_arrival, take_seconds
 from mentorai.core.values import LineItem, Receipt, Result, Score
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
 
 COLUMN_WAIT = timedelta(seconds=3)
+# A second that was taken longer ago is taken anew before its score goes.
+FRESH = timedelta(seconds=2)
+# The most scores of one column that a plugin is given at once.
+TOGETHER = 50
 # A platform whose plugin takes no scores together is asked again after this.
 ALONE_SECONDS = 600.0
 NOBODY_SERVES = "No plugin here serves the gradebook of this LMS."
+# It was leased and not sent: as if nothing had been.
+UNTOUCHED = Decision("waiting", counts=False)
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """A leased row, and what the database knows of where it goes.
+
+    line_item: None if its column is not found yet. at: the second to send, if that was taken.
+    is_teachers: the gradebook held what a teacher put there when somebody compared.
+    """
+
+    row: Row[Any]
+    destination: Destination
+    line_item: LineItem | None
+    at: datetime | None
+    is_teachers: bool
+    started_at: datetime | None
+    submitted_at: datetime | None
+    is_hand_in: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,57 +84,101 @@ class Deliveries:
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
         self._line_items = LineItems(engine.database)
-        self._clocks = ScoreClocks(engine.database)
         self._alone_until: dict[object, float] = {}
 
-    def prepare(self, row: Row[Any]) -> Ready | Decision:
-        """What a row's push needs, or what becomes of the row without one.
+    def prepare(
+        self, connection: Connection, rows: Sequence[Row[Any]]
+    ) -> tuple[list[Errand], list[Outcome]]:
+        """What leased rows need, as far as the database knows it; and what becomes of those that
+        go nowhere, or not yet.
+        """
+        facts = {"grade_ids": [row.grade_id for row in rows]}
+        known = {row.id: row for row in connection.execute(_GRADES, facts)}
+        rows = [row for row in rows if row.grade_id in known]
+        wanted = [
+            Wanted(row.person_id, row.resource_link_id, row.quiz_id, row.maximum) for row in rows
+        ]
+        destinations = find_destinations(connection, wanted)
+        items = {column: find_known(connection, *column) for column in set(map(column_of, rows))}
+        errands, outcomes = list[Errand](), list[Outcome]()
+        for row, to in zip(rows, destinations, strict=True):
+            if not isinstance(to, Destination):
+                gone = Decision("not_linked", None, to.code, to.message)
+                outcomes.append(Outcome(row, gone))
+                continue
+            of_grade = known[row.grade_id]
+            errand = Errand(
+                row,
+                to,
+                items[column_of(row)],
+                at=None,
+                is_teachers=of_grade.sync_overridden and not row.replaces_teacher,
+                started_at=of_grade.started_at if of_grade.submitted_at else None,
+                submitted_at=of_grade.submitted_at,
+                is_hand_in=of_grade.submitted_at is not None and of_grade.is_hand_in,
+            )
+            errands.append(errand)
+        return self._take_seconds(connection, errands, outcomes)
+
+    def _take_seconds(
+        self, connection: Connection, errands: Sequence[Errand], outcomes: list[Outcome]
+    ) -> tuple[list[Errand], list[Outcome]]:
+        """The same, with a second for each whose column is known and whom no teacher graded."""
+        ready = [each for each in errands if each.line_item and not each.is_teachers]
+        seconds = dict[str, datetime | timedelta]()
+        for url in sorted({each.line_item.url for each in ready if each.line_item}):
+            mine = [each for each in ready if each.line_item and each.line_item.url == url]
+            people = {each.row.id: each.row.person_id for each in mine}
+            seconds |= take_seconds(connection, url, people)
+        found = []
+        for each in errands:
+            at = seconds.get(each.row.id)
+            if isinstance(at, timedelta):
+                later = Decision("waiting", now() + at, counts=False)
+                outcomes.append(Outcome(each.row, later))
+            else:
+                found.append(replace(each, at=at))
+        return found, outcomes
+
+    def complete(self, errand: Errand) -> Ready | Decision:
+        """All that a push needs, with what only the platform can say; or what becomes of the row
+        without one.
 
         Raises what finding its column raises.
         """
-        with self._engine.database.read() as connection:
-            try:
-                destination = find_destination(
-                    connection,
-                    person_id=row.person_id,
-                    resource_link_id=row.resource_link_id,
-                    quiz_id=row.quiz_id,
-                    maximum=row.maximum,
-                )
-            except (NoLineItem, NotGradable) as error:
-                return Decision("not_linked", None, error.code, error.message)
-            work = _find_work(connection, row.grade_id)
-        line_item = self._line_items.find_or_ask(self._engine, destination.place)
+        row, to, line_item, at = errand.row, errand.destination, errand.line_item, errand.at
+        if line_item is None:
+            line_item = self._line_items.find_or_ask(self._engine, to.place)
         if line_item is None:
             return Decision("waiting", now() + COLUMN_WAIT, counts=False)
-        if self._find_teachers(row, destination, line_item):
+        if errand.is_teachers and self._find_teachers(row, to, line_item):
             stands = TeacherGradeStands()
             return Decision("superseded", None, stands.code, stands.message)
-        at = self._clocks.take(line_item, row.person_id)
-        if isinstance(at, timedelta):
-            return Decision("waiting", now() + at, counts=False)
+        if at is None or at <= now() - FRESH:
+            with self._engine.database.write() as connection:
+                taken = take_seconds(connection, line_item.url, {row.id: row.person_id})[row.id]
+            if isinstance(taken, timedelta):
+                return Decision("waiting", now() + taken, counts=False)
+            at = taken
         score = Score(
-            destination.subject,
+            to.subject,
             row.given,
             row.maximum,
             at,
             row.comment,
-            **work,
+            started_at=errand.started_at,
+            submitted_at=errand.submitted_at,
+            is_hand_in=errand.is_hand_in,
             replaces_teacher=row.replaces_teacher,
         )
-        return Ready(row, destination, line_item, score)
+        return Ready(row, to, line_item, score)
 
     def _find_teachers(self, row: Row[Any], to: Destination, line_item: LineItem) -> bool:
-        """Whether the gradebook holds what a teacher put there, of a grade where it was seen so.
+        """Whether the gradebook still holds what a teacher put there.
 
         Looked at anew, since they may have taken it back. Raises what reading the results raises.
         """
-        if row.replaces_teacher:
-            return False
         with self._engine.database.read() as connection:
-            seen = connection.execute(_SEEN, {"grade_id": row.grade_id}).scalar()
-            if not seen:
-                return False
             mine = row.organization_id, [row.grade_id]
             taken = find_taken(connection, *mine).get(row.grade_id)
         found: Sequence[Result] | None = self._engine.plugins.ask_first(
@@ -142,8 +211,29 @@ class Deliveries:
         if not self._engine.plugins.has("push_scores"):
             return False
         moment = time.monotonic()
-        names = (row.registration_id, _column_of(row))
+        names = (row.registration_id, column_of(row))
         return all(moment >= self._alone_until.get(name, 0.0) for name in names)
+
+    def may_lane_go_together(self, lane: str | None) -> bool:
+        """Whether it is worth leasing so many rows of a platform that they can go together."""
+        alone = self._alone_until.get(lane, 0.0)
+        return self._engine.plugins.has("push_scores") and time.monotonic() >= alone
+
+    def group(self, errands: Sequence[Errand]) -> list[list[Errand]]:
+        """Each by itself, or with others of its column where a plugin may take them together."""
+        groups = list[list[Errand]]()
+        together = dict[object, list[Errand]]()
+        for errand in errands:
+            column = column_of(errand.row)
+            group = together.get(column)
+            if group is None or len(group) >= TOGETHER:
+                group = [errand]
+                groups.append(group)
+                if self.may_go_together(errand.row):
+                    together[column] = group
+            else:
+                group.append(errand)
+        return groups
 
     def push_together(self, batch: Sequence[Ready]) -> Sequence[Answer] | None:
         """Bring many scores of one column at once: an answer each. None: one by one, please."""
@@ -159,7 +249,7 @@ class Deliveries:
         except Exception as error:
             return [error] * len(batch)
         if not answers:
-            name = first.row.registration_id if answers is None else _column_of(first.row)
+            name = first.row.registration_id if answers is None else column_of(first.row)
             self._alone_until[name] = time.monotonic() + ALONE_SECONDS
             return None
         if len(answers) != len(batch):
@@ -167,28 +257,29 @@ class Deliveries:
             return [Unexpected()] * len(batch)
         return answers
 
-    def judge(self, ready: Ready, answer: Answer) -> Decision:
+    def judge(self, ready: Ready, answer: Answer) -> Outcome:
         """What becomes of a row after its platform's answer."""
-        row = ready.row
+        row, who = ready.row, (ready.line_item.url, ready.row.person_id)
         if isinstance(answer, Receipt):
-            shown = answer.platform_at or answer.received_at
-            if max(answer.received_at, shown).replace(microsecond=0) > ready.score.at:
-                who = (ready.line_item, row.person_id)
-                self._clocks.note(*who, answer.received_at, answer.platform_at)
-            return Decision("sent", sent_at=answer.received_at)
+            decision = Decision("sent", sent_at=answer.received_at)
+            arrival = read_arrival(*who, answer.received_at, answer.platform_at)
+            is_later = arrival.second > ready.score.at
+            return Outcome(row, decision, answer, arrival if is_later else None)
         error = read_error(answer, row)
+        late: Arrival | None = None
         if isinstance(error, ScoreStale) and error.platform_at:
             # Its clock is ahead of ours: the next second must be later by that clock.
-            self._clocks.note(ready.line_item, row.person_id, now(), error.platform_at)
+            late = read_arrival(*who, now(), error.platform_at)
         if isinstance(error, NoLineItem):
             # The column was deleted: ask for it once more, and then believe it.
             self._line_items.forget(ready.destination.place, ready.line_item.url)
             if row.last_error_code != error.code:
-                return Decision("waiting", now(), error.code, error.message)
-        return judge_error(error, row)
+                again = Decision("waiting", now(), error.code, error.message)
+                return Outcome(row, again, answer)
+        return Outcome(row, judge_error(error, row), answer, late)
 
 
-def _column_of(row: Row[Any]) -> tuple[str, str | None]:
+def column_of(row: Row[Any]) -> tuple[str | None, str | None]:
     """What the rows of one column have in common."""
     return row.resource_link_id, row.quiz_id
 
@@ -221,20 +312,14 @@ def judge_error(error: MentorAIError, row: Row[Any]) -> Decision:
     )
 
 
-_SEEN = select(grades.c.sync_overridden).where(grades.c.id == bindparam("grade_id"))
 _IS_TAKEN = (
     exists()
     .where(outbox.c.grade_id == grades.c.id, outbox.c.sent_at > attempts.c.submitted_at)
     .correlate(grades, attempts)
 )
-_WORK = (
-    select(attempts.c.started_at, attempts.c.submitted_at, (~_IS_TAKEN).label("is_hand_in"))
-    .join(grades, grades.c.attempt_id == attempts.c.id)
-    .where(grades.c.id == bindparam("grade_id"), attempts.c.submitted_at.is_not(None))
+_GRADES = (
+    select(grades.c.id, grades.c.sync_overridden, attempts.c.started_at, attempts.c.submitted_at)
+    .add_columns((~_IS_TAKEN).label("is_hand_in"))
+    .outerjoin(attempts, attempts.c.id == grades.c.attempt_id)
+    .where(grades.c.id.in_(bindparam("grade_ids", expanding=True)))
 )
-
-
-def _find_work(connection: Connection, grade_id: str) -> dict[str, Any]:
-    """What a Score says of the attempt behind a grade; nothing for a grade without one."""
-    row = connection.execute(_WORK, {"grade_id": grade_id}).one_or_none()
-    return dict(row._mapping) if row else {}

@@ -1,9 +1,10 @@
 """Where a score goes: the resource link's platform, and what the platform calls the person."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import BindParameter, Connection, Row, bindparam, select
 
 from mentorai.core.errors import NoLineItem, NotGradable, PersonIsStaff
 from mentorai.core.line_items import line_items
@@ -23,13 +24,14 @@ _LINK = (
     .outerjoin(contexts, contexts.c.id == resource_links.c.context_id)
     .where(resource_links.c.id == bindparam("link_id"))
 )
-_SUBJECT = (
-    select(identities.c.subject)
+_PEOPLE: BindParameter[Any] = bindparam("people", expanding=True)
+_SUBJECTS = (
+    select(identities.c.person_id, identities.c.subject)
     .where(
-        identities.c.person_id == bindparam("person_id"),
+        identities.c.person_id.in_(_PEOPLE),
         identities.c.authority == bindparam("authority"),
     )
-    .order_by(identities.c.id)
+    .order_by(identities.c.id.desc())
 )
 _PLACED = select(placements.c.quiz_id).where(placements.c.resource_link_id == bindparam("link_id"))
 _OTHERS = select(line_items.c.id).where(
@@ -37,9 +39,12 @@ _OTHERS = select(line_items.c.id).where(
     line_items.c.url == bindparam("url"),
     line_items.c.activity_id != bindparam("quiz_id"),
 )
-_ROLE = select(enrolments.c.role).where(
-    enrolments.c.context_id == bindparam("context_id"),
-    enrolments.c.person_id == bindparam("person_id"),
+# By the course's list, and by their own launches, which count more.
+_ROLES = tuple(
+    select(table.c.person_id, table.c.role).where(
+        table.c.context_id == bindparam("context_id"), table.c.person_id.in_(_PEOPLE)
+    )
+    for table in (roster_members, enrolments)
 )
 _TITLE = select(quizzes.c.title).where(quizzes.c.id == bindparam("quiz_id"))
 
@@ -52,42 +57,78 @@ class Destination:
     subject: str
 
 
-def find_destination(
-    connection: Connection,
-    *,
-    person_id: str,
-    resource_link_id: str | None,
-    quiz_id: str | None,
-    maximum: float,
-) -> Destination:
-    """Where a person's score for a quiz (or none) in a resource link goes.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A person's score for a quiz (or none) in a resource link (or none), which goes somewhere."""
+
+    person_id: str
+    resource_link_id: str | None
+    quiz_id: str | None
+    maximum: float
+
+
+def find_destination(connection: Connection, wanted: Wanted) -> Destination:
+    """Where one score goes.
 
     Raises NoLineItem or NotGradable, with a sentence for the person, if it goes nowhere.
     """
-    link = connection.execute(_LINK, {"link_id": resource_link_id}).one_or_none()
-    if link is None:
-        raise NoLineItem(OUTSIDE_A_COURSE)
-    if _is_staff(connection, link.context_id, person_id):
-        raise PersonIsStaff
-    whose = {"person_id": person_id, "authority": f"lti:{link.registration_id}"}
-    subject = connection.execute(_SUBJECT, whose).scalar()
-    if subject is None:
-        raise NotGradable(IS_UNKNOWN)
-    place = GradePlace(
+    (found,) = find_destinations(connection, [wanted])
+    if not isinstance(found, Destination):
+        raise found
+    return found
+
+
+def find_destinations(
+    connection: Connection, wanted: Sequence[Wanted]
+) -> list[Destination | NoLineItem | NotGradable]:
+    """Where scores go, or for each that goes nowhere the error with a sentence for the person."""
+    found = dict[Wanted, Destination | NoLineItem | NotGradable]()
+    for link_id in dict.fromkeys(each.resource_link_id for each in wanted):
+        here = [each for each in wanted if each.resource_link_id == link_id]
+        link = connection.execute(_LINK, {"link_id": link_id}).one_or_none()
+        if link is None:
+            found |= dict.fromkeys(here, NoLineItem(OUTSIDE_A_COURSE))
+        else:
+            found |= _find_in_link(connection, link, here)
+    return [found[each] for each in wanted]
+
+
+def _find_in_link(
+    connection: Connection, link: Row[Any], wanted: Sequence[Wanted]
+) -> dict[Wanted, Destination | NoLineItem | NotGradable]:
+    people = list({each.person_id for each in wanted})
+    whose = {"people": people, "authority": f"lti:{link.registration_id}"}
+    subjects = {row.person_id: row.subject for row in connection.execute(_SUBJECTS, whose)}
+    staff = _find_staff(connection, link.context_id, people)
+    places = dict[tuple[str | None, float], GradePlace]()
+    found = dict[Wanted, Destination | NoLineItem | NotGradable]()
+    for each in wanted:
+        if each.person_id in staff:
+            found[each] = PersonIsStaff()
+        elif each.person_id not in subjects:
+            found[each] = NotGradable(IS_UNKNOWN)
+        else:
+            kind = (each.quiz_id, each.maximum)
+            place = places.get(kind) or places.setdefault(kind, _read_place(connection, link, each))
+            found[each] = Destination(place, subjects[each.person_id])
+    return found
+
+
+def _read_place(connection: Connection, link: Row[Any], wanted: Wanted) -> GradePlace:
+    return GradePlace(
         platform=read_platform(link),
         resource_link_id=link.id,
         lms_resource_link_id=link.lms_resource_link_id,
-        title=_find_title(connection, quiz_id) or link.title,
+        title=_find_title(connection, wanted.quiz_id) or link.title,
         service=GradeService(
-            line_item_url=_find_own_column(connection, link, quiz_id),
+            line_item_url=_find_own_column(connection, link, wanted.quiz_id),
             line_items_url=link.line_items_url,
             scopes=frozenset(link.grade_scopes.split()),
         ),
-        activity_id=quiz_id,
-        score_maximum=maximum,
+        activity_id=wanted.quiz_id,
+        score_maximum=wanted.maximum,
         lms_context_id=link.lms_context_id or "",
     )
-    return Destination(place, subject)
 
 
 def _find_own_column(connection: Connection, link: Row[Any], quiz_id: str | None) -> str | None:
@@ -106,17 +147,15 @@ def _find_own_column(connection: Connection, link: Row[Any], quiz_id: str | None
     return url if connection.execute(_OTHERS, others).first() is None else None
 
 
-def _is_staff(connection: Connection, context_id: str | None, person_id: str) -> bool:
-    """By their own launches, or else by the course's list."""
-    for table in (enrolments, roster_members):
-        role: str | None = connection.execute(
-            select(table.c.role).where(
-                table.c.context_id == context_id, table.c.person_id == person_id
-            )
-        ).scalar_one_or_none()
-        if role is not None:
-            return Role(role).is_staff
-    return False
+def _find_staff(
+    connection: Connection, context_id: str | None, people: Sequence[str]
+) -> frozenset[str]:
+    """Those who are staff of a course, by their own launches, or else by the course's list."""
+    facts = {"context_id": context_id, "people": people}
+    roles = dict[str, str]()
+    for query in _ROLES:
+        roles |= {row.person_id: row.role for row in connection.execute(query, facts)}
+    return frozenset(person for person, role in roles.items() if Role(role).is_staff)
 
 
 def _find_title(connection: Connection, quiz_id: str | None) -> str | None:

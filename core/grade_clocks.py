@@ -45,23 +45,27 @@ def take_moment(connection: Connection, mentor_id: str) -> datetime:
     Later than that of every change before. Take it before the grade's own row, so that two
     changes never wait for each other.
     """
+    return take_moments(connection, mentor_id, 1)
+
+
+def take_moments(connection: Connection, mentor_id: str, count: int) -> datetime:
+    """The same for so many changes: the first one's instant; each next one's is a TICK later."""
     mine = {"mentor": mentor_id}
     last: datetime | None = connection.execute(_READ, mine).scalar_one_or_none()
     if last is None:
         try:
             with connection.begin_nested():
-                return _start(connection, mentor_id)
+                last = _start(connection, mentor_id)
         except IntegrityError:
             # Another change started it at this moment.
             last = connection.execute(_READ, mine).scalar_one()
     moment = max(now(), last + TICK)
-    connection.execute(_MOVE, mine | {"moment": moment})
+    connection.execute(_MOVE, mine | {"moment": moment + (count - 1) * TICK})
     return moment
 
 
 def _start(connection: Connection, mentor_id: str) -> datetime:
     newest = select(func.max(grades.c.updated_at)).where(grades.c.mentor_id == mentor_id)
-    last: datetime | None = connection.execute(newest).scalar()
-    moment = max(now(), last + TICK) if last else now()
-    connection.execute(insert(grade_clocks).values(mentor_id=mentor_id, last_at=moment))
-    return moment
+    last: datetime = connection.execute(newest).scalar() or now() - TICK
+    connection.execute(insert(grade_clocks).values(mentor_id=mentor_id, last_at=last))
+    return last

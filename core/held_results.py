@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, select
 
-from mentorai.core.outbox_rows import outbox
+from mentorai.core.outbox_table import outbox
 from mentorai.core.values import Result
 
 # Platforms round to two places, often of their own maximum.

@@ -4,58 +4,38 @@ A platform that answers after 200 ms needs many scores under way to be quick, an
 must not take every thread. So a lane may hold no more threads than are free: a single one gets
 half of them, two get a third each, and there is always a free one for a fresh score elsewhere.
 How many calls of a lane then run at one host is lti's affair.
+
+The threads only send. One more leases what is due, many rows at once and a few more than there
+are threads, and writes down what became of those that were sent, of all lanes together: so a
+score shares its transactions with others.
 """
 
 import threading
 import time
 from collections import deque
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import structlog
-from sqlalchemy import ColumnElement, bindparam, func, select
+from sqlalchemy import bindparam, func, select
 
-from mentorai.core.clock import now
-from mentorai.core.outbox_rows import outbox
-from mentorai.core.platform_rests import is_resting
+from mentorai.core.outbox_table import outbox
 
 if TYPE_CHECKING:
+    from mentorai.core.deliveries import Errand
     from mentorai.core.engine import Engine
+    from mentorai.core.outbox_rows import Outcome
 
 THREADS = 64
 # How long nothing is looked for when nobody says that something is due.
 SWEEP_SECONDS = 1.0
-# Rows that a lane reads at once.
-AHEAD = 100
+# How long an answer waits for others, to be written down with them.
+GATHER_SECONDS = 0.02
+# How long a thread stays that has nothing to send.
+IDLE_SECONDS = 1.0
 log = structlog.get_logger(__name__)
 
-_MOMENT = bindparam("moment", type_=outbox.c.due_at.type)
-
-_AWAKE = ~is_resting(outbox.c.registration_id, _MOMENT)
-
-
-def _select_due(mine: ColumnElement[bool]) -> Any:
-    return (
-        select(outbox.c.id)
-        .where(mine, outbox.c.status == "waiting", outbox.c.due_at <= _MOMENT, _AWAKE)
-        .order_by(outbox.c.due_at)
-        .limit(AHEAD)
-    )
-
-
-def _select_lapsed(mine: ColumnElement[bool]) -> Any:
-    return (
-        select(outbox.c.id)
-        .where(mine, outbox.c.status == "leased", outbox.c.lease_until <= _MOMENT, _AWAKE)
-        .limit(AHEAD)
-    )
-
-
-# Each is a look into the index of lanes, however many rows wait there.
-_NAMED = outbox.c.registration_id == bindparam("lane")
-_NAMELESS = outbox.c.registration_id.is_(None)
-_DUE = {True: _select_due(_NAMED), False: _select_due(_NAMELESS)}
-_LAPSED = {True: _select_lapsed(_NAMED), False: _select_lapsed(_NAMELESS)}
 _NEXT_LANE = select(func.min(outbox.c.registration_id)).where(
     outbox.c.registration_id > bindparam("last")
 )
@@ -68,30 +48,33 @@ class Lanes:
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
         self._lock = threading.Lock()
+        # Something was sent, or is due.
+        self._news = threading.Condition(self._lock)
         self._lanes: dict[str | None, _Lane] = {}
         self._busy = 0
-        self._threads: set[threading.Thread] = set()
         self._is_open = False
-        self._stop = threading.Event()
-        self._sweeper: threading.Thread | None = None
+        self._keeper: threading.Thread | None = None
+        self._teller: ThreadPoolExecutor | None = None
 
     def start(self) -> None:
         """Begin to look for due rows, and to deliver them."""
         self._is_open = True
-        self._stop.clear()
-        self._sweeper = threading.Thread(target=self._sweep_on, name="lanes")
-        self._sweeper.start()
+        # What plugins do when they are told takes no time of the scores.
+        self._teller = ThreadPoolExecutor(1, "lanes-teller")
+        self._keeper = threading.Thread(target=self._keep_on, name="lanes")
+        self._keeper.start()
 
     def stop(self, seconds: float) -> None:
-        """Finish the rows in hand, for so long at most, and take no others."""
-        self._is_open = False
-        self._stop.set()
-        deadline = time.monotonic() + seconds
+        """Finish the rows that are being sent, for so long at most, and let the others go."""
         with self._lock:
-            waited = [self._sweeper, *self._threads]
-        for thread in waited:
-            if thread is not None:
-                thread.join(max(0.0, deadline - time.monotonic()))
+            self._is_open = False
+            self._news.notify_all()
+            for lane in self._lanes.values():
+                lane.work.notify_all()
+        if self._keeper is not None:
+            self._keeper.join(seconds)
+        if self._teller is not None:
+            self._teller.shutdown()
 
     def wake(self, row_id: str) -> None:
         """A row is due: look into its lane. While no lanes run it waits for their first sweep."""
@@ -100,17 +83,36 @@ class Lanes:
         with self._engine.database.read() as connection:
             found = connection.execute(_LANE_OF, {"row_id": row_id}).first()
         if found is not None:
-            self._fill(found.registration_id, now(), with_lapsed=False)
+            self._rouse([found.registration_id])
 
-    def _sweep_on(self) -> None:
-        while not self._stop.is_set():
+    def _rouse(self, names: Sequence[str | None]) -> None:
+        with self._lock:
+            for name in names:
+                self._get(name).may_have_more = True
+            self._news.notify_all()
+
+    def _get(self, name: str | None) -> "_Lane":
+        lane = self._lanes.get(name)
+        if lane is None:
+            lane = self._lanes[name] = _Lane(name, self._lock)
+        return lane
+
+    def _keep_on(self) -> None:
+        """Lease and settle until the lanes are stopped and nothing is under way."""
+        sweep_at = 0.0
+        while self._is_open or any(lane.under_way for lane in self._lanes.values()):
             try:
-                for name in self._list_lanes():
-                    self._fill(name, now(), with_lapsed=True)
+                if self._is_open and time.monotonic() >= sweep_at:
+                    sweep_at = time.monotonic() + SWEEP_SECONDS
+                    self._rouse([name for name in self._list_lanes() if self._has_due(name)])
+                self._settle(self._gather(sweep_at))
+                for lane in list(self._lanes.values()):
+                    self._fill(lane)
+                    self._staff(lane)
             except Exception:
                 # The database may be away for a while; the next sweep will see.
-                log.exception("lanes_not_swept")
-            self._stop.wait(SWEEP_SECONDS)
+                log.exception("lanes_stumbled")
+                time.sleep(SWEEP_SECONDS)
 
     def _list_lanes(self) -> list[str | None]:
         names: list[str | None] = [None]
@@ -122,90 +124,114 @@ class Lanes:
                     names.append(last)
         return names
 
-    def _fill(self, name: str | None, moment: datetime, *, with_lapsed: bool) -> None:
-        """Read what is due in a lane, and set as many threads to it as it may have."""
-        lane = self._lanes.setdefault(name, _Lane(name))
-        with lane.reading, self._engine.database.read() as connection:
-            facts = {"moment": moment} | ({"lane": name} if name else {})
-            found = list(connection.execute(_DUE[name is not None], facts).scalars())
-            if with_lapsed:
-                found += connection.execute(_LAPSED[name is not None], facts).scalars()
-            with self._lock:
-                if with_lapsed:
-                    lane.tried.clear()
-                lane.add(found)
+    def _has_due(self, name: str | None) -> bool:
+        return self._engine.outbox.has_due(name)
+
+    def _gather(self, until: float) -> list["Outcome"]:
+        """What was sent since, after a wait for it; and rows that will not be sent any more."""
         with self._lock:
-            missing = len(lane.rows)
-            while missing > 0 and self._is_open and self._may_grow(lane):
+            self._news.wait_for(self._has_news, max(0.0, until - time.monotonic()))
+            is_alone = sum(lane.under_way for lane in self._lanes.values()) <= 1
+        if not is_alone:
+            time.sleep(GATHER_SECONDS)
+        outcomes = list["Outcome"]()
+        unsent = list["Errand"]()
+        with self._lock:
+            for lane in self._lanes.values():
+                outcomes += lane.sent
+                lane.under_way -= len(lane.sent)
+                # A newer value may have waited for one of them.
+                lane.may_have_more |= bool(lane.sent)
+                lane.sent = []
+                while lane.groups and not self._is_open:
+                    group = lane.groups.popleft()
+                    lane.under_way -= len(group)
+                    unsent += group
+        self._engine.outbox.give_back(unsent)
+        return outcomes
+
+    def _has_news(self) -> bool:
+        lanes = self._lanes.values()
+        return not self._is_open or any(lane.sent or self._is_hungry(lane) for lane in lanes)
+
+    def _is_hungry(self, lane: "_Lane") -> bool:
+        """Whether it is time to lease more: when half of what it had is sent."""
+        allowance = self._allowance(lane)
+        return lane.may_have_more and allowance > 0 and lane.under_way <= allowance
+
+    def _allowance(self, lane: "_Lane") -> int:
+        """How many threads a lane may have."""
+        return lane.busy + max(0, (THREADS - self._busy - lane.busy + 1) // 2)
+
+    def _settle(self, outcomes: Sequence["Outcome"]) -> None:
+        if not outcomes:
+            return
+        ended = self._engine.outbox.settle(outcomes)
+        if ended and self._teller is not None:
+            self._teller.submit(self._engine.outbox.tell, ended)
+
+    def _fill(self, lane: "_Lane") -> None:
+        """Lease what is due in a lane, twice as much as it may send at once."""
+        with self._lock:
+            if not (self._is_open and self._is_hungry(lane)):
+                return
+            most = 2 * self._allowance(lane) - lane.under_way
+            lane.may_have_more = False
+        groups = self._engine.outbox.lease(lane.name, most)
+        count = sum(map(len, groups))
+        with self._lock:
+            lane.may_have_more |= count >= most
+            lane.under_way += count
+            lane.groups.extend(groups)
+            lane.work.notify(len(groups))
+
+    def _staff(self, lane: "_Lane") -> None:
+        """Set as many threads to a lane as it needs and may have."""
+        with self._lock:
+            missing = len(lane.groups) - lane.idle
+            while missing > 0 and lane.busy < THREADS - self._busy:
                 missing -= 1
                 lane.busy += 1
                 self._busy += 1
-                thread = threading.Thread(target=self._carry, args=(lane,), name="lane")
-                self._threads.add(thread)
-                thread.start()
-
-    def _may_grow(self, lane: "_Lane") -> bool:
-        return lane.busy < THREADS - self._busy
+                threading.Thread(target=self._carry, args=(lane,), name="lane").start()
 
     def _carry(self, lane: "_Lane") -> None:
-        """Deliver row after row, while there are some and the lane may have this thread."""
-        row_id = self._next(lane, "")
-        while row_id:
+        """Send what is leased, while there is something and the lane may have this thread."""
+        while (group := self._next(lane)) is not None:
+            outcomes = list["Outcome"]()
             try:
-                self._engine.outbox.deliver(row_id)
+                outcomes = self._engine.outbox.send(group)
             except Exception:
-                # The database, most likely: the row's lease lapses, and it is found again.
+                # The database, most likely: their leases lapse, and they are found again.
                 log.exception("lane_stumbled")
-                self._stop.wait(SWEEP_SECONDS)
-            row_id = self._next(lane, row_id)
-        with self._lock:
-            self._threads.discard(threading.current_thread())
+            with self._lock:
+                lane.sent += outcomes
+                lane.under_way -= len(group) - len(outcomes)
+                self._news.notify_all()
 
-    def _next(self, lane: "_Lane", done: str) -> str | None:
+    def _next(self, lane: "_Lane") -> list["Errand"] | None:
         with self._lock:
-            lane.in_hand.discard(done)
-            lane.tried.add(done)
-            is_too_many = lane.busy > max(1, THREADS - self._busy + 1)
-            may_read = bool(lane.rows) or not lane.reading.locked()
-            if not self._is_open or is_too_many or not may_read:
-                self._leave(lane)
-                return None
-            if lane.rows:
-                return lane.take()
-        try:
-            self._fill(lane.name, now(), with_lapsed=False)
-        except Exception:
-            log.exception("lanes_not_swept")
-        with self._lock:
-            if lane.rows and self._is_open:
-                return lane.take()
-            self._leave(lane)
+            if lane.busy <= max(1, THREADS - self._busy + 1):
+                lane.idle += 1
+                lane.work.wait_for(lambda: lane.groups or not self._is_open, IDLE_SECONDS)
+                lane.idle -= 1
+                if lane.groups and self._is_open:
+                    return lane.groups.popleft()
+            lane.busy -= 1
+            self._busy -= 1
             return None
-
-    def _leave(self, lane: "_Lane") -> None:
-        lane.busy -= 1
-        self._busy -= 1
 
 
 class _Lane:
-    """What is due at one platform, and who is at it."""
+    """What is under way to one platform, and who is at it. All of it is guarded by one lock."""
 
-    def __init__(self, name: str | None) -> None:
+    def __init__(self, name: str | None, lock: threading.Lock) -> None:
         self.name = name
-        self.rows: deque[str] = deque()
-        self.in_hand: set[str] = set()
-        # Since the last sweep: a row that could not go yet (an older value of its grade is under
-        # way) is not looked at again and again.
-        self.tried: set[str] = set()
-        self.busy = 0
-        # One reads what is next; nobody reads the same at the same time.
-        self.reading = threading.Lock()
-
-    def add(self, row_ids: list[str]) -> None:
-        known = self.in_hand.union(self.rows, self.tried)
-        self.rows.extend(row_id for row_id in row_ids if row_id not in known)
-
-    def take(self) -> str:
-        row_id = self.rows.popleft()
-        self.in_hand.add(row_id)
-        return row_id
+        # Leased, and not sent yet; what is sent together is in one list.
+        self.groups: deque[list[Errand]] = deque()
+        self.sent: list[Outcome] = []
+        # Rows that are leased and not settled.
+        self.under_way = 0
+        self.may_have_more = False
+        self.busy = self.idle = 0
+        self.work = threading.Condition(lock)

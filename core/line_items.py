@@ -1,11 +1,11 @@
-"""The gradebook columns we found, and the last second that each person's score there was given.
+"""The gradebook columns we found.
 
 A column is found or made once per resource link and quiz: whoever takes the row's lease first
 does it, so that two workers never make two columns.
 """
 
-import hashlib
-from datetime import datetime, timedelta
+import threading
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -34,7 +34,6 @@ from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import NoLineItem
 from mentorai.core.identifiers import new_id
 from mentorai.core.places import resource_links
-from mentorai.core.retries import LONGEST_AHEAD
 from mentorai.core.values import GradePlace, LineItem
 
 if TYPE_CHECKING:
@@ -42,9 +41,8 @@ if TYPE_CHECKING:
 
 # Longer than a platform may take to list its columns and make one.
 FINDING = timedelta(seconds=60)
-SECOND = timedelta(seconds=1)
-# A clock this far behind what we sent was set back; waiting for it could take hours.
-LONGEST_WAIT = timedelta(seconds=3)
+# How long a thread waits for another that is asking.
+HEAR_SECONDS = 2.0
 ANOTHERS = "This activity has one gradebook column in the LMS, which is that of another quiz."
 
 # activity_id: the quiz, or "". url is NULL until the column was found.
@@ -67,29 +65,12 @@ line_items = Table(
     UniqueConstraint("resource_link_id", "activity_id"),
 )
 
-# column: a hash of the line item's URL, which has no bound.
-score_clocks = Table(
-    "score_clocks",
-    metadata,
-    Column("column", String(64), primary_key=True),
-    Column("person_id", ForeignKey("people.id", ondelete="CASCADE"), primary_key=True, index=True),
-    Column("last_at", Instant, nullable=False),
-)
-
 # Made once: for a statement that runs with every score, making it costs more than running it.
 _FIND = select(line_items).where(
     line_items.c.resource_link_id == bindparam("link_id"),
     line_items.c.activity_id == bindparam("activity"),
     line_items.c.url.is_not(None),
 )
-_MY_CLOCK = and_(
-    score_clocks.c.column == bindparam("in_column"), score_clocks.c.person_id == bindparam("whose")
-)
-_READ_CLOCK = select(score_clocks.c.last_at).where(_MY_CLOCK).with_for_update()
-_START_CLOCK = insert(score_clocks).values(
-    column=bindparam("in_column"), person_id=bindparam("whose"), last_at=bindparam("second")
-)
-_MOVE_CLOCK = update(score_clocks).where(_MY_CLOCK).values(last_at=bindparam("second"))
 
 
 class LineItems:
@@ -97,16 +78,34 @@ class LineItems:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._lock = threading.Lock()
+        self._asking: dict[object, threading.Event] = {}
 
     def find_or_ask(self, engine: "Engine", place: GradePlace) -> LineItem | None:
         """The column of a place: the one remembered, or else what the plugins find or make.
 
-        None while another worker is asking: come back in a moment.
+        None while another worker is asking: come back in a moment. Of this process's threads one
+        asks and the others wait a little for what it hears.
         Raises NoLineItem when nobody serves this platform, and what the plugin raises.
         """
-        known = self.find(place.resource_link_id, place.activity_id)
+        key = (place.resource_link_id, place.activity_id)
+        known = self.find(*key)
         if known is not None:
             return known
+        with self._lock:
+            others = self._asking.get(key)
+            mine = self._asking.setdefault(key, threading.Event())
+        if others is not None:
+            others.wait(HEAR_SECONDS)
+            return self.find(*key)
+        try:
+            return self._ask(engine, place)
+        finally:
+            with self._lock:
+                del self._asking[key]
+            mine.set()
+
+    def _ask(self, engine: "Engine", place: GradePlace) -> LineItem | None:
         finder = new_id()
         with self._database.write() as connection:
             row = self._put_row(connection, place)
@@ -131,10 +130,8 @@ class LineItems:
 
     def find(self, resource_link_id: str | None, activity_id: str | None) -> LineItem | None:
         """The column that is remembered for a place, or None; nobody is asked."""
-        facts = {"link_id": resource_link_id, "activity": activity_id or ""}
         with self._database.read() as connection:
-            row = connection.execute(_FIND, facts).one_or_none()
-        return _line_item(row) if row else None
+            return find_known(connection, resource_link_id, activity_id)
 
     def forget(self, place: GradePlace, url: str) -> None:
         """Forget a column that the platform no longer has; another found since is kept.
@@ -205,57 +202,13 @@ class LineItems:
             )
 
 
-class ScoreClocks:
-    """Seconds to stamp scores with: whole, and later each time for one column and person."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def take(self, line_item: LineItem, person_id: str) -> datetime | timedelta:
-        """The second to send, kept before it is given; or how long to wait for the next one.
-
-        A score may not bear the second in which the platform took the last one, nor one far
-        ahead. Only when our clock was set back do we go ahead of it.
-        """
-        key = {"in_column": _column(line_item), "whose": person_id}
-        with self._database.write() as connection:
-            last: datetime | None = connection.execute(_READ_CLOCK, key).scalar_one_or_none()
-            moment = now()
-            second = moment.replace(microsecond=0)
-            if last is None:
-                connection.execute(_START_CLOCK, key | {"second": second})
-                return second
-            if last >= second:
-                wait = last + SECOND - moment
-                if wait <= LONGEST_WAIT:
-                    return wait
-                second = last + SECOND
-            connection.execute(_MOVE_CLOCK, key | {"second": second})
-        return second
-
-    def note(
-        self,
-        line_item: LineItem,
-        person_id: str,
-        received_at: datetime,
-        platform_at: datetime | None = None,
-    ) -> None:
-        """Remember when the platform took a score, by our clock and by its own if that is ahead;
-        the next one must be later than that.
-        """
-        if platform_at is not None and platform_at <= received_at + LONGEST_AHEAD:
-            received_at = max(received_at, platform_at)
-        second = received_at.replace(microsecond=0)
-        with self._database.write() as connection:
-            connection.execute(
-                update(score_clocks)
-                .where(
-                    score_clocks.c.column == _column(line_item),
-                    score_clocks.c.person_id == person_id,
-                    score_clocks.c.last_at < second,
-                )
-                .values(last_at=second)
-            )
+def find_known(
+    connection: Connection, resource_link_id: str | None, activity_id: str | None
+) -> LineItem | None:
+    """The column that is remembered for a place, or None."""
+    facts = {"link_id": resource_link_id, "activity": activity_id or ""}
+    row = connection.execute(_FIND, facts).one_or_none()
+    return _line_item(row) if row else None
 
 
 def _take(connection: Connection, row_id: str, finder: str) -> bool:
@@ -277,10 +230,6 @@ def _at(place: GradePlace) -> ColumnElement[bool]:
         line_items.c.resource_link_id == place.resource_link_id,
         line_items.c.activity_id == (place.activity_id or ""),
     )
-
-
-def _column(line_item: LineItem) -> str:
-    return hashlib.sha256(line_item.url.encode()).hexdigest()
 
 
 def _line_item(row: Row[Any]) -> LineItem:

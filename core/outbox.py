@@ -6,31 +6,47 @@ value supersedes those that wait, and a score's second, later each time, is kept
 sent. So a process that dies between sending and settling sends the same value again, later.
 """
 
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import Connection, Row, and_, bindparam, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Row, and_, func, insert, select, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from mentorai.core.attempts import attempts
 from mentorai.core.clock import now
-from mentorai.core.deliveries import Answer, Deliveries, Ready, judge_error, read_error
-from mentorai.core.destinations import find_destination
+from mentorai.core.deliveries import (
+    TOGETHER,
+    UNTOUCHED,
+    Deliveries,
+    Errand,
+    Ready,
+    judge_error,
+    read_error,
+)
+from mentorai.core.destinations import Wanted, find_destination
 from mentorai.core.errors import (
     Conflict,
     MentorAIError,
     NoLineItem,
     NotGradable,
     PersonIsStaff,
-    ScoreStale,
 )
 from mentorai.core.grade_clocks import take_moment
 from mentorai.core.grade_rows import grades, read_grade, select_grades
 from mentorai.core.identifiers import new_id
-from mentorai.core.outbox_rows import is_due, outbox, release_rows, settle_row, take_row
+from mentorai.core.outbox_rows import (
+    Outcome,
+    has_due,
+    list_due,
+    list_newer,
+    settle_rows,
+    take_due,
+    take_rows,
+)
+from mentorai.core.outbox_table import is_due, outbox
 from mentorai.core.places import resource_links
-from mentorai.core.platform_rests import note_answer
 from mentorai.core.retries import Decision
 from mentorai.core.webhook_events import note_settled_grade
 
@@ -44,15 +60,6 @@ LEASE_SECONDS = 90.0
 HANDED_SECONDS = 15.0
 # A new row is handed by `wake`; if its process died before that, the sweep finds it after this.
 WAKE_SECONDS = 3.0
-# The most scores of one column that a plugin is given at once.
-TOGETHER = 50
-# It was leased and not sent: as if nothing had been.
-_UNTOUCHED = Decision("waiting", counts=False)
-_NEWER = select(outbox.c.id).where(
-    outbox.c.grade_id == bindparam("whose"),
-    outbox.c.status == "waiting",
-    outbox.c.id != bindparam("row_id"),
-)
 log = structlog.get_logger(__name__)
 
 
@@ -178,35 +185,124 @@ class Outbox:
 
         Where a plugin takes scores together, others of its column that are due go with it.
         """
-        first = self._make_ready(row_id)
-        if first is None:
+        errands = self._begin([row_id])
+        if errands and self._deliveries.may_go_together(errands[0].row):
+            errands += self._begin(self._list_companions(errands[0].row))
+        if not errands:
             return
-        if self._deliveries.may_go_together(first.row) and self._deliver_together(first):
-            return
-        self._settle_answer(first, self._deliveries.push(first))
+        outcomes = self.send(errands)
+        self.tell(self.settle(outcomes))
+        with self._engine.database.read() as connection:
+            newer = list_newer(connection, outcomes)
+        for each in newer:
+            self.wake(each)
 
-    def _deliver_together(self, first: Ready) -> bool:
-        """Send a row and others that are due of its column; whether that was possible."""
-        batch, people = [first], {first.row.person_id}
-        for row_id in self._list_companions(first.row):
-            ready = self._make_ready(row_id)
-            if ready is None:
-                continue
-            if ready.line_item.url == first.line_item.url and ready.row.person_id not in people:
+    def has_due(self, lane: str | None) -> bool:
+        """Whether a lane, the rows of one registration or of none, has something to send."""
+        with self._engine.database.read() as connection:
+            return has_due(connection, lane)
+
+    def lease(self, lane: str | None, most: int) -> list[list[Errand]]:
+        """Lease what is due in a lane: what is to be sent together is in one list.
+
+        Each list is for `send`, and what that gives is for `settle`.
+        """
+        if self._deliveries.may_lane_go_together(lane):
+            most = max(most, TOGETHER)
+        try:
+            errands = self._keep(lambda each: take_due(each, lane, most, self.lease_seconds))
+        except IntegrityError:
+            # Another worker is at one of these grades: the others go by themselves.
+            with self._engine.database.read() as connection:
+                row_ids = list_due(connection, lane, most)
+            errands = [each for row_id in row_ids for each in self._begin([row_id])]
+        return self._deliveries.group(errands)
+
+    def send(self, errands: Sequence[Errand]) -> list[Outcome]:
+        """Bring scores of one column to their platform; what becomes of their rows."""
+        if len(errands) == 1:
+            return [self._send_alone(errands[0])]
+        batch, people, outcomes = list[Ready](), set[str](), list[Outcome]()
+        for errand in errands:
+            ready = self._complete(errand)
+            if isinstance(ready, Outcome):
+                outcomes.append(ready)
+            elif ready.row.person_id in people or (
+                batch and ready.line_item.url != batch[0].line_item.url
+            ):
+                outcomes.append(Outcome(ready.row, UNTOUCHED))
+            else:
                 batch.append(ready)
                 people.add(ready.row.person_id)
-            else:
-                self._settle(ready.row, _UNTOUCHED)
-        if len(batch) == 1:
-            return False
-        answers = self._deliveries.push_together(batch)
+        return outcomes + self._push(batch)
+
+    def _push(self, batch: Sequence[Ready]) -> list[Outcome]:
+        """Push them together, or if that cannot be, the first alone."""
+        answers = self._deliveries.push_together(batch) if len(batch) > 1 else None
         if answers is None:
-            for ready in batch[1:]:
-                self._settle(ready.row, _UNTOUCHED)
-            return False
-        for ready, answer in zip(batch, answers, strict=True):
-            self._settle_answer(ready, answer)
-        return True
+            answers = [self._deliveries.push(ready) for ready in batch[:1]]
+        judged = [
+            self._deliveries.judge(ready, answer)
+            for ready, answer in zip(batch, answers, strict=False)
+        ]
+        return judged + [Outcome(ready.row, UNTOUCHED) for ready in batch[len(judged) :]]
+
+    def _send_alone(self, errand: Errand) -> Outcome:
+        ready = self._complete(errand)
+        if isinstance(ready, Outcome):
+            return ready
+        return self._deliveries.judge(ready, self._deliveries.push(ready))
+
+    def _complete(self, errand: Errand) -> Ready | Outcome:
+        row = errand.row
+        # It waited for its turn so long that its lease might end before its answer comes.
+        if row.lease_until - now() < timedelta(seconds=self.lease_seconds / 2):
+            return Outcome(row, UNTOUCHED)
+        try:
+            ready = self._deliveries.complete(errand)
+        except Exception as error:
+            known = read_error(error, row)
+            return Outcome(row, judge_error(known, row), known)
+        return Outcome(row, ready) if isinstance(ready, Decision) else ready
+
+    def settle(self, outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
+        """Write down what became of leased rows; those whose way has ended, for `tell`."""
+        try:
+            with self._engine.database.write() as connection:
+                statuses = settle_rows(connection, outcomes)
+        except Exception:
+            if len(outcomes) == 1:
+                raise
+            # One that cannot be settled holds up no other.
+            return [each for outcome in outcomes for each in self._settle_alone(outcome)]
+        ended = []
+        for outcome, status in zip(outcomes, statuses, strict=True):
+            row = outcome.row
+            if status is None:
+                log.warning("score_lease_lost", row=row.id)
+                continue
+            log.info("score_settled", row=row.id, status=status, code=outcome.decision.code)
+            if status != "waiting":
+                ended.append((row.grade_id, status))
+        return ended
+
+    def _settle_alone(self, outcome: Outcome) -> list[tuple[str, str]]:
+        try:
+            return self.settle([outcome])
+        except Exception:
+            # Its lease lapses, and it is found again.
+            log.exception("score_not_settled", row=outcome.row.id)
+            return []
+
+    def give_back(self, errands: Sequence[Errand]) -> None:
+        """Let leased rows go that were not sent: as if nothing had been."""
+        if errands:
+            self.settle([Outcome(errand.row, UNTOUCHED) for errand in errands])
+
+    def tell(self, ended: Sequence[tuple[str, str]]) -> None:
+        """Tell the plugins of grades whose way has ended, and how."""
+        for grade_id, status in ended:
+            self._tell(grade_id, status)
 
     def _list_companions(self, row: Row[Any]) -> list[str]:
         """The rows that are due for the same place, the one due longest first."""
@@ -220,29 +316,36 @@ class Outbox:
             found = connection.execute(query.order_by(outbox.c.due_at).limit(TOGETHER - 1))
             return list(found.scalars())
 
-    def _make_ready(self, row_id: str) -> Ready | None:
-        """Lease a row and find all that its push needs; None if it is settled or not ours."""
+    def _begin(self, row_ids: Sequence[str]) -> list[Errand]:
+        """Lease rows of one platform, those that are due and nobody else is at."""
         try:
-            with self._engine.database.write() as connection:
-                row = take_row(connection, row_id, self.lease_seconds)
+            return self._keep(lambda each: take_rows(each, row_ids, self.lease_seconds))
         except IntegrityError:
-            return None
-        if row is None:
-            return None
-        try:
-            ready = self._deliveries.prepare(row)
-        except Exception as error:
-            known = read_error(error, row)
-            self._settle(row, judge_error(known, row), known)
-            return None
-        if isinstance(ready, Decision):
-            self._settle(row, ready)
-            return None
-        return ready
+            return [] if len(row_ids) == 1 else [e for each in row_ids for e in self._begin([each])]
 
-    def _settle_answer(self, ready: Ready, answer: Answer) -> None:
-        decision = self._deliveries.judge(ready, answer)
-        self._settle(ready.row, decision, answer)
+    def _keep(self, take: Callable[[Connection], Sequence[Row[Any]]]) -> list[Errand]:
+        """Lease rows and find what they need; those that go nowhere, or not yet, are settled."""
+        with self._engine.database.write() as connection:
+            rows = take(connection)
+            errands, outcomes = self._prepare(connection, rows) if rows else ([], [])
+        if outcomes:
+            self.tell(self.settle(outcomes))
+        return errands
+
+    def _prepare(
+        self, connection: Connection, rows: Sequence[Row[Any]]
+    ) -> tuple[list[Errand], list[Outcome]]:
+        try:
+            return self._deliveries.prepare(connection, rows)
+        except DBAPIError:
+            raise
+        except Exception as error:
+            if len(rows) == 1:
+                known = read_error(error, rows[0])
+                return [], [Outcome(rows[0], judge_error(known, rows[0]), known)]
+        # One that cannot be made ready holds up no other.
+        parts = [self._prepare(connection, [row]) for row in rows]
+        return [e for part in parts for e in part[0]], [o for part in parts for o in part[1]]
 
     def resend(self, grade: "Grade", *, replaces_teacher: bool = False) -> None:
         """Send a grade's present value once more, as if it were new.
@@ -272,23 +375,6 @@ class Outbox:
         with self._engine.database.read() as connection:
             return int(connection.execute(query).scalar_one())
 
-    def _settle(self, row: Row[Any], decision: Decision, answer: object = None) -> None:
-        stale = isinstance(answer, ScoreStale)
-        with self._engine.database.write() as connection:
-            status = settle_row(connection, row, decision, stale=stale)
-            if answer is not None and note_answer(connection, row.registration_id, answer):
-                release_rows(connection, row.registration_id)
-            facts = {"whose": row.grade_id, "row_id": row.id}
-            newer_id = connection.execute(_NEWER, facts).scalar()
-        if status is None:
-            log.warning("score_lease_lost", row=row.id)
-            return
-        log.info("score_settled", row=row.id, status=status, code=decision.code)
-        if status != "waiting":
-            self._tell(row.grade_id, status)
-        if newer_id:
-            self.wake(newer_id)
-
     def _hand(self, row_ids: list[str]) -> None:
         from mentorai.core.jobs import Jobs
 
@@ -302,10 +388,7 @@ def _find_obstacle(connection: Connection, grade: "Grade") -> MentorAIError | No
     try:
         find_destination(
             connection,
-            person_id=grade.person_id,
-            resource_link_id=grade.resource_link_id,
-            quiz_id=grade.quiz_id,
-            maximum=grade.maximum,
+            Wanted(grade.person_id, grade.resource_link_id, grade.quiz_id, grade.maximum),
         )
     except (NoLineItem, NotGradable) as error:
         return error

@@ -1,117 +1,97 @@
 """The rows of the outbox: taken, taken back, settled; outbox.py has the doors.
 
-Each function works in its caller's transaction.
+Each function works in its caller's transaction, on as many rows as there are: what a transaction
+costs is shared by all of them. On PostgreSQL locks are taken in one order everywhere, so that no
+two transactions wait for each other: clocks of mentors, rests, rows that wait, clocks of scores,
+webhooks.
 """
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
-    Boolean,
-    Column,
+    BindParameter,
     ColumnElement,
     Connection,
-    Float,
-    ForeignKey,
-    Index,
     Integer,
     Row,
-    String,
-    Table,
-    Text,
     and_,
     bindparam,
-    false,
     func,
-    or_,
     select,
     update,
 )
 
 from mentorai.core.clock import now
-from mentorai.core.database import Instant, metadata
-from mentorai.core.grade_clocks import take_moment
+from mentorai.core.database import Instant
+from mentorai.core.errors import ScoreStale
+from mentorai.core.grade_clocks import TICK, take_moments
 from mentorai.core.grades import grades
 from mentorai.core.identifiers import new_id
-from mentorai.core.platform_rests import is_resting, may_call
+from mentorai.core.outbox_table import outbox
+from mentorai.core.platform_rests import count_calls, is_resting, note_answer
 from mentorai.core.retries import Decision
-from mentorai.core.webhook_events import note_settled_grade
-
-outbox = Table(
-    "outbox",
-    metadata,
-    Column("id", String(36), primary_key=True),
-    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
-    Column("grade_id", ForeignKey("grades.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("person_id", String(36), nullable=False),
-    Column("resource_link_id", String(36)),
-    Column("registration_id", String(36)),
-    Column("quiz_id", String(36)),
-    Column("given", Float, nullable=False),
-    Column("maximum", Float, nullable=False),
-    Column("comment", Text, nullable=False),
-    Column("status", String(16), nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("stale_attempts", Integer, nullable=False),
-    Column("first_tried_at", Instant),
-    Column("due_at", Instant, nullable=False),
-    Column("handed_until", Instant, nullable=False),
-    Column("lease", String(36)),
-    Column("lease_until", Instant),
-    Column("last_error_code", String(64), nullable=False),
-    Column("last_error_message", Text, nullable=False),
-    Column("sent_at", Instant),
-    # An instructor said so: it goes over what a teacher put into the gradebook.
-    Column("replaces_teacher", Boolean, nullable=False, server_default=false()),
-    Column("created_at", Instant, nullable=False),
-    Column("updated_at", Instant, nullable=False),
-)
-Index("ix_outbox_due", outbox.c.status, outbox.c.due_at)
-Index("ix_outbox_lane", outbox.c.registration_id, outbox.c.status, outbox.c.due_at)
-Index(
-    "uq_outbox_in_flight",
-    outbox.c.grade_id,
-    unique=True,
-    sqlite_where=outbox.c.status == "leased",
-    postgresql_where=outbox.c.status == "leased",
-)
-
-
-def is_due(moment: datetime) -> ColumnElement[bool]:
-    """The condition that a row may be sent: it waits long enough, or its lease lapsed, and its
-    platform does not rest.
-    """
-    is_time = or_(
-        and_(outbox.c.status == "waiting", outbox.c.due_at <= moment),
-        and_(outbox.c.status == "leased", outbox.c.lease_until <= moment),
-    )
-    return and_(is_time, ~is_resting(outbox.c.registration_id, moment))
-
+from mentorai.core.score_clocks import Arrival, note_arrivals
+from mentorai.core.webhook_events import note_settled_grades
 
 # Made once: for a statement that runs with every score, making it costs more than running it.
 _MOMENT = bindparam("moment", type_=Instant())
-_LAPSED = outbox.alias()
+_IDS: BindParameter[Any] = bindparam("row_ids", expanding=True)
+_OTHER = outbox.alias()
+_IN_FLIGHT = (
+    select(_OTHER.c.id)
+    .where(_OTHER.c.grade_id == outbox.c.grade_id, _OTHER.c.status == "leased")
+    .correlate(outbox)
+    .exists()
+)
+_AWAKE = ~is_resting(outbox.c.registration_id, _MOMENT)
+# Each is a look into the index of lanes, however many rows wait there.
+_NAMED = outbox.c.registration_id == bindparam("lane")
+_NAMELESS = outbox.c.registration_id.is_(None)
+
+
+def _select_due(mine: ColumnElement[bool]) -> Any:
+    return (
+        select(outbox.c.id)
+        .where(mine, outbox.c.status == "waiting", outbox.c.due_at <= _MOMENT, _AWAKE, ~_IN_FLIGHT)
+        .order_by(outbox.c.due_at)
+        .limit(bindparam("most", type_=Integer))
+    )
+
+
+def _select_lapsed(mine: ColumnElement[bool]) -> Any:
+    return select(outbox.c.grade_id).where(
+        mine, outbox.c.status == "leased", outbox.c.lease_until <= _MOMENT, _AWAKE
+    )
+
+
+_DUE = {True: _select_due(_NAMED), False: _select_due(_NAMELESS)}
+_LAPSED = {True: _select_lapsed(_NAMED), False: _select_lapsed(_NAMELESS)}
+# Of several workers each takes others.
+_HELD_DUE = {
+    named: query.with_for_update(skip_locked=True, of=outbox) for named, query in _DUE.items()
+}
 _LOOK_AT = select(
     outbox.c.grade_id,
     outbox.c.registration_id,
-    select(_LAPSED.c.id)
+    select(_OTHER.c.id)
     .where(
-        _LAPSED.c.grade_id == outbox.c.grade_id,
-        _LAPSED.c.status == "leased",
-        _LAPSED.c.lease_until <= _MOMENT,
+        _OTHER.c.grade_id == outbox.c.grade_id,
+        _OTHER.c.status == "leased",
+        _OTHER.c.lease_until <= _MOMENT,
     )
     .exists()
     .label("has_lapsed"),
-).where(outbox.c.id == bindparam("row_id"))
+).where(outbox.c.id.in_(_IDS))
 _TAKE = (
     update(outbox)
     .where(
-        outbox.c.id == bindparam("row_id"),
+        outbox.c.id.in_(_IDS),
         outbox.c.status == "waiting",
         outbox.c.due_at <= _MOMENT,
-        ~select(_LAPSED.c.id)
-        .where(_LAPSED.c.grade_id == bindparam("whose"), _LAPSED.c.status == "leased")
-        .exists(),
+        ~_IN_FLIGHT,
     )
     .values(
         status="leased",
@@ -125,32 +105,88 @@ _TAKE = (
 )
 
 
-def take_row(connection: Connection, row_id: str, seconds: float) -> Row[Any] | None:
-    """Lease a row that is due, or None if it is not, or its grade has another in flight.
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What becomes of a leased row.
 
-    One UPDATE takes it. Of two on PostgreSQL that see the same moment, the unique index lets
+    answer: what the platform answered, or what was raised instead; None if it was not asked.
+    arrival: when the platform took the score, if that is later than its second.
+    """
+
+    row: Row[Any]
+    decision: Decision
+    answer: object = None
+    arrival: Arrival | None = None
+
+
+def has_due(connection: Connection, lane: str | None) -> bool:
+    """Whether a lane (the rows of one registration, or of none) has something to take."""
+    facts = {"moment": now(), "lane": lane, "most": 1}
+    queries = (_DUE[lane is not None], _LAPSED[lane is not None])
+    return any(connection.execute(query, facts).first() is not None for query in queries)
+
+
+def list_due(connection: Connection, lane: str | None, most: int) -> list[str]:
+    """The rows that are due in a lane, those due longest first."""
+    facts = {"moment": now(), "lane": lane, "most": most}
+    return list(connection.execute(_DUE[lane is not None], facts).scalars())
+
+
+def take_due(
+    connection: Connection, lane: str | None, most: int, seconds: float
+) -> Sequence[Row[Any]]:
+    """Lease rows that are due in a lane, those due longest first, none of which any other takes.
+
+    One lease for all of them, which lasts for `seconds`. Raises IntegrityError as take_rows does.
+    """
+    moment, is_named = now(), lane is not None
+    facts = {"moment": moment, "lane": lane, "most": most}
+    for grade_id in list(connection.execute(_LAPSED[is_named], facts).scalars()):
+        _take_back(connection, grade_id, moment)
+    if connection.execute(_DUE[is_named], facts | {"most": 1}).first() is None:
+        return []
+    facts["most"] = count_calls(connection, lane, moment, most)
+    if not facts["most"]:
+        return []
+    row_ids = list(connection.execute(_HELD_DUE[is_named], facts).scalars())
+    return _take(connection, row_ids, moment, seconds)
+
+
+def take_rows(connection: Connection, row_ids: Sequence[str], seconds: float) -> Sequence[Row[Any]]:
+    """Lease those of one platform's rows that are due and whose grades have no other in flight.
+
+    One UPDATE takes them. Of two on PostgreSQL that see the same moment, the unique index lets
     one through; the other gets IntegrityError.
     """
     moment = now()
-    facts = {"row_id": row_id, "moment": moment}
-    found = connection.execute(_LOOK_AT, facts).one_or_none()
-    if found is None:
-        return None
-    if found.has_lapsed:
-        _take_back(connection, found.grade_id, moment)
-    if not may_call(connection, found.registration_id, moment):
-        return None
-    until = moment + timedelta(seconds=seconds)
-    lease = {"whose": found.grade_id, "new_lease": new_id(), "until": until}
-    return connection.execute(_TAKE, facts | lease).one_or_none()
+    found = connection.execute(_LOOK_AT, {"row_ids": row_ids, "moment": moment}).all()
+    if not found:
+        return []
+    for each in found:
+        if each.has_lapsed:
+            _take_back(connection, each.grade_id, moment)
+    may_go = count_calls(connection, found[0].registration_id, moment, len(row_ids))
+    return _take(connection, row_ids[:may_go], moment, seconds)
 
 
-_FIND_GRADE = select(grades.c.sync_row_id, grades.c.mentor_id, grades.c.sync_overridden).where(
-    grades.c.id == bindparam("grade_id")
-)
+def _take(
+    connection: Connection, row_ids: Sequence[str], moment: datetime, seconds: float
+) -> Sequence[Row[Any]]:
+    if not row_ids:
+        return []
+    lease = {"new_lease": new_id(), "until": moment + timedelta(seconds=seconds)}
+    taken = connection.execute(_TAKE, lease | {"row_ids": row_ids, "moment": moment})
+    return sorted(taken, key=lambda row: row_ids.index(row.id))
+
+
+_MENTORS = select(grades.c.mentor_id).where(grades.c.id.in_(_IDS)).distinct()
+_GRADES = select(
+    grades.c.id, grades.c.sync_row_id, grades.c.mentor_id, grades.c.sync_overridden
+).where(grades.c.id.in_(_IDS))
+_LEASES = select(outbox.c.id, outbox.c.lease).where(outbox.c.id.in_(_IDS)).with_for_update()
 _SETTLE = (
     update(outbox)
-    .where(outbox.c.id == bindparam("row_id"), outbox.c.lease == bindparam("held"))
+    .where(outbox.c.id == bindparam("row_id"))
     .values(
         status=bindparam("new_status"),
         lease=None,
@@ -165,42 +201,105 @@ _SETTLE = (
         updated_at=_MOMENT,
     )
 )
+_NOTE = (
+    update(grades)
+    .where(grades.c.id == bindparam("grade_id"), grades.c.sync_row_id == bindparam("row_id"))
+    .values(
+        sync_status=bindparam("new_status"),
+        sync_attempts=bindparam("tries"),
+        sync_error_code=bindparam("code"),
+        sync_error_message=bindparam("message"),
+        sync_sent_at=bindparam("sent"),
+        sync_next_try_at=bindparam("next_try"),
+        sync_overridden=bindparam("overridden"),
+        updated_at=_MOMENT,
+    )
+)
 
 
-def settle_row(
-    connection: Connection, row: Row[Any], decision: Decision, *, stale: bool
-) -> str | None:
-    """Write down what became of a leased row, there and on its grade; the status it has now.
+def settle_rows(connection: Connection, outcomes: Sequence[Outcome]) -> list[str | None]:
+    """Write down what became of leased rows, there and on their grades; the status of each now.
 
-    None if the lease was lost meanwhile. A value that a newer one replaced does not wait again.
+    None where the lease was lost meanwhile. A value that a newer one replaced does not wait again.
     """
+    grade_ids = [each.row.grade_id for each in outcomes]
+    # From here on nobody else changes these grades.
+    mentor_ids = sorted(connection.execute(_MENTORS, {"row_ids": grade_ids}).scalars())
+    moments = {each: take_moments(connection, each, len(outcomes)) for each in mentor_ids}
+    present = {row.id: row for row in connection.execute(_GRADES, {"row_ids": grade_ids})}
+    row_ids = [each.row.id for each in outcomes]
+    leases = {row.id: row.lease for row in connection.execute(_LEASES, {"row_ids": row_ids})}
+    statuses: list[str | None] = []
     moment = now()
-    grade = connection.execute(_FIND_GRADE, {"grade_id": row.grade_id}).one_or_none()
-    is_current = grade is not None and grade.sync_row_id == row.id
-    replaced = decision.status == "waiting" and not is_current
-    status = "superseded" if replaced else decision.status
-    attempts = row.attempts if decision.counts else row.attempts - 1
-    facts = {
+    settled, noted, ended = [], [], dict[tuple[str, str], list[str]]()
+    for number, each in enumerate(outcomes):
+        row, decision = each.row, each.decision
+        if row.lease is None or leases.get(row.id) != row.lease:
+            statuses.append(None)
+            continue
+        grade = present.get(row.grade_id)
+        is_current = grade is not None and grade.sync_row_id == row.id
+        replaced = decision.status == "waiting" and not is_current
+        facts = _describe(each, "superseded" if replaced else decision.status)
+        statuses.append(facts["new_status"])
+        again = {"stale_tries": row.stale_attempts + isinstance(each.answer, ScoreStale)}
+        settled.append(facts | again | {"due": decision.due_at or moment, "moment": moment})
+        if grade is not None and is_current and (decision.counts or decision.code):
+            on_grade = {
+                "grade_id": row.grade_id,
+                "next_try": decision.due_at,
+                "overridden": grade.sync_overridden and facts["new_status"] != "sent",
+                "moment": moments[grade.mentor_id] + number * TICK,
+            }
+            noted.append(facts | on_grade)
+            if facts["new_status"] != "waiting":
+                owner = (row.organization_id, grade.mentor_id)
+                ended.setdefault(owner, []).append(row.grade_id)
+    if settled:
+        connection.execute(_SETTLE, settled)
+    if noted:
+        connection.execute(_NOTE, noted)
+    _note_answers(connection, outcomes)
+    note_arrivals(connection, [each.arrival for each in outcomes if each.arrival])
+    for (organization_id, mentor_id), its_grades in sorted(ended.items()):
+        note_settled_grades(connection, organization_id, mentor_id, its_grades)
+    return statuses
+
+
+def _describe(outcome: Outcome, status: str) -> dict[str, Any]:
+    row, decision = outcome.row, outcome.decision
+    return {
         "row_id": row.id,
-        "held": row.lease,
         "new_status": status,
-        "tries": attempts,
-        "stale_tries": row.stale_attempts + stale,
-        "due": decision.due_at or moment,
-        "moment": moment,
+        "tries": row.attempts if decision.counts else row.attempts - 1,
         "code": decision.code,
         "message": decision.message,
         "sent": decision.sent_at,
     }
-    if connection.execute(_SETTLE, facts).rowcount == 0:
-        return None
-    if (decision.counts or decision.code) and grade is not None and is_current:
-        moment = take_moment(connection, grade.mentor_id)
-        overridden = grade.sync_overridden and status != "sent"
-        _note_on_grade(connection, row, status, attempts, decision, overridden, moment)
-        if status != "waiting":
-            note_settled_grade(connection, row.organization_id, grade.mentor_id, row.grade_id)
-    return status
+
+
+def _note_answers(connection: Connection, outcomes: Iterable[Outcome]) -> None:
+    """Remember how the platforms answered, in that order; of good ones in a row one is enough."""
+    was_good = dict[str | None, bool]()
+    for each in outcomes:
+        lane, is_good = each.row.registration_id, not isinstance(each.answer, Exception)
+        if each.answer is None or (is_good and was_good.get(lane)):
+            continue
+        was_good[lane] = is_good
+        if note_answer(connection, lane, each.answer):
+            release_rows(connection, lane)
+
+
+_NEWER = select(outbox.c.id).where(
+    outbox.c.grade_id.in_(_IDS), outbox.c.status == "waiting", outbox.c.due_at <= _MOMENT
+)
+
+
+def list_newer(connection: Connection, outcomes: Sequence[Outcome]) -> list[str]:
+    """The rows that waited for these, values that came meanwhile."""
+    facts = {"row_ids": [each.row.grade_id for each in outcomes], "moment": now()}
+    mine = {each.row.id for each in outcomes}
+    return [each for each in connection.execute(_NEWER, facts).scalars() if each not in mine]
 
 
 def _take_back(connection: Connection, grade_id: str | None, moment: datetime) -> None:
@@ -218,46 +317,6 @@ def _take_back(connection: Connection, grade_id: str | None, moment: datetime) -
             .where(lapsed, which)
             .values(status=status, lease=None, lease_until=None, due_at=moment, updated_at=moment)
         )
-
-
-_NOTE = (
-    update(grades)
-    .where(grades.c.id == bindparam("grade_id"), grades.c.sync_row_id == bindparam("row_id"))
-    .values(
-        sync_status=bindparam("status"),
-        sync_attempts=bindparam("tries"),
-        sync_error_code=bindparam("code"),
-        sync_error_message=bindparam("message"),
-        sync_sent_at=bindparam("sent"),
-        sync_next_try_at=bindparam("next_try"),
-        sync_overridden=bindparam("overridden"),
-        updated_at=_MOMENT,
-    )
-)
-
-
-def _note_on_grade(
-    connection: Connection,
-    row: Row[Any],
-    status: str,
-    attempts: int,
-    decision: Decision,
-    overridden: bool,
-    moment: datetime,
-) -> None:
-    facts = {
-        "grade_id": row.grade_id,
-        "row_id": row.id,
-        "status": status,
-        "tries": attempts,
-        "code": decision.code,
-        "message": decision.message,
-        "sent": decision.sent_at,
-        "next_try": decision.due_at,
-        "overridden": overridden,
-        "moment": moment,
-    }
-    connection.execute(_NOTE, facts)
 
 
 def release_rows(connection: Connection, registration_id: str | None) -> None:

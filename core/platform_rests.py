@@ -76,17 +76,22 @@ def is_resting(registration_id: Any, moment: datetime | BindParameter[datetime])
     )
 
 
-def may_call(connection: Connection, registration_id: str | None, moment: datetime) -> bool:
-    """Whether a row of this platform may go now; of many that ask after a rest, one."""
+def count_calls(
+    connection: Connection, registration_id: str | None, moment: datetime, wanted: int
+) -> int:
+    """How many of the rows of this platform that want to go may go now.
+
+    After a rest it is one, and it is the caller's then.
+    """
     rest = connection.execute(_FIND, {"whose": registration_id}).one_or_none()
     if rest is None:
-        return True
+        return wanted
     if rest.rests_until > moment:
-        return False
+        return 0
     if rest.failures < ENOUGH:
-        return True
+        return wanted
     facts = {"whose": registration_id, "moment": moment, "until": moment + TRIAL}
-    return connection.execute(_GO_FIRST, facts).rowcount == 1
+    return connection.execute(_GO_FIRST, facts).rowcount
 
 
 def note_answer(connection: Connection, registration_id: str | None, answer: object) -> bool:

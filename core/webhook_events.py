@@ -58,13 +58,18 @@ def note_settled_grade(
     connection: Connection, organization_id: str, mentor_id: str, grade_id: str
 ) -> None:
     """Keep the event that a grade's way to the gradebook has ended."""
+    note_settled_grades(connection, organization_id, mentor_id, [grade_id])
+
+
+def note_settled_grades(
+    connection: Connection, organization_id: str, mentor_id: str, grade_ids: Sequence[str]
+) -> None:
+    """The same for several grades of one mentor."""
     if not _list_listeners(connection, GRADE_SETTLED, organization_id, mentor_id):
         return
-    row = connection.execute(select_grades().where(grades.c.id == grade_id)).one()
-    data = _describe(read_grade(row))
-    note_event(
-        connection, GRADE_SETTLED, data, organization_id=organization_id, mentor_id=mentor_id
-    )
+    mine = {"organization_id": organization_id, "mentor_id": mentor_id}
+    for row in connection.execute(select_grades().where(grades.c.id.in_(grade_ids))).all():
+        note_event(connection, GRADE_SETTLED, _describe(read_grade(row)), **mine)
 
 
 def note_refused_launch(

@@ -16,7 +16,7 @@ from mentorai.core.clock import now
 from mentorai.core.engine import Engine
 from mentorai.core.grades import grades
 from mentorai.core.identifiers import new_id
-from mentorai.core.outbox_rows import outbox
+from mentorai.core.outbox_table import outbox
 from mentorai.core.people import enrolments, identities, people
 from mentorai.core.settings import Settings
 from mentorai.core.values import (
