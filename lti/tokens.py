@@ -41,7 +41,7 @@ from mentorai.core.sealing import Seal
 from mentorai.core.settings import Settings
 from mentorai.lti.origins import find_origin
 from mentorai.lti.paces import Paces
-from mentorai.lti.platform_http import PlatformHttp, Reply, check_reply
+from mentorai.lti.platform_http import PlatformHttp, Reply, check_reply, read_date
 from mentorai.lti.registrations import Registration
 from mentorai.lti.tool_keys import ToolKeys
 
@@ -49,6 +49,8 @@ MARGIN = timedelta(seconds=60)
 ASSERTION_SECONDS = 240
 # Some platforms refuse an assertion from what their clock takes for the future.
 BACKDATE_SECONDS = 5
+# A clock that differs by more may be why an assertion was refused.
+SKEW = timedelta(seconds=3)
 DEFAULT_LIFE_SECONDS = 300.0
 LONGEST_LIFE_SECONDS = 86_400.0
 TOKEN_LENGTH = 10_000
@@ -120,17 +122,21 @@ class Tokens:
             return kept.token
 
     def request(
-        self, registration: Registration, scopes: Sequence[str], audience: str = ""
+        self,
+        registration: Registration,
+        scopes: Sequence[str],
+        audience: str = "",
+        moment: datetime | None = None,
     ) -> Reply:
         """Ask the platform for a token once, and keep nothing; gives its answer whatever it is.
 
-        audience: of our assertion, instead of the registered one. Raises PlatformError if there is
-        no answer.
+        audience: of our assertion, instead of the registered one. moment: what to take for the
+        present. Raises PlatformError if there is no answer.
         """
         form = {
             "grant_type": "client_credentials",
             "client_assertion_type": ASSERTION_TYPE,
-            "client_assertion": self._sign_assertion(registration, now(), audience),
+            "client_assertion": self._sign_assertion(registration, moment or now(), audience),
             "scope": " ".join(scopes),
         }
         headers = {
@@ -189,6 +195,10 @@ class Tokens:
     def _fetch(self, registration: Registration, name: tuple[str, str]) -> _Kept:
         moment = now()
         reply = self.request(registration, name[1].split())
+        shown = read_date(reply)
+        if reply.status in (400, 401) and shown and abs(shown - now()) > SKEW:
+            # Our times may be in its future, or long over: the same once more, by its own clock.
+            reply = self.request(registration, name[1].split(), moment=shown)
         kept = _read_token(reply, name[1].split(), moment)
         self._share(name, kept)
         return kept

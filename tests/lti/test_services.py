@@ -4,6 +4,7 @@ import base64
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -124,6 +125,24 @@ def test_token_assertion_has_the_audience_that_was_registered(
     text = platform.token_requests()[0]["client_assertion"].split(".")[1]
     claims = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     assert claims["aud"] == "https://api.example.edu/auth/token"
+
+
+def test_token_is_asked_for_by_the_clock_of_a_platform_that_refuses_ours(
+    tool: Any, registration: Any, platform: Any
+) -> None:
+    behind = now() - timedelta(seconds=40)
+    refusal = {"error": "invalid_request", "error_description": "the 'iat' is in the future"}
+    headers = {"Date": format_datetime(behind)}
+    platform.wire.add("POST", platform.token_url, status=400, json=refusal, headers=headers)
+    platform.wire.add("POST", platform.token_url, json={"access_token": "t0ken"})
+
+    assert tool.tokens.get(registration, ["s"]) == "t0ken"
+
+    claims = [
+        json.loads(base64.urlsafe_b64decode(form["client_assertion"].split(".")[1] + "=="))
+        for form in platform.token_requests()
+    ]
+    assert claims[1]["iat"] < behind.timestamp() < claims[0]["iat"]
 
 
 def test_token_is_asked_for_once_by_all_processes(
