@@ -1,14 +1,8 @@
-"""A worker is killed with SIGKILL again and again; the gradebook ends up right all the same.
-
-Run as a program this file is that worker: its plugin pushes scores to a gradebook over HTTP.
-"""
+"""A worker is killed with SIGKILL again and again; the gradebook ends up right all the same."""
 
 import json
 import os
 import random
-import signal
-import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -39,6 +33,7 @@ from mentorai.core.values import (
     Score,
     Session,
 )
+from tests.fakes.workers import start_worker
 
 STUDENTS = 5
 KILLS = 15
@@ -195,11 +190,6 @@ def students(engine: Engine) -> list[Session]:
     ]
 
 
-def start_worker(engine: Engine, gradebook: Gradebook) -> subprocess.Popen[bytes]:
-    command = [sys.executable, __file__, str(engine.settings.data_dir), gradebook.url]
-    return subprocess.Popen(command, stderr=subprocess.DEVNULL)
-
-
 def report(engine: Engine, student: Session, given: float) -> None:
     engine.report_score(
         organization_id=student.organization_id,
@@ -234,27 +224,25 @@ def test_gradebook_is_right_at_the_end_however_often_the_worker_was_killed(
                 report(engine, student, given)
                 last[f"s-{n}"] = given
 
+    place = (str(engine.settings.data_dir), gradebook.url)
     for _ in range(KILLS):
         report_some()
-        worker = start_worker(engine, gradebook)
+        worker = start_worker(work, *place)
         seen = gradebook.requests
         wanted = seen + random.randint(1, 4)
         wait_until(lambda wanted=wanted: gradebook.requests >= wanted, 20)
         report_some()
         time.sleep(random.uniform(0, 0.03))
         worker.kill()
-        worker.wait()
+        worker.join()
         assert gradebook.requests > seen
 
-    worker = start_worker(engine, gradebook)
+    worker = start_worker(work, *place)
     arrived = wait_until(lambda: engine.outbox.waiting() == 0, 60)
-    worker.send_signal(signal.SIGTERM)
+    worker.terminate()
+    worker.join(timeout=20)
 
-    assert worker.wait(timeout=20) == 0
+    assert worker.exitcode == 0
     assert arrived
     assert gradebook.grades == last
     assert gradebook.wrongs == []
-
-
-if __name__ == "__main__":
-    work(*sys.argv[1:])

@@ -1,0 +1,18 @@
+"""Worker processes that may be killed, forked from one that has imported everything already.
+
+The imports are most of what a worker's start costs, and a test that kills many pays them once.
+"""
+
+from collections.abc import Callable
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerProcess
+
+NURSERY = get_context("forkserver")
+NURSERY.set_forkserver_preload(["mentorai.core.jobs", "mentorai.core.engine", "huey.consumer"])
+
+
+def start_worker(work: Callable[..., None], *facts: str) -> ForkServerProcess:
+    """A process that does `work`, a function of a module, with these facts."""
+    worker = NURSERY.Process(target=work, args=facts)
+    worker.start()
+    return worker
