@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from mentorai.core.clock import now
 from mentorai.core.lanes import Lanes
+from mentorai.core.samples import compare_some
 from mentorai.core.webhook_sender import WebhookSender
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ class Jobs:
         self._read_roster: Any = None
         self._send_events: Any = None
         self._train: Any = None
+        self._compare: Any = None
 
     def hand(self, row_ids: Iterable[str]) -> None:
         """Put rows of the outbox into the queue. Never raises: the sweep finds them otherwise."""
@@ -66,6 +69,10 @@ class Jobs:
     def hand_trainings(self, dataset_ids: Iterable[str]) -> None:
         """Put documents that wait to be read into the queue. Never raises, as `hand` does not."""
         self._hand(lambda: self._train, dataset_ids)
+
+    def hand_samples(self) -> None:
+        """Have a few gradebook columns compared. Never raises, as `hand` does not."""
+        self._hand(lambda: self._compare, [now().isoformat()])
 
     def _hand(self, find_task: Callable[[], Any], ids: Iterable[str]) -> None:
         try:
@@ -90,8 +97,12 @@ class Jobs:
                 sender = self._engine.room(WebhookSender)
                 self._send_events = queue.task(name="send_events")(sender.send_due)
                 self._train = queue.task(name="train")(self._engine.trainings.train)
+                self._compare = queue.task(name="compare_some")(self._compare_some)
                 self._queue = queue
         return self._queue
+
+    def _compare_some(self, _asked_at: str) -> None:
+        compare_some(self._engine)
 
     def close(self) -> None:
         """Give the queue's connections back; the next use opens it again."""

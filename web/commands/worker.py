@@ -10,7 +10,7 @@ def command() -> None:
     `mentorai serve` does this too unless MENTORAI_WORKER_INSIDE=false. Several workers may run.
     """
     from mentorai.core.engine import Engine
-    from mentorai.core.jobs import run_worker
+    from mentorai.core.jobs import Jobs, run_worker
     from mentorai.core.settings import Settings
     from mentorai.core.webhook_reminders import remind_of_keys
     from mentorai.core.webhook_sender import WebhookSender
@@ -29,5 +29,6 @@ def command() -> None:
             lambda: remind_of_keys(engine),
             engine.room(WebhookSender).forget_old,
             engine.end_expired_sessions,
+            engine.room(Jobs).hand_samples,
         ],
     )

@@ -13,6 +13,7 @@ from mentorai.core.errors import PlatformUnavailable
 from mentorai.core.grades import Grade
 from mentorai.core.mentors import Mentor
 from mentorai.core.reconciliation import Reconciliation, reconcile, repair
+from mentorai.core.samples import compare_some
 from mentorai.core.settings import Settings
 from mentorai.core.values import LineItem, Platform, Result
 
@@ -101,6 +102,21 @@ def test_grade_is_compared_by_its_share(engine, mentor, quiz_id, hand_in, result
 
     assert row.verdict == verdict
     assert row.grade.given == 3
+
+
+def test_teachers_grade_is_seen_within_the_hour_though_nobody_compared(
+    engine, mentor, quiz_id, hand_in, results
+):
+    hand_in("s-1")
+    results.held = [Result("s-1", 2, 3)]
+
+    with time_machine.travel(now() + timedelta(minutes=30)):
+        assert compare_some(engine) == 1
+    with time_machine.travel(now() + timedelta(hours=3)):
+        assert compare_some(engine) == 0
+
+    (grade,) = engine.grades.list(mentor.organization_id, mentor.id)
+    assert (grade.sync.is_overridden, grade.sync.result) == (True, 2)
 
 
 def test_nought_is_a_grade_and_none_is_not(engine, mentor, quiz_id, hand_in, results):
