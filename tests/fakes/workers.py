@@ -3,16 +3,24 @@
 The imports are most of what a worker's start costs, and a test that kills many pays them once.
 """
 
+import sys
 from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
+from pathlib import Path
 
 NURSERY = get_context("forkserver")
 NURSERY.set_forkserver_preload(["mentorai.core.jobs", "mentorai.core.engine", "huey.consumer"])
+# A process that starts looks for `tests` where this one does; pytest finds it without a path.
+ROOT = str(Path(__file__).parents[2])
 
 
 def start_worker(work: Callable[..., None], *facts: str) -> ForkServerProcess:
     """A process that does `work`, a function of a module, with these facts."""
     worker = NURSERY.Process(target=work, args=facts)
-    worker.start()
+    sys.path.append(ROOT)
+    try:
+        worker.start()
+    finally:
+        sys.path.remove(ROOT)
     return worker
