@@ -45,10 +45,13 @@ class SigningKeys:
         """The newest key, its private part too."""
         return self._key(self.kid)
 
-    def published(self) -> dict[str, Any]:
-        """The JWKS: public parts only (RFC 7517, section 5)."""
+    def published(self, *, names_alg: bool = True) -> dict[str, Any]:
+        """The JWKS: public parts only (RFC 7517, section 5). names_alg: each says what for."""
         shown = [record["kid"] for record in self._shelf.list(KIND) if record["published"]]
-        return {"keys": [dict(self._key(kid).as_dict(private=False)) for kid in shown]}
+        keys = [dict(self._key(kid).as_dict(private=False)) for kid in shown]
+        for key in keys if not names_alg else ():
+            key.pop("alg", None)
+        return {"keys": keys}
 
     def sign(self, claims: dict[str, Any]) -> str:
         """A compact JWS over `claims` with the newest key."""

@@ -9,9 +9,26 @@ from mentorai.plugins.sandbox.memberships import Membership, count_changes, list
 from mentorai.plugins.sandbox.oidc import CLAIM
 from mentorai.plugins.sandbox.personalities.traits import RosterTraits
 from mentorai.plugins.sandbox.platform import SandboxPlatform
-from mentorai.plugins.sandbox.school import MEMBERSHIP, ROLES, Course, Item, Person
+from mentorai.plugins.sandbox.school import (
+    MEMBERSHIP,
+    ROLES,
+    Course,
+    Item,
+    Person,
+    fixed_id,
+)
 from mentorai.plugins.sandbox.wire import Call, Refused, Reply, is_digits
 
+# A teacher's own student, by whom they look at a course; nobody else has it.
+PREVIEW_USER = {
+    "status": "Active",
+    "user_id": fixed_id("preview"),
+    "name": "ruth_PreviewUser",
+    "roles": [
+        f"{MEMBERSHIP}#Learner",
+        "http://purl.imsglobal.org/vocab/lti/system/person#TestUser",
+    ],
+}
 MEMBERS_TYPE = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
 
 
@@ -28,13 +45,17 @@ def list_members(platform: SandboxPlatform, call: Call, course_id: str) -> Reply
     item = _find_link(platform, course, call.query.get("rlid"))
     wanted, since = call.query.get("role"), _read_since(call)
     found = [
-        _show(each, item, traits) | _enrolments(call, course, each.person, traits)
+        _show(each, item, traits)
+        | _past_id(platform, each.person)
+        | _enrolments(call, course, each.person, traits)
         for each in list_memberships(platform, course)
         if (not wanted or wanted in _names_of_roles(each.person))
         # Who was taken out is told among the differences alone (section 2.6).
         and not (traits.hides_suspended and each.status == "Inactive")
         and (each.status != "Deleted" if since is None else each.changed > since)
     ]
+    if traits.previews and not wanted and since is None:
+        found.append(PREVIEW_USER)
     whole = replace(call, query={}) if traits.ignores_limit else call
     shown, headers = cut_page(platform, whole, found, traits.links)
     if platform.behaviour.roster_differences:
@@ -96,6 +117,13 @@ def _show(membership: Membership, item: Item | None, traits: RosterTraits) -> di
         }
         member["message"] = message if traits.one_message else [message]
     return member
+
+
+def _past_id(platform: SandboxPlatform, person: Person) -> dict[str, Any]:
+    """The id that somebody had before two accounts of theirs became one."""
+    if person.id not in platform.behaviour.merged:
+        return {}
+    return {"user_id": fixed_id(f"past/{person.id}")}
 
 
 def _find_link(platform: SandboxPlatform, course: Course, link_id: str | None) -> Item | None:

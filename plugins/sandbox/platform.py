@@ -111,7 +111,8 @@ class Behaviour:
     roster_differences: rosters offer a link to what changed since (NRPS 2.0, section 2.6).
     page_size: the most line items, results or members on one page.
     registration_like: whose way of answering a dynamic registration it has; Moodle answers 200,
-        refuses in plain words, and lets nobody change a registration.
+        refuses in plain words, and lets nobody change a registration; Canvas shows its
+        configuration to who has a token only, and names no deployment.
     registration_token: whether it hands out a token for a registration.
     registration_deployment: whether it names the deployment as soon as a tool is registered.
     storage: what the tool may keep at the platform for its launches: nothing (as in Moodle), in
@@ -120,6 +121,8 @@ class Behaviour:
         as the specification has it, not at all, or over the nonce of an earlier launch.
     throttles: calls fill the bucket of the LMS it is, and are refused when it is full.
     withheld_scopes: scopes that no token is given for, as where campus IT left a service off.
+    merged: people of whom two accounts became one, where rosters go on with the id of before, as
+        Canvas' do; their launches and grades have the new one.
     """
 
     personality: str = "plain"
@@ -130,13 +133,14 @@ class Behaviour:
     lose_cookies: bool = False
     roster_differences: bool = False
     page_size: int = 50
-    registration_like: Literal["specification", "moodle"] = "specification"
+    registration_like: Literal["specification", "moodle", "canvas"] = "specification"
     registration_token: bool = True
     registration_deployment: bool = True
     old_ids: Literal["none", "signed", "unsigned", "stale"] = "none"
     storage: Literal["none", "parent", "frame"] = "none"
     throttles: bool = False
     withheld_scopes: Sequence[str] = ()
+    merged: Sequence[str] = ()
 
     @property
     def storage_target(self) -> str | None:
@@ -201,7 +205,7 @@ class SandboxPlatform:
             "login_by": lambda v: v in ("post", "get"),
             "score_times": lambda v: v in ("sent", "received"),
             "lose_cookies": lambda v: isinstance(v, bool),
-            "registration_like": lambda v: v in ("specification", "moodle"),
+            "registration_like": lambda v: v in ("specification", "moodle", "canvas"),
             "registration_token": lambda v: isinstance(v, bool),
             "registration_deployment": lambda v: isinstance(v, bool),
             "storage": lambda v: v in ("none", "parent", "frame"),
@@ -209,6 +213,7 @@ class SandboxPlatform:
             "roster_differences": lambda v: isinstance(v, bool),
             "throttles": lambda v: isinstance(v, bool),
             "withheld_scopes": _is_texts,
+            "merged": _is_texts,
             "page_size": lambda v: _number(v) and isinstance(v, int) and 1 <= v <= 200,
         }
         errors = {

@@ -51,7 +51,9 @@ def endpoint(name: str) -> Callable[[Callable[P, Reply | str]], Callable[P, Resp
 @endpoint("jwks")
 def jwks() -> Reply:
     """The platform's public keys."""
-    return Reply.of(here().platform.keys.published(), headers={"Cache-Control": "max-age=300"})
+    platform = here().platform
+    keys = platform.keys.published(names_alg=platform.personality.launches.names_alg)
+    return Reply.of(keys, headers={"Cache-Control": "max-age=300"})
 
 
 @routes.route("/auth", methods=["GET", "POST"])
@@ -179,7 +181,7 @@ def deep_link(ticket: str) -> str:
 @endpoint("openid_configuration")
 def openid_configuration() -> Reply:
     """What a tool must know of this LMS to register itself."""
-    return here().tool_registrations.describe()
+    return here().tool_registrations.describe(_call())
 
 
 @routes.post("/registration")

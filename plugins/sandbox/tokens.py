@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Any
 
 import requests
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
@@ -75,10 +75,20 @@ def _decode(token: str, keys: KeySet) -> dict[str, Any]:
         decoded = jwt.decode(token, keys, algorithms=["RS256"])
         claims = dict(decoded.claims)
     except (JoseError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise Rejected("The signature could not be verified.", "signature") from error
+        rule = "kid" if _names_unknown(token, keys) else "signature"
+        raise Rejected("The signature could not be verified.", rule) from error
     if not decoded.header.get("kid"):
         raise Rejected("The header names no kid.")
     return claims
+
+
+def _names_unknown(token: str, keys: KeySet) -> bool:
+    """Whether the header of a JWS names a kid that is not among the keys."""
+    try:
+        kid = jws.extract_compact(token.encode()).headers().get("kid")
+    except (JoseError, ValueError):
+        return False
+    return bool(kid) and kid not in {key.kid for key in keys.keys}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +177,10 @@ class Tokens:
     def _refuse(self, rule: str, description: str) -> Reply:
         """An OAuth error, as this LMS words it."""
         traits = self._platform.personality.tokens
+        if rule == "kid" and traits.breaks_on_kid:
+            # The quotes around the kid are not escaped.
+            return Reply(400, b'{"error" : ""kid" invalid, unable to lookup correct key"}', HTML)
+        rule = "signature" if rule == "kid" else rule
         usual = ERRORS.get(rule, (401, "invalid_client", None))
         status, code, words = traits.errors.get(rule, traits.errors.get("*", usual))
         if status == 500:

@@ -25,6 +25,9 @@ from mentorai.plugins.sandbox.wire import JSON, Call, Refused, Reply
 KIND, ACTIVATED = "registered_tool", "activated_tool"
 PLATFORM = "https://purl.imsglobal.org/spec/lti-platform-configuration"
 TOOL = "https://purl.imsglobal.org/spec/lti-tool-configuration"
+CANVAS = "https://canvas.instructure.com/lti"
+CANVAS_REFUSAL = "JWT did not include expected contents"
+FAMILY_CODES = {"moodle": "moodle", "canvas": "canvas"}
 TOKEN_LIFETIME = timedelta(hours=1)
 SCOPES = (*GRADE_SCOPES, MEMBERS_READ)
 VARIABLES = ("Context.id.history", "ResourceLink.id.history")
@@ -74,10 +77,18 @@ class ToolRegistrations:
         query = "&".join(part for part in (parts.query, urlencode(asked)) if part)
         return parts._replace(query=query, fragment="").geturl()
 
-    def describe(self) -> Reply:
-        """The OpenID configuration of this LMS."""
+    def describe(self, call: Call) -> Reply:
+        """The OpenID configuration of this LMS; to who shows a token only, where it is like Canvas.
+
+        The token stays good for the registration.
+        """
         options = self._platform.options
-        document = {
+        if self._is_canvas:
+            try:
+                self._read_token(call)
+            except Refused as refusal:
+                return self._refuse(refusal)
+        document: dict[str, Any] = {
             "issuer": options.issuer,
             "authorization_endpoint": options.auth_url,
             "token_endpoint": options.token_url,
@@ -91,7 +102,7 @@ class ToolRegistrations:
             "id_token_signing_alg_values_supported": ["RS256"],
             "claims_supported": ["iss", "sub", "name", "given_name", "family_name", "email"],
             PLATFORM: {
-                "product_family_code": "moodle" if self._is_moodle else FAMILY_CODE,
+                "product_family_code": FAMILY_CODES.get(self._like, FAMILY_CODE),
                 "version": "1",
                 "name": COLLEGE,
                 "messages_supported": [
@@ -101,6 +112,8 @@ class ToolRegistrations:
                 "variables": list(VARIABLES),
             },
         }
+        if self._is_canvas:
+            document |= _describe_canvas(options.base_url, document[PLATFORM])
         return Reply.of(
             self.alter_configuration(document) if self.alter_configuration else document
         )
@@ -120,7 +133,7 @@ class ToolRegistrations:
         known = self._platform.shelf.find(KIND, client_id) or made
         record = known | {"document": document}
         self._platform.shelf.put(KIND, client_id, record)
-        return Reply.of(self._show(record), status=200 if self._is_moodle else 201)
+        return Reply.of(self._show(record), status=201 if self._like == "specification" else 200)
 
     def read(self, call: Call, client_id: str) -> Reply:
         """A registration, for the tool that it is of. Raises Refused (401)."""
@@ -162,11 +175,29 @@ class ToolRegistrations:
         self._platform.shelf.put("meta", ACTIVATED, {"client_id": client_id})
 
     @property
+    def _like(self) -> str:
+        return self._platform.behaviour.registration_like
+
+    @property
     def _is_moodle(self) -> bool:
-        return self._platform.behaviour.registration_like == "moodle"
+        return self._like == "moodle"
+
+    @property
+    def _is_canvas(self) -> bool:
+        return self._like == "canvas"
 
     def _issue_token(self, client_id: str) -> str:
         moment = self._platform.now()
+        if self._is_canvas:
+            # It says who began, and nothing of the tool.
+            claims: dict[str, Any] = {
+                "user_id": 1,
+                "initiated_at": moment.isoformat(),
+                "root_account_global_id": 10_000_000_000_001,
+                "uuid": secrets.token_hex(16),
+                "exp": int((moment + TOKEN_LIFETIME).timestamp()),
+            }
+            return self._platform.keys.sign(claims)
         claims = {
             "sub": client_id or f"tool-{secrets.token_hex(6)}",
             "scope": "reg-update" if client_id else "reg",
@@ -180,6 +211,16 @@ class ToolRegistrations:
         """The client id that the token was made for; each is good once. Raises Refused (401)."""
         if not self._platform.behaviour.registration_token:
             return f"tool-{secrets.token_hex(6)}"
+        claims = self._read_token(call)
+        token = _read_bearer(call)
+        with self._lock:
+            if token in self._used:
+                raise Refused(401, "token_already_used")
+            self._used.add(token)
+        return str(claims.get("sub") or f"1000000000000{secrets.randbelow(1000)}")
+
+    def _read_token(self, call: Call) -> dict[str, Any]:
+        """What the token of a registration says. Raises Refused (401)."""
         token = _read_bearer(call)
         if not token:
             raise Refused(401, "missing_registration_token")
@@ -190,11 +231,7 @@ class ToolRegistrations:
             raise Refused(401, "invalid_token") from error
         if claims.get("exp", 0) <= self._platform.now().timestamp():
             raise Refused(401, "Expired token")
-        with self._lock:
-            if token in self._used:
-                raise Refused(401, "token_already_used")
-            self._used.add(token)
-        return str(claims.get("sub"))
+        return dict(claims)
 
     def _check_access(self, call: Call, client_id: str) -> Record:
         record = self._platform.shelf.find(KIND, client_id)
@@ -216,10 +253,16 @@ class ToolRegistrations:
         own = dict(document.get(TOOL) or {})
         if self._platform.behaviour.registration_deployment:
             own["deployment_id"] = record["deployment_id"]
+        if self._is_canvas:
+            # There is none before the administrator installs the app in an account or a course.
+            own.pop("deployment_id", None)
+            own[f"{CANVAS}/registration_config_url"] = f"{self._platform.options.base_url}/config"
         shown = document | {"client_id": record["client_id"], TOOL: own}
         if self._is_moodle:
             # It lists more than it grants, and lets nobody change anything afterwards.
             return shown | {"scope": " ".join(GRADE_SCOPES)}
+        if self._is_canvas:
+            return shown
         url = f"{self._platform.options.base_url}/lti/registration/{record['client_id']}"
         return shown | {
             "registration_client_uri": url,
@@ -229,7 +272,26 @@ class ToolRegistrations:
     def _refuse(self, refusal: Refused) -> Reply:
         if self._is_moodle:
             return Reply(refusal.status, refusal.message.encode(), "text/html; charset=utf-8")
+        if self._is_canvas:
+            return Reply.of({"errorMessage": CANVAS_REFUSAL}, status=refusal.status)
         return Reply.of({"error": refusal.message}, status=refusal.status)
+
+
+def _describe_canvas(base_url: str, platform: dict[str, Any]) -> dict[str, Any]:
+    """What Canvas' configuration says besides."""
+    return {
+        "authorization_server": urlsplit(base_url).netloc,
+        PLATFORM: platform
+        | {
+            "version": "vCloud",
+            f"{CANVAS}/account_name": COLLEGE,
+            f"{CANVAS}/account_lti_guid": "sandbox:canvas-lms",
+            "messages_supported": [
+                {"type": "LtiResourceLinkRequest", "placements": ["course_navigation"]},
+                {"type": "LtiDeepLinkingRequest", "placements": ["assignment_selection"]},
+            ],
+        },
+    }
 
 
 def _read_document(call: Call) -> dict[str, Any]:

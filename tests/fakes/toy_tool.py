@@ -57,8 +57,10 @@ class ToyTool:
         head = {name: value for name, value in head.items() if value is not None}
         return serialize_compact(head, json.dumps(claims), self.key, algorithms=["RS256"])
 
-    def assertion(self, **changes: Any) -> str:
-        """A client assertion for the token endpoint; None leaves a claim out."""
+    def assertion(self, *, kid: str | None = None, **changes: Any) -> str:
+        """A client assertion for the token endpoint; None leaves a claim out. kid: named instead
+        of the key's own.
+        """
         platform, moment = self.description["platform"], int(time.time())
         claims = {
             "iss": platform["client_id"],
@@ -68,7 +70,9 @@ class ToyTool:
             "exp": moment + 60,
             "jti": secrets.token_hex(8),
         } | changes
-        return self.sign({name: value for name, value in claims.items() if value is not None})
+        named = {"kid": kid} if kid else {}
+        kept = {name: value for name, value in claims.items() if value is not None}
+        return self.sign(kept, **named)
 
     def selection(self, asked: Mapping[str, Any], **changes: Any) -> str:
         """The answer to a content selection request."""

@@ -313,6 +313,17 @@ def test_lms_without_token_and_deployment_is_registered(
     assert [kept.deployment_ids for kept in registrations(engine)] == [()]
 
 
+def test_canvas_is_registered_without_a_deployment_and_holds_those_that_come(
+    engine: Engine, sandbox: RunningSandbox, browser: Browser, open_link: Open
+) -> None:
+    sandbox.platform.behave({"registration_like": "canvas"})
+
+    browser.submit(read_form(open_link(invite(engine))))
+
+    (kept,) = registrations(engine)
+    assert (kept.family, kept.deployment_ids, kept.deployment_policy) == ("canvas", (), "hold")
+
+
 def test_family_that_calls_itself_anything_is_registered_as_plain_lti(
     engine: Engine, sandbox: RunningSandbox, browser: Browser, open_link: Open
 ) -> None:

@@ -177,3 +177,26 @@ def test_only_campus_it_registers_and_activates(sandbox: SandboxClient) -> None:
     path = f"/as/{STUDENT}/tool/{made['client_id']}/activate"
     assert sandbox.post(path).status_code == 403
     assert sandbox.post(f"/as/{IT}/tool/nothing/activate").status_code == 404
+
+
+def test_canvas_shows_its_configuration_to_a_token_and_names_no_deployment(
+    sandbox: SandboxClient,
+) -> None:
+    sandbox.platform.behave({"registration_like": "canvas"})
+    token = begin(sandbox)
+    bearer = {"Authorization": f"Bearer {token}"}
+
+    refused = sandbox.get("/lti/openid-configuration")
+    shown = sandbox.get("/lti/openid-configuration", headers=bearer).json
+    answer = register(sandbox, token)
+    again = register(sandbox, token)
+
+    words = {"errorMessage": "JWT did not include expected contents"}
+    assert (refused.status_code, refused.json) == (401, words)
+    assert shown is not None
+    platform = shown["https://purl.imsglobal.org/spec/lti-platform-configuration"]
+    assert platform["product_family_code"] == "canvas"
+    assert (answer.status_code, answer.json["client_id"].isdigit()) == (200, True)
+    assert "deployment_id" not in answer.json[TOOL]
+    assert answer.json[TOOL]["https://canvas.instructure.com/lti/registration_config_url"]
+    assert (again.status_code, again.json) == (401, words)

@@ -76,7 +76,7 @@ BLACKBOARD = Personality(
     scores=ScoreTraits(clears="reset"),
     results=ResultTraits(hides_comment_of_one=True),
     tokens=TokenTraits(kind="jwt", scheme="bearer", errors=TOKEN_ERRORS, challenges=False),
-    roster=RosterTraits(one_message=True, groups="asked", adds=describe_member),
+    roster=RosterTraits(one_message=True, groups="asked", adds=describe_member, previews=True),
     launches=LaunchTraits(
         issuer="https://blackboard.com",
         client_id=fixed_id("application/blackboard"),

@@ -46,6 +46,7 @@ BRIGHTSPACE = Personality(
         family_code="desire2learn",
         version="20.24",
         lifetime_seconds=3600,
+        names_alg=False,
     ),
     words=WORDS,
     envelope=show_refusal,

@@ -105,7 +105,13 @@ CANVAS = Personality(
     title="Canvas",
     about="Grades that each score may clear, a new attempt for each score that does not say "
     "otherwise, comments that are added each time, and a bucket that throttles.",
-    habits={"score_times": "sent", "storage": "frame", "page_size": 50, "throttles": True},
+    habits={
+        "score_times": "sent",
+        "storage": "frame",
+        "page_size": 50,
+        "throttles": True,
+        "registration_like": "canvas",
+    },
     addresses=Addresses(
         line_items="/api/lti/courses/{course}/line_items",
         line_item="/api/lti/courses/{course}/line_items/{column}",

@@ -153,6 +153,7 @@ MOODLE = Personality(
         errors=TOKEN_ERRORS,
         exact_scheme=True,
         challenges=False,
+        breaks_on_kid=True,
     ),
     roster=RosterTraits(
         short_roles=True,

@@ -141,7 +141,8 @@ class TokenTraits:
 
     media_type: of every answer. kind: what a token looks like. scheme: how token_type is spelled.
     audience: what an assertion must name; empty: the token endpoint. breaks_on_list: more than one
-        audience ends in an error page.
+        audience ends in an error page. breaks_on_kid: what it says of a kid that it does not find
+        is no JSON.
     unchecked: the rules of tokens.py that are not looked at.
     errors: rule -> status, error, and description (empty: none is sent; None: ours).
     exact_scheme: `Bearer` is told from `bearer`. challenges: a service's refusal carries
@@ -153,6 +154,7 @@ class TokenTraits:
     scheme: str = "Bearer"
     audience: str = ""
     breaks_on_list: bool = False
+    breaks_on_kid: bool = False
     unchecked: frozenset[str] = frozenset()
     errors: Mapping[str, tuple[int, str, str | None]] = field(default_factory=dict)
     exact_scheme: bool = False
@@ -174,7 +176,8 @@ class RosterTraits:
         people are there. adds: what each member holds besides.
     one_message: with rlid, `message` is an object and not a list. ignores_limit: everybody comes
         on one page whatever was asked. groups: when group_enrollments are told.
-    shares: names and e-mail addresses are told.
+    shares: names and e-mail addresses are told. previews: the user by whom a teacher sees the
+        course as students do is on it too.
     """
 
     media_type: str = ""
@@ -186,6 +189,7 @@ class RosterTraits:
     ignores_limit: bool = False
     groups: Literal["always", "asked", "never"] = "always"
     shares: bool = True
+    previews: bool = False
     links: Links = field(default_factory=Links)
 
 
@@ -206,7 +210,7 @@ class LaunchTraits:
     shown_here: the errors of an authentication request, or the parameters that are wrong, that
         end in a page here and not at the tool. any_prompt: `prompt` may be absent.
     probes: the launch address is asked by HEAD before a form is posted there. shares: names and
-        e-mail addresses are told.
+        e-mail addresses are told. names_alg: its keys say by which algorithm they sign.
     """
 
     issuer: str = ""
@@ -222,6 +226,7 @@ class LaunchTraits:
     any_prompt: bool = False
     probes: bool = False
     shares: bool = True
+    names_alg: bool = True
 
 
 @dataclass(frozen=True, slots=True)
