@@ -102,6 +102,8 @@ def find_offers(offers: Sequence[Offer], search: str, chosen: Sequence[str]) -> 
     """The offers that a search is after, those that are chosen already always among them."""
     words = search.casefold().split()
     matching = [offer for offer in offers if offer.matches(words) and offer.choice not in chosen]
+    # A mentor with very many documents leaves room for the other mentors.
+    matching.sort(key=lambda offer: offer.document is not None)
     kept = {offer.choice for offer in matching[:SHOWN]} | set(chosen)
     groups: dict[str, list[Offer]] = {}
     for offer in offers:

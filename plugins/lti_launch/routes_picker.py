@@ -62,8 +62,7 @@ class PickerPages:
     def show(self, request_id: UUID) -> Answer:
         """The mentors of the organization and their published quizzes."""
         return self.held.open(
-            str(request_id),
-            lambda binding: self._show_choices(self._check(request_id, binding), [], {}),
+            str(request_id), lambda binding: self._begin(self._check(request_id, binding))
         )
 
     def answer(self, request_id: UUID) -> Response:
@@ -76,6 +75,12 @@ class PickerPages:
             str(request_id), lambda secret: self._answer(self._check(request_id, secret))
         )
 
+    def _begin(self, asked: Asked) -> Response:
+        offers = self._list_offers(asked)
+        if not offers and not asked.place.takes_mentors:
+            return _show("picker_nothing", asked, {})
+        return self._show_choices(asked, offers, [], {})
+
     def _answer(self, asked: Asked) -> Response:
         act = request.form.get("act", "place")
         offers = self._list_offers(asked)
@@ -86,17 +91,17 @@ class PickerPages:
             return self._send(asked, said)
         chosen = list(dict.fromkeys(request.form.getlist("choice")))
         if act in ("find", "back"):
-            return self._show_choices(asked, chosen, {})
+            return self._show_choices(asked, offers, chosen, {})
         several = asked.request.settings.accept_multiple
         try:
-            offers = read_chosen(offers, chosen, several=several)
+            picked = read_chosen(offers, chosen, several=several)
         except InputRejected as error:
-            return self._show_choices(asked, chosen, error.errors)
-        proposed = [make_details(o, asked.place, alone=len(offers) == 1) for o in offers]
+            return self._show_choices(asked, offers, chosen, error.errors)
+        proposed = [make_details(o, asked.place, alone=len(picked) == 1) for o in picked]
         details = [read_details(request.form, n, one) for n, one in enumerate(proposed)]
         if act == "details":
-            return self._show_details(asked, offers, details, {})
-        return self._place(asked, offers, details)
+            return self._show_details(asked, picked, details, {})
+        return self._place(asked, picked, details)
 
     def icon(self) -> Response:
         """The picture that an LMS may show beside what was placed."""
@@ -137,10 +142,9 @@ class PickerPages:
     def _list_offers(self, asked: Asked) -> Sequence[Offer]:
         return list_offers(self._engine, asked.request.organization_id, asked.place)
 
-    def _show_choices(self, asked: Asked, chosen: Sequence[str], errors: Errors) -> Response:
-        offers = self._list_offers(asked)
-        if not offers and not asked.place.takes_mentors:
-            return _show("picker_nothing", asked, {})
+    def _show_choices(
+        self, asked: Asked, offers: Sequence[Offer], chosen: Sequence[str], errors: Errors
+    ) -> Response:
         search = request.form.get("search", "").strip()[:200]
         shelf = find_offers(offers, search, chosen)
         return _show(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
 
@@ -12,7 +13,9 @@ import time_machine
 from mentorai.core.clock import now
 from mentorai.core.datasets import Dataset
 from mentorai.core.errors import NotFound
+from mentorai.lti.content_items import FILE, HTML
 from mentorai.lti.tool import Tool
+from mentorai.plugins.lti_launch.picker import SHOWN, Offer, find_offers
 from tests.fakes.campus import COURSE, Campus
 from tests.fakes.teacher import DL, Teacher, change_settings, text_of
 
@@ -180,3 +183,16 @@ def test_place_for_links_alone_is_explained_when_no_document_came_from_the_web(
     assert "Nothing to place here" in text_of(teacher.open())
     assert teacher.press(teacher.open(), "place", choice_of(notes)).status_code == 200
     assert campus.added() == []
+
+
+def test_very_many_documents_of_one_mentor_hide_no_other_mentor(notes: Dataset) -> None:
+    many = [
+        Offer("1", "First", f"Page {n}", "", (FILE,), document=replace(notes, id=str(n)))
+        for n in range(SHOWN)
+    ]
+    mentors = [Offer(key, name, name, "", (HTML,)) for key, name in (("1", "First"), ("2", "Last"))]
+
+    shelf = find_offers([mentors[0], *many, mentors[1]], "", [])
+
+    assert [group.name for group in shelf.groups] == ["First", "Last"]
+    assert shelf.left_out == 2
