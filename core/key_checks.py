@@ -23,7 +23,7 @@ from mentorai.core.errors import (
 )
 from mentorai.core.key_rows import CheckedKey, api_keys
 from mentorai.core.key_rules import Network, is_inside, read_network
-from mentorai.core.key_text import digest_key, read_key_id
+from mentorai.core.key_text import digest_key, number_of, read_key_id
 from mentorai.core.key_uses import KeyUses
 from mentorai.core.mentors import mentors
 from mentorai.core.prepared import Prepared
@@ -58,7 +58,7 @@ class KeyChecks:
     def __init__(self, database: Database) -> None:
         self._database = database
         dialect = database.engine.dialect
-        self._by_id = str(_BY_ID.statement.compile(dialect=dialect))
+        self._by_number = str(_BY_NUMBER.statement.compile(dialect=dialect))
         self._read_instant = _instant_reader(dialect)
         self._memory: dict[str, _Known] = {}
         self._changes = 0
@@ -134,7 +134,7 @@ class KeyChecks:
 
     def _find(self, key_id: str, moment: float) -> _Known | None:
         if self._database.is_sqlite:
-            row = self._database.run(_BY_ID, {"key": key_id})
+            row = self._database.run(_BY_NUMBER, {"number": number_of(key_id)})
         else:
             row = self._fetch(key_id)
         return None if row is None else self._know(row, moment)
@@ -145,7 +145,7 @@ class KeyChecks:
         connection = self._database.engine.raw_connection()
         try:
             cursor = connection.cursor()
-            cursor.execute(self._by_id, {"key": key_id})
+            cursor.execute(self._by_number, {"number": number_of(key_id)})
             row: Sequence[Any] | None = cursor.fetchone()
             cursor.close()
         finally:
@@ -224,10 +224,10 @@ _WANTED = (
     api_keys.c.monthly_quota,
     mentors.c.display_name,
 )
-_BY_ID = Prepared(
+_BY_NUMBER = Prepared(
     select(*_WANTED)
     .outerjoin_from(api_keys, mentors, mentors.c.id == api_keys.c.mentor_id)
-    .where(api_keys.c.id == bindparam("key"))
+    .where(api_keys.c.number == bindparam("number"))
 )
 _EXPIRES_AT = _WANTED.index(api_keys.c.expires_at)
 

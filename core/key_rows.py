@@ -4,7 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Column, ForeignKey, Integer, Row, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Integer,
+    Row,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from mentorai.core.clock import now
 from mentorai.core.database import Instant, metadata
@@ -12,8 +22,15 @@ from mentorai.core.database import Instant, metadata
 api_keys = Table(
     "api_keys",
     metadata,
+    # The id as a number (key_text.py): what a check looks for.
+    Column(
+        "number",
+        BigInteger().with_variant(Integer(), "sqlite"),
+        primary_key=True,
+        autoincrement=False,
+    ),
     # The public part of the key's text.
-    Column("id", String(10), primary_key=True),
+    Column("id", String(10), nullable=False, unique=True),
     Column("organization_id", ForeignKey("organizations.id"), nullable=False),
     # None for a provisioning key.
     Column("mentor_id", ForeignKey("mentors.id", ondelete="CASCADE"), index=True),

@@ -16,6 +16,7 @@ SECRET_LENGTH = 43
 CHECK_LENGTH = 6
 
 PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
+NUMBERS = {pair: number for number, pair in enumerate(PAIRS)}
 
 # Finds leaked keys in any text too; hence no anchors.
 PATTERN = re.compile(r"mai_([0-9A-Za-z]{10})_[0-9A-Za-z]{49}")
@@ -34,6 +35,18 @@ def read_key_id(text: str) -> str | None:
     if match is None or _check_of(text[:-CHECK_LENGTH]) != text[-CHECK_LENGTH:]:
         return None
     return match[1]
+
+
+def number_of(key_id: str) -> int:
+    """A key's id as a number, below 2 ** 60; no two ids have the same.
+
+    By a whole number SQLite finds a row in one tree, by a text in two, which is felt among a
+    million keys.
+    """
+    number = 0
+    for place in range(0, ID_LENGTH, 2):
+        number = number * len(PAIRS) + NUMBERS[key_id[place : place + 2]]
+    return number
 
 
 def digest_key(text: str) -> str:

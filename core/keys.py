@@ -17,7 +17,7 @@ from mentorai.core.key_policies import KeyPolicies, KeyPolicy
 from mentorai.core.key_reminders import find_reminded
 from mentorai.core.key_rows import ApiKey, CheckedKey, Kind, api_keys, read_key
 from mentorai.core.key_rules import KeyRequest, check_request, fold_name
-from mentorai.core.key_text import digest_key, make_key
+from mentorai.core.key_text import digest_key, make_key, number_of
 from mentorai.core.mentors import mentors
 from mentorai.core.scopes import SCOPES, TEMPLATES
 from mentorai.core.settings import Settings
@@ -286,6 +286,7 @@ def _make_row(
     key_id, text = make_key()
     moment = now()
     row = {
+        "number": number_of(key_id),
         "id": key_id,
         "organization_id": organization_id,
         "mentor_id": mentor_id,

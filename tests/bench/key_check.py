@@ -75,7 +75,7 @@ def fill(folder: Path, count: int) -> tuple[Any, list[str]]:
     from mentorai.core.clock import now
     from mentorai.core.engine import Engine
     from mentorai.core.key_rows import api_keys
-    from mentorai.core.key_text import digest_key, make_key
+    from mentorai.core.key_text import digest_key, make_key, number_of
     from mentorai.core.settings import Settings
 
     engine = Engine.open(Settings(data_dir=folder), plugins=[])
@@ -90,6 +90,7 @@ def fill(folder: Path, count: int) -> tuple[Any, list[str]]:
                 texts.append(text)
             rows.append(
                 {
+                    "number": number_of(key_id),
                     "id": key_id,
                     "organization_id": organization_id,
                     "mentor_id": mentor_id,

@@ -168,6 +168,29 @@ def test_keys_survive_the_step_that_knows_their_life(database: Database, tmp_pat
     assert kept == ["new", "old"]
 
 
+def test_key_works_after_the_step_that_numbers_keys(installation: Settings) -> None:
+    engine = Engine.open(installation, plugins=[])
+    organization_id = engine.organizations.get().id
+    mentor = engine.mentors.list(organization_id)[0]
+    issued = engine.keys.issue(
+        organization_id,
+        mentor.id,
+        name="From before",
+        scopes=["chat:write"],
+        expires_at=None,
+        author="test",
+    )
+    downgrade(engine.database, "0025")
+    engine.close()
+
+    engine = Engine.open(installation, plugins=[])
+
+    assert engine.keys.check(issued.text, scope=None, address="").id == issued.key.id
+    renewed = engine.keys.list(organization_id, mentor.id)
+    assert issued.key.id in [key.id for key in renewed]
+    engine.close()
+
+
 def test_hosts_that_earlier_launches_named_are_kept(step_down_and_up: Step) -> None:
     engine = step_down_and_up("0010")
     (registration,) = engine.room(Tool).registrations.list(engine.organizations.get().id)
