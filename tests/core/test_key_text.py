@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mentorai.core.key_text import PATTERN, digest_key, make_key, read_key_id
+from mentorai.core.key_text import ALPHABET, PATTERN, digest_key, make_key, number_of, read_key_id
 
 
 def test_key_has_the_form_that_was_promised():
@@ -60,6 +60,15 @@ def test_what_is_not_a_key_is_not_read(spoil):
 @given(st.text())
 def test_any_text_can_be_asked_about(text):
     assert read_key_id(text) is None
+
+
+@given(st.lists(st.text(ALPHABET, min_size=10, max_size=10), unique=True, min_size=2))
+def test_every_id_has_a_number_of_its_own_that_every_database_can_keep(ids):
+    numbers = [number_of(key_id) for key_id in ids]
+
+    assert sorted(ids) == [key_id for _, key_id in sorted(zip(numbers, ids, strict=True))]
+    assert len(set(numbers)) == len(ids)
+    assert all(0 <= number < 2**60 for number in numbers)
 
 
 def test_two_keys_share_nothing():
