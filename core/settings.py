@@ -10,6 +10,7 @@ import secrets
 import tomllib
 from collections.abc import Mapping
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
@@ -68,6 +69,11 @@ class Settings(BaseSettings):
     )
     proxies: int = Field(
         default=0, ge=0, le=8, description="Reverse proxies in front whose headers are believed."
+    )
+    metrics_networks: str = Field(
+        default="",
+        description="Addresses and networks that may ask for /metrics, with spaces between: "
+        "127.0.0.1 10.0.0.0/8; empty: none.",
     )
     allow_loopback_platforms: bool = Field(
         default=False,
@@ -142,6 +148,16 @@ class Settings(BaseSettings):
     def _redis_only(cls, value: str) -> str:
         if value and urlsplit(value).scheme not in ("redis", "rediss"):
             raise ValueError("must look like redis://localhost:6379/0")
+        return value
+
+    @field_validator("metrics_networks")
+    @classmethod
+    def _networks_only(cls, value: str) -> str:
+        try:
+            for text in value.split():
+                ip_network(text, strict=False)
+        except ValueError as error:
+            raise ValueError("must look like 127.0.0.1 10.0.0.0/8") from error
         return value
 
     @field_validator("public_url")

@@ -178,7 +178,15 @@ def _register_health(app: Flask, engine: Engine) -> None:
         return {"status": "ready"}
 
     app.add_url_rule("/healthz", view_func=healthz)
+
+    def metrics() -> Response:
+        # Imported when it is asked for: most installations never do.
+        from mentorai.web.metrics import show_metrics
+
+        return show_metrics(engine)
+
     app.add_url_rule("/readyz", view_func=readyz)
+    app.add_url_rule("/metrics", view_func=metrics)
 
 
 def _register_pages(app: Flask, engine: Engine) -> None:
