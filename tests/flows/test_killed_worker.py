@@ -246,3 +246,22 @@ def test_gradebook_is_right_at_the_end_however_often_the_worker_was_killed(
     assert arrived
     assert gradebook.grades == last
     assert gradebook.wrongs == []
+
+
+def test_two_workers_never_push_one_persons_scores_at_once(engine, gradebook, students):
+    place = (str(engine.settings.data_dir), gradebook.url)
+    workers = [start_worker(work, *place) for _ in range(2)]
+    for given in range(1, 4):
+        for student in students:
+            report(engine, student, given)
+        wait_until(lambda given=given: gradebook.requests >= given, 20)
+
+    arrived = wait_until(lambda: engine.outbox.waiting() == 0, 20)
+    for worker in workers:
+        worker.terminate()
+        worker.join(timeout=20)
+
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    assert arrived
+    assert set(gradebook.grades.values()) == {3}
+    assert gradebook.wrongs == []
