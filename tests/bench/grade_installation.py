@@ -40,6 +40,9 @@ COUNTED = "counted"
 class Counted:
     """A family of LMS that counts calls as Canvas does."""
 
+    def __init__(self, leak: float) -> None:
+        self._leak = leak
+
     @hookimpl
     def platform_profile(self) -> PlatformProfile:
         """Its bucket."""
@@ -48,7 +51,7 @@ class Counted:
             title="Counted",
             bucket=Bucket(
                 high_water=600,
-                leak_per_second=10,
+                leak_per_second=self._leak,
                 up_front=50,
                 token_cost=200,
                 cost_header="X-Request-Cost",
@@ -79,12 +82,12 @@ class Course:
     address: str
 
 
-def open_installation(folder: Path, calls_at_once: int = 8) -> Engine:
+def open_installation(folder: Path, calls_at_once: int = 8, leak: float = 10.0) -> Engine:
     """The engine, with what every LMS needs and no more."""
     settings = Settings(data_dir=folder, allow_loopback_platforms=True, log_level="error")
     plugins = [
         ("lti_launch", lti_launch),
-        ("counted", Counted()),
+        ("counted", Counted(leak)),
         ("capped", Capped(calls_at_once)),
     ]
     engine = Engine.open(settings, plugins=plugins)

@@ -30,6 +30,7 @@ class Leaky:
     """One client's bucket, as Canvas keeps it."""
 
     cost: float
+    leak: float = LEAK
     level: float = 0.0
     at: float = field(default_factory=time.monotonic)
 
@@ -50,19 +51,19 @@ class Leaky:
 
     def _leak(self) -> None:
         moment = time.monotonic()
-        self.level = max(0.0, self.level - (moment - self.at) * LEAK)
+        self.level = max(0.0, self.level - (moment - self.at) * self.leak)
         self.at = moment
 
 
 class Platform:
     """What was asked, by name and kind."""
 
-    def __init__(self, cost: float) -> None:
+    def __init__(self, cost: float, leak: float) -> None:
         self.counts: Counter[str] = Counter()
         self.first_at: dict[str, float] = {}
         self.last_at: dict[str, float] = {}
         self.seen: dict[str, float] = {}
-        self._cost = cost
+        self._cost, self._leak = cost, leak
         self._buckets: dict[str, Leaky] = {}
 
     def tell(self) -> bytes:
@@ -94,7 +95,7 @@ class Platform:
             self.seen[json.loads(body)["userId"]] = time.time()
 
     def _bucket(self, name: str) -> Leaky:
-        return self._buckets.setdefault(name, Leaky(self._cost))
+        return self._buckets.setdefault(name, Leaky(self._cost, self._leak))
 
 
 class Answers(asyncio.Protocol):
@@ -180,12 +181,15 @@ def _member(number: int) -> dict[str, Any]:
 
 
 @contextmanager
-def running_platform(cost: float = 0.25) -> Iterator[str]:
-    """The platform in a process of its own; its address. cost: of a score, in bucket units."""
+def running_platform(cost: float = 0.25, leak: float = LEAK) -> Iterator[str]:
+    """The platform in a process of its own; its address.
+
+    cost: of a score, in bucket units. leak: of the bucket, in units a second.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = subprocess.Popen([sys.executable, __file__, str(port), str(cost)])
+    process = subprocess.Popen([sys.executable, __file__, str(port), str(cost), str(leak)])
     address = f"http://127.0.0.1:{port}"
     try:
         for _ in range(400):
@@ -207,12 +211,12 @@ def read_counts(address: str) -> dict[str, Any]:
     return told
 
 
-async def _serve(port: int, cost: float) -> None:
-    platform = Platform(cost)
+async def _serve(port: int, cost: float, leak: float) -> None:
+    platform = Platform(cost, leak)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Answers(platform), "127.0.0.1", port, backlog=512)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(int(sys.argv[1]), float(sys.argv[2])))
+    asyncio.run(_serve(int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3])))

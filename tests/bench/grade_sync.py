@@ -1,7 +1,7 @@
 """How fast scores reach a gradebook: ours against an ideal client and against pylti1p3's.
 
-Run: .venv/bin/python tests/bench/grade_sync.py [--only rates bucket fairness roster]
-         [--scores 600] [--students 3000] [--backlog 100000] [--members 50000]
+Run: .venv/bin/python tests/bench/grade_sync.py [--only rates free bucket fairness roster]
+         [--scores 600] [--students 30000] [--speed 6] [--backlog 100000] [--members 50000]
 
 The platform (grade_platform.py) is a process of its own; our worker runs in this one, and CPU is
 this process's, its own look at the outbox with it. Only the ratios within one run mean anything.
@@ -9,7 +9,9 @@ this process's, its own look at the outbox with it. Only the ratios within one r
 rates     8 calls at once 20 ms away and 32 at once 200 ms away; `ideal` are as many kept-open
           connections that do nothing but post; `pylti1p3` makes a service object for each score,
           as its README shows, one after the other
-bucket    a backlog with Canvas' leaky bucket and without; a score costs 0.25 units
+free      a backlog 100 ms away, 32 at once
+bucket    the same with Canvas' leaky bucket; a score costs 0.25 units. --speed: in both, answers
+          come and the bucket leaks so many times faster, or it would take a quarter of an hour
 fairness  how long fresh grades of one LMS take while another's backlog drains
 roster    one course, read and kept: seconds, and what memory grew by at most
 """
@@ -35,7 +37,7 @@ from mentorai.core.engine import Engine
 from mentorai.core.jobs import run_worker
 from mentorai.lti.tool import Tool
 
-SCENES = ("rates", "bucket", "fairness", "roster")
+SCENES = ("rates", "free", "bucket", "fairness", "roster")
 COST = 0.25
 PROBES = 100
 
@@ -45,16 +47,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=SCENES, default=SCENES)
     parser.add_argument("--scores", type=int, default=600)
-    parser.add_argument("--students", type=int, default=3_000)
+    parser.add_argument("--students", type=int, default=30_000)
+    parser.add_argument("--speed", type=int, default=6)
     parser.add_argument("--backlog", type=int, default=100_000)
     parser.add_argument("--members", type=int, default=50_000)
     chosen = parser.parse_args()
-    with running_platform(COST) as address:
+    with running_platform(COST, LEAK * chosen.speed) as address:
         if "rates" in chosen.only:
             measure_rates(address, chosen.scores, delay_ms=20, at_once=8)
             measure_rates(address, chosen.scores, delay_ms=200, at_once=32)
+        if "free" in chosen.only:
+            measure_backlog(address, chosen.students, "capped", chosen.speed)
         if "bucket" in chosen.only:
-            measure_bucket(address, chosen.students)
+            measure_backlog(address, chosen.students, "counted", chosen.speed)
         if "fairness" in chosen.only:
             measure_fairness(address, chosen.backlog)
         if "roster" in chosen.only:
@@ -90,25 +95,27 @@ def measure_rates(address: str, count: int, *, delay_ms: int, at_once: int) -> N
     )
 
 
-def measure_bucket(address: str, students: int) -> None:
-    """The same backlog without a bucket and with it; nothing is extrapolated."""
-    for family, path in (("capped", ""), ("counted", "/bucket")):
-        name = f"canvas-{family}"
-        with installation(32) as engine:
-            course = add_course(engine, f"{address}/{name}/100{path}", family)
-            add_scores(engine, course, students)
-            began = time.monotonic()
-            with working(engine):
-                wait_until_sent(engine)
-            seconds = time.monotonic() - began
-        refused = read_counts(address)["counts"].get(f"{name}/refused", 0)
-        # Full at the end, empty at first, and the token's cost in it.
-        ideal = max(0.0, (students * COST - HIGH_WATER) / LEAK)
-        print(
-            f"{students} students, {family}: {seconds:.0f} s, refused {refused}"
-            + (f", the bucket alone {ideal:.0f} s" if path else ""),
-            flush=True,
-        )
+def measure_backlog(address: str, students: int, family: str, speed: int) -> None:
+    """A backlog without a bucket (capped) or with it (counted); nothing is extrapolated."""
+    name, is_counted = f"canvas-{family}", family == "counted"
+    path = "/bucket" if is_counted else ""
+    with installation(32, LEAK * speed) as engine:
+        course = add_course(engine, f"{address}/{name}/{100 // speed}{path}", family)
+        add_scores(engine, course, students)
+        began = time.process_time()
+        with working(engine):
+            wait_until_sent(engine)
+        cpu = (time.process_time() - began) * 1000 / students
+    counts = read_counts(address)
+    rate = read_rate(counts, name, students)
+    # Full at the end, empty at first, and the token's cost in it.
+    alone = max(0.0, (students * COST - HIGH_WATER) / (LEAK * speed))
+    print(
+        f"{students} students, {family}, {speed} times as fast: {students / rate:.0f} s "
+        f"({rate:.0f}/s), refused {counts['counts'].get(f'{name}/refused', 0)}, CPU {cpu:.2f} ms "
+        "a score" + (f", the bucket alone {alone:.0f} s" if is_counted else ""),
+        flush=True,
+    )
 
 
 def measure_fairness(address: str, backlog: int) -> None:
@@ -217,9 +224,9 @@ def report(engine: Engine, course: Course, prefix: str) -> float:
 
 
 @contextmanager
-def installation(at_once: int) -> Iterator[Engine]:
+def installation(at_once: int, leak: float = LEAK) -> Iterator[Engine]:
     with tempfile.TemporaryDirectory() as folder:
-        engine = open_installation(Path(folder), at_once)
+        engine = open_installation(Path(folder), at_once, leak)
         yield engine
         engine.close()
 
