@@ -35,7 +35,8 @@ from mentorai.core.values import (
 )
 from tests.fakes.workers import start_worker
 
-STUDENTS = 5
+# So many that the next worker need not wait for leases of the one before.
+STUDENTS = 20
 KILLS = 15
 
 
