@@ -137,6 +137,14 @@ def test_garbage_is_a_page_where_none_was_asked_for(sandbox: SandboxClient) -> N
     assert (answer.status_code, answer.mimetype) == (200, "text/html")
 
 
+def test_gateway_answers_with_a_page(sandbox: SandboxClient) -> None:
+    ask(sandbox, endpoint="token", kind="page", status=503)
+
+    answer = sandbox.ask_token()
+
+    assert (answer.status_code, answer.mimetype) == (503, "text/html")
+
+
 def test_auth_endpoint_posts_the_error_it_was_told(sandbox: SandboxClient) -> None:
     ask(sandbox, endpoint="auth", kind="error", error="login_required")
 

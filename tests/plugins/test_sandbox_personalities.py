@@ -10,6 +10,7 @@ import time_machine
 
 from mentorai.plugins.sandbox.oidc import MEMBERS_READ
 from mentorai.plugins.sandbox.personalities import PERSONALITIES
+from mentorai.plugins.sandbox.platform import Options, describe_platform
 from tests.fakes.sandbox_client import LINE_ITEM
 from tests.fakes.sandbox_lms import member, roster
 from tests.fakes.toy_tool import ToyTool
@@ -520,3 +521,10 @@ def test_switch_changes_the_lms_while_it_runs_and_back(be: Any, name: str) -> No
     assert f"Answers like {title}" in page
     assert back["score_times"] == "sent"
     assert "Answers like" not in lms.client.get("/").text
+
+
+@pytest.mark.parametrize("name", PERSONALITIES)
+def test_description_names_the_audience_that_tokens_want(name: str) -> None:
+    described = describe_platform(Options(personality=name))["platform"]
+
+    assert described.get("token_audience", "") == PERSONALITIES[name].tokens.audience
