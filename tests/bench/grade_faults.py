@@ -55,8 +55,9 @@ PLUGINS = [
     ("openedx", openedx),
 ]
 STUDENTS = ("maya", "tomas")
+REFUSAL: Mapping[str, Any] = {"endpoint": "scores", "kind": "status", "status": 401}
 FAULTS: tuple[Mapping[str, Any], ...] = (
-    {"endpoint": "scores", "kind": "status", "status": 401},
+    REFUSAL,
     {"endpoint": "scores", "kind": "status", "status": 429, "retry_after": 1},
     {"endpoint": "scores", "kind": "status", "status": 429},
     {"endpoint": "scores", "kind": "status", "status": 500},
@@ -83,6 +84,10 @@ FAULTS: tuple[Mapping[str, Any], ...] = (
 )
 # A token costs Canvas' bucket what leaks in 20 s, and here every fourth second wants another.
 QUICKER = 20
+# From one refused token to the next.
+APART_SECONDS = 12.0
+# The trouble ends when so few scores wait.
+LAST_ONES = 20
 # What others use of a bucket that all share: more than there is, for a moment.
 CROWD = 20.0
 PATIENCE_SECONDS = 600.0
@@ -138,6 +143,7 @@ class Campaign:
         self.throttle = self.platform.personality.throttle
         self.platform.bucket = QuickBucket()
         self.platform.behave({"throttles": self.throttle is not None})
+        self.met = 0
         self.quizzes: list[str] = []
         self.last: dict[tuple[str, str], float] = {}
         self.is_over = threading.Event()
@@ -192,17 +198,38 @@ class Campaign:
         self.last[quiz, session.person_id] = value
 
     def misbehave(self) -> None:
-        """One fault after the other, once each, until the campaign is over."""
+        """One fault after the other, each met once at most, until the campaign is over."""
         self.crowd()
-        while not self.is_over.wait(random.uniform(0.05, 0.3)):
-            fault = dict(random.choice(FAULTS))
-            # A call that is refused twice running is refused for good, and rightly.
-            if not self.platform.faults.list():
-                self.platform.faults.add(fault.pop("endpoint"), fault.pop("kind"), times=1, **fault)
+        refused_at = 0.0
+        while not self.is_over.wait(random.uniform(0.0, 0.1)):
+            fault = random.choice(FAULTS)
+            refuses = fault.get("status") == 401 or fault["endpoint"] == "token"
+            if refuses and time.monotonic() < refused_at + APART_SECONDS:
+                continue
+            if refuses:
+                # Nobody asks for a token before a call was refused; and one that is refused twice
+                # running is refused for good, and rightly.
+                refused_at = time.monotonic()
+                self._meet(REFUSAL, *([fault] if fault != REFUSAL else []), seconds=2.0)
+            else:
+                self._meet(fault, seconds=0.5)
             if random.random() < 0.02:
                 self.platform.behave({"clock_offset_seconds": random.choice((-30.0, 0.0, 30.0))})
             if random.random() < 0.005:
                 self.crowd()
+
+    def _meet(self, *wanted: Mapping[str, Any], seconds: float) -> None:
+        """Have faults in force until calls met them, for so long at most."""
+        faults, deadline = self.platform.faults, time.monotonic() + seconds
+        added = {}
+        for each in wanted:
+            facts = dict(each)
+            added[faults.add(facts.pop("endpoint"), facts.pop("kind"), times=1, **facts).id] = each
+        while faults.list() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        left = {fault.id for fault in faults.list()}
+        self.met += sum(each not in left for each in added)
+        faults.clear()
 
     def crowd(self) -> None:
         """Have others use the bucket up, where calls are counted."""
@@ -227,15 +254,19 @@ class Campaign:
                     worker.kill()
                     worker.join()
                     worker = self.start_worker()
+            self._wait_for(LAST_ONES)
             self.is_over.set()
             trouble.join()
-            deadline = time.monotonic() + PATIENCE_SECONDS
-            while self.campus.engine.outbox.waiting() and time.monotonic() < deadline:
-                time.sleep(0.2)
+            self._wait_for(0)
         finally:
             self.is_over.set()
             worker.terminate()
             worker.join()
+
+    def _wait_for(self, waiting: int) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self.campus.engine.outbox.waiting() > waiting and time.monotonic() < deadline:
+            time.sleep(0.2)
 
     def _wait_for_work(self) -> None:
         before, deadline = len(self.platform.scores), time.monotonic() + 10
@@ -305,10 +336,10 @@ def try_faults(folder: Path, personality: str, scores: int, kills: int) -> tuple
         campaign.run(scores, kills)
         wrongs = campaign.find_wrongs()
         taken, turned_away = len(campaign.platform.scores), campaign.platform.bucket.refused
-        statuses = Counter(each.status for each in campaign.platform.requests)
+        statuses, met = Counter(r.status for r in campaign.platform.requests), campaign.met
     seconds = time.monotonic() - began
     line = f"{personality}: {scores} scores, {kills} kills, {taken} taken, {seconds:.0f} s"
-    line += f", {turned_away} turned away by its bucket, {len(wrongs)} wrong"
+    line += f", {met} faults met, {turned_away} turned away by its bucket, {len(wrongs)} wrong"
     return wrongs, f"{line}\nits last answers, by status: {dict(sorted(statuses.items()))}"
 
 
