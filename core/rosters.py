@@ -18,6 +18,7 @@ from sqlalchemy import Row, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from mentorai.core.clock import now
+from mentorai.core.connection_rows import platform_connections
 from mentorai.core.errors import (
     Conflict,
     MentorAIError,
@@ -155,12 +156,19 @@ class Rosters:
         return True
 
     def _begin_one(self) -> str | None:
-        """Have the roster of the newest course read that has none yet; its context, or None."""
+        """Have the roster of the newest course read that has none yet; its context, or None.
+
+        Where LTI offers no list, the LMS's own API may, once it is connected.
+        """
         link = resource_links.c.registration_id
+        is_connected = exists().where(
+            platform_connections.c.registration_id == contexts.c.registration_id,
+            platform_connections.c.state == "ready",
+        )
         unread = (
             select(contexts.c.organization_id, contexts.c.id)
             .where(
-                contexts.c.memberships_url.is_not(None),
+                or_(contexts.c.memberships_url.is_not(None), is_connected),
                 ~exists().where(rosters.c.context_id == contexts.c.id),
                 exists().where(link == contexts.c.registration_id),
             )
@@ -170,8 +178,10 @@ class Rosters:
             row = connection.execute(unread.limit(1)).first()
         if row is None:
             return None
-        self._put_row(row.organization_id, row.id, due_at=now())
-        return str(row.id)
+        is_readable = self.is_readable(row.organization_id, row.id)
+        # A row without a time keeps the same course from being looked at again and again.
+        self._put_row(row.organization_id, row.id, due_at=now() if is_readable else None)
+        return str(row.id) if is_readable else None
 
     def _stop(self, context_id: str, error: MentorAIError) -> None:
         """Read a roster no more by itself, until somebody looks at it again."""
@@ -200,7 +210,7 @@ class Rosters:
             raise Conflict(NO_SERVICE)
         return row
 
-    def _put_row(self, organization_id: str, context_id: str, **facts: datetime) -> None:
+    def _put_row(self, organization_id: str, context_id: str, **facts: datetime | None) -> None:
         moment = now()
         facts |= {"wanted_at": moment}
         for _ in range(2):

@@ -9,6 +9,7 @@ import pytest
 import time_machine
 
 from mentorai.core import hookimpl, jobs
+from mentorai.core.connections import Connections
 from mentorai.core.course_people import Course, CoursePerson
 from mentorai.core.engine import Engine
 from mentorai.core.errors import (
@@ -35,6 +36,7 @@ from mentorai.core.values import (
     RosterEnd,
     Session,
 )
+from mentorai.lti.registration_rows import registrations
 
 MEMBERS_URL = "https://lms.example/members"
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -550,6 +552,44 @@ def test_course_whose_launch_names_no_list_is_not_read(engine, organization, men
     open_course(engine, organization, memberships_url=None)
 
     assert hand_out(engine) == []
+
+
+@pytest.mark.parametrize("lists_by_itself", [True, False])
+def test_list_by_the_lms_own_api_is_read_by_itself_once_that_is_connected(
+    engine, registry, organization, mentor, lists_by_itself
+):
+    registry.lists_by_itself = lists_by_itself
+    session = open_course(engine, organization, memberships_url=None)
+    before = hand_out(engine)
+
+    connect_api(engine, organization)
+
+    assert (before, hand_out(engine)) == ([], [session.context_id] if lists_by_itself else [])
+    if not lists_by_itself:
+        assert refreshed_error(engine, organization, session) == ""
+
+
+def connect_api(engine: Engine, organization: Organization) -> None:
+    """The LMS's own API, connected and tried."""
+    moment, connections = datetime.now(UTC), engine.room(Connections)
+    row: dict[str, object] = dict.fromkeys(("name", "token_audience", "family"), "")
+    row |= dict.fromkeys(("auth_url", "token_url", "keyset_url"), "https://lms.example/x")
+    row |= {"issuer": "https://lms.example", "client_id": "tool", "status": "active"}
+    row |= {"frame_origins": [], "role_overrides": {}, "deployment_policy": "hold"}
+    row |= {"id": "registration-1", "organization_id": organization.id}
+    with engine.database.write() as connection:
+        connection.execute(
+            registrations.insert().values(**row, created_at=moment, updated_at=moment)
+        )
+    given = {"base_url": "https://lms.example", "account": "", "secret": "", "scopes": ()}
+    made = connections.put(organization.id, "registration-1", "api", **given, author="it")  # type: ignore[arg-type]
+    connections.note(made, "ready")
+
+
+def refreshed_error(engine: Engine, organization: Organization, session: Session) -> str:
+    course = engine.course_people.find_course(organization.id, session.context_id)
+    assert course is not None
+    return course.error
 
 
 def test_list_that_is_no_longer_offered_stands_in_nobodys_way(engine, organization, course):
