@@ -96,8 +96,11 @@ def open_installation(folder: Path, calls_at_once: int = 8, leak: float = 10.0) 
     return engine
 
 
-def add_course(engine: Engine, address: str, family: str = "capped") -> Course:
-    """Register a platform and launch once from a course of it."""
+def add_course(engine: Engine, address: str, family: str = "capped", members: int = 0) -> Course:
+    """Register a platform and launch once from a course of it.
+
+    members: on its roster; 0: it shows none, so that no worker reads it meanwhile.
+    """
     organization = engine.organizations.get()
     found = engine.room(Tool).registrations.add(
         organization.id,
@@ -122,7 +125,7 @@ def add_course(engine: Engine, address: str, family: str = "capped") -> Course:
             role=Role.LEARNER,
             target="/",
             context=Context("course-1"),
-            memberships_url=f"{address}/members?of=50000",
+            memberships_url=f"{address}/members?of={members}" if members else None,
             resource_link=ResourceLink("link-1", "Week 1"),
             grade_service=GradeService(f"{address}/scores", scopes=frozenset([SCORE_SCOPE])),
         )

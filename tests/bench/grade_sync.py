@@ -145,7 +145,7 @@ def measure_fairness(address: str, backlog: int) -> None:
 def measure_roster(address: str, members: int) -> None:
     """One roster by NRPS, every member new."""
     with installation(8) as engine:
-        course = add_course(engine, f"{address}/roster/0")
+        course = add_course(engine, f"{address}/roster/0", members=members)
         tool = engine.room(Tool)
         registration = tool.registrations.find_named(course.registration_id)
         assert registration is not None
