@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import URL, create_engine
 from werkzeug.routing import Rule
 
+from mentorai.core import admins
 from mentorai.core.database import Database
 from mentorai.core.engine import Engine
 from mentorai.core.mentors import Mentor
@@ -56,9 +58,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """What is here now stays to the end: the collector need not look at it again and again."""
+    """What is here now stays to the end: the collector need not look at it again and again.
+
+    An application lives for one test, and most of it is gone by the time of a rarer look.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -75,6 +81,18 @@ def _addresses_compiled_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Rule, "_compile_builder", compile_once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _passwords_hashed_quickly() -> Iterator[None]:
+    """Hundreds of tests sign in with a password, which takes 64 MB each time, and long.
+
+    tests/core/test_admins.py hashes them as it is done in real use.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+        patch.setattr(admins, "_hasher", lambda: quick)
         yield
 
 

@@ -3,14 +3,21 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from argon2 import extract_parameters
+from argon2.profiles import RFC_9106_LOW_MEMORY
 from sqlalchemy import select
 
-from mentorai.core.admins import admins, setup_codes
+from mentorai.core.admins import _hasher, admins, setup_codes
 from mentorai.core.clock import now
 from mentorai.core.errors import InputRejected, NotFound
 from mentorai.core.values import Identity
 
 EMAIL, PASSWORD = "it@campus.edu", "correct horse battery"
+
+
+@pytest.fixture(autouse=True)
+def _passwords_hashed_as_in_real_use(monkeypatch):
+    monkeypatch.setattr("mentorai.core.admins._hasher", _hasher)
 
 
 @pytest.fixture
@@ -25,6 +32,13 @@ def test_there_is_nobody_before_the_setup_link_was_used(engine):
     engine.admins.take_setup_code(code, EMAIL, PASSWORD)
 
     assert (before, engine.admins.any()) == (False, True)
+
+
+def test_password_is_kept_as_a_hash_that_is_dear_to_guess(engine, admin):
+    with engine.database.read() as connection:
+        kept = connection.execute(select(admins.c.password_hash)).scalar_one()
+
+    assert extract_parameters(kept) == RFC_9106_LOW_MEMORY
 
 
 def test_setup_code_makes_one_admin_of_its_organization(engine, organization):
