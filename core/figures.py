@@ -11,7 +11,7 @@ from sqlalchemy import Column, Connection, func, select
 from mentorai.core.clock import now
 from mentorai.core.database import Database
 from mentorai.core.dataset_rows import datasets
-from mentorai.core.outbox_rows import outbox
+from mentorai.core.outbox_table import outbox
 from mentorai.core.webhook_rows import webhook_deliveries
 
 UNFINISHED = ("waiting", "leased", "failed")
