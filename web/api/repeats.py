@@ -69,11 +69,16 @@ def _fingerprint() -> str:
         digest.update(request.get_data())
         return digest.hexdigest()
     # The border between the parts differs each time; what they hold does not.
-    for field, value in sorted(request.form.items(multi=True)):
+    for field, value in sorted(request.form.items(multi=True), key=_by_name):
         digest.update(f"{field}={value}\n".encode())
-    for field, file in sorted(request.files.items(multi=True), key=lambda item: item[0]):
+    for field, file in sorted(request.files.items(multi=True), key=_by_name):
         digest.update(f"{field}={file.filename}\n".encode() + _hash(file.stream))
     return digest.hexdigest()
+
+
+def _by_name(part: tuple[str | None, object]) -> str:
+    # A part may have come without a name, whatever the framework says of its type.
+    return part[0] or ""
 
 
 def _hash(file: IO[bytes]) -> bytes:

@@ -1,5 +1,11 @@
 import io
+import json
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
 
 import pytest
 import time_machine
@@ -7,6 +13,7 @@ import time_machine
 from mentorai.core.clock import now
 from mentorai.core.errors import Conflict
 from mentorai.core.idempotency import RepeatableCalls
+from tests.fakes.platforms import running_app
 
 NAME = {"Idempotency-Key": "call-1"}
 BODY = {"title": "Once"}
@@ -45,6 +52,29 @@ def test_same_name_of_another_key_is_another_call(api, client, make_key):
     assert count(api) == 2
 
 
+def test_fifty_threads_that_send_one_call_at_once_have_one_effect(app, api, key):
+    together = threading.Barrier(50)
+    headers = NAME | {"X-API-Key": key, "Content-Type": "application/json"}
+
+    def send(address: str) -> tuple[int, str | None, str | None]:
+        connection = HTTPConnection(urlsplit(address).netloc, timeout=60)
+        together.wait(60)
+        connection.request("POST", "/api/v1/sessions", json.dumps(BODY), headers)
+        answer = connection.getresponse()
+        told = json.loads(answer.read())
+        connection.close()
+        return answer.status, answer.headers["Idempotency-Replayed"], told.get("session_id")
+
+    with running_app(app) as address, ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(send, [address] * 50))
+
+    kinds = Counter((status, replayed) for status, replayed, _ in answers)
+    assert kinds[201, None] == 1
+    assert kinds.keys() <= {(201, None), (201, "true"), (409, None)}
+    assert len({session for status, _, session in answers if status == 201}) == 1
+    assert count(api) == 1
+
+
 def test_failed_call_is_tried_again(api):
     failed = api.post("/api/v1/sessions", json={"title": 7}, headers=NAME)
 
@@ -71,14 +101,17 @@ def test_call_whose_process_died_is_tried_again_after_a_while(engine):
         assert calls.begin("key", "call", "f" * 64) is None
 
 
-def test_answer_is_kept_for_a_day(api):
-    api.post("/api/v1/sessions", json=BODY, headers=NAME)
+@pytest.mark.parametrize(("seconds", "times"), [(0, 1), (1, 2)])
+def test_answer_is_kept_for_a_day(api, seconds, times):
+    begun = now()
+    with time_machine.travel(begun, tick=False):
+        api.post("/api/v1/sessions", json=BODY, headers=NAME)
 
-    with time_machine.travel(now() + timedelta(hours=25), tick=False):
+    with time_machine.travel(begun + timedelta(days=1, seconds=seconds), tick=False):
         answer = api.post("/api/v1/sessions", json=BODY, headers=NAME)
 
-    assert "Idempotency-Replayed" not in answer.headers
-    assert count(api) == 2
+    assert ("Idempotency-Replayed" in answer.headers) is (times == 1)
+    assert count(api) == times
 
 
 def test_upload_sent_again_is_the_same_call_whatever_its_borders(api):
@@ -90,6 +123,24 @@ def test_upload_sent_again_is_the_same_call_whatever_its_borders(api):
 
     assert (first.status_code, second.status_code) == (201, 201)
     assert first.json == second.json
+
+
+def test_part_of_an_upload_that_has_no_name_does_no_harm(api):
+    head = "Content-Disposition: form-data"
+    parts = (
+        (head, "Kelp holds on."),
+        (head + '; name="name"', "Kelp.md"),
+        (
+            head + '; name="file"; filename="k.md"\r\nContent-Type: text/markdown',
+            "# Kelp\n\nIt holds.",
+        ),
+    )
+    body = "".join(f"--x\r\n{said}\r\n\r\n{held}\r\n" for said, held in parts) + "--x--\r\n"
+    kind = "multipart/form-data; boundary=x"
+
+    answer = api.post("/api/v1/datasets", data=body, content_type=kind, headers=NAME)
+
+    assert (answer.status_code, answer.json["name"]) == (201, "Kelp.md")
 
 
 def test_answer_by_the_mentor_is_not_asked_for_twice(api, dataset):
