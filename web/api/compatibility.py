@@ -185,11 +185,12 @@ def open_session(org: str, user: str) -> Response:  # noqa: ARG001 - mentorAI's 
 @api.post("/mentor/chat/", strict_slashes=False)
 def ask() -> Response:
     """POST /api/v1/chat: ask a mentor; frames of `data` and at last `eos`, as events."""
+    _check_key("chat:write")
     try:
         asked = Question.model_validate(read_object())
     except ValidationError as error:
         reject(error)
-    _come_in("chat:write", asked.flow.tenant or UNNAMED)
+    _check_organization(asked.flow.tenant or UNNAMED)
     _name_mentor(asked.flow.name)
     if not is_id(asked.session_id):
         raise NotFound("There is no such session.")
@@ -208,7 +209,15 @@ def ask() -> Response:
 
 def _come_in(scope: str, org: str) -> None:
     """Check the key, and that it is of the organization that the path names."""
+    _check_key(scope)
+    _check_organization(org)
+
+
+def _check_key(scope: str) -> None:
     admit_key(scope, f"{request.method} {request.url_rule}")
+
+
+def _check_organization(org: str) -> None:
     slug = get_engine().organizations.get_slug(caller().organization_id)
     if slug not in (UNNAMED, org):
         raise NotFound("There is no such organization.")

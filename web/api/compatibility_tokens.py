@@ -53,11 +53,12 @@ def list_tokens() -> Response:
 @api.post(TOKENS, strict_slashes=False)
 def make_token() -> tuple[Response, int]:
     """Make a key; its text is in this answer and nowhere else."""
+    admin = _check_admin()
     try:
         asked = NewToken.model_validate(read_object())
     except ValidationError as error:
         reject(error)
-    admin = _come_in(asked.platform_key)
+    _check_organization(admin, asked.platform_key)
     issued = get_engine().keys.issue(
         admin.organization_id,
         None,
@@ -86,17 +87,25 @@ def delete_token(name: str) -> Response:
 
 
 def _come_in(platform_key: str) -> Admin:
+    admin = _check_admin()
+    _check_organization(admin, platform_key)
+    return admin
+
+
+def _check_admin() -> Admin:
     text = read_key_text()
     if text is None:
         raise KeyMissing
     if not text.startswith(PREFIX):
         get_engine().check_key(text, scope=None, address=request.remote_addr or "", route=TOKENS)
         raise SessionDenied("API keys never list, make or delete API keys; administrators do.")
-    admin = check_admin_token(get_engine(), text)
+    return check_admin_token(get_engine(), text)
+
+
+def _check_organization(admin: Admin, platform_key: str) -> None:
     slug = get_engine().organizations.get_slug(admin.organization_id)
     if slug not in (UNNAMED, platform_key):
         raise NotFound("There is no such organization.")
-    return admin
 
 
 def _list(admin: Admin) -> Sequence[ApiKey]:

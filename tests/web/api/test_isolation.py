@@ -20,6 +20,14 @@ from mentorai.web.api.resource import PREFIX
 
 # What every mentor has one of, by a number or word that is not an id of a thing.
 NOT_OF_ONE_MENTOR = {"version"}
+# What is there for whoever asks -> why. Everything else under /api needs a key, or an admin.
+OPEN = {
+    "api_description": "It says what there is, and nothing of anybody's.",
+    "api_postman": "The same for Postman.",
+    "api_docs": "The page of it.",
+    "api_docs_file": "That page's program and style.",
+    "compatibility.open_session": "Names a session, as mentorAI does, and keeps and tells nothing.",
+}
 
 
 @pytest.fixture
@@ -106,6 +114,41 @@ def test_every_operation_is_refused_without_a_key(client, examples, things):
 
         assert (one.operation_id, answer.status_code) == (one.operation_id, 401)
         assert answer.json["code"] == "key_missing"
+
+
+def test_every_address_is_refused_to_whoever_has_no_living_key(app, client, engine, things, mentor):
+    """By the program's own list: also what the description leaves out, and what comes to it."""
+    dead = engine.keys.issue(
+        mentor.organization_id,
+        mentor.id,
+        name="Dead",
+        scopes=tuple(SCOPES),
+        expires_at=None,
+        author="test",
+    )
+    engine.keys.delete(mentor.organization_id, mentor.id, dead.key.id, "it")
+    # Where a key opens nothing, it makes no difference what key it is.
+    codes = {"key_missing", "key_inactive", "admin_needed"}
+    filled = {**things, "mentor": mentor.slug, "key_id": dead.key.id}
+    swept = 0
+
+    for rule in app.url_map.iter_rules():
+        if not rule.rule.startswith("/api/") or rule.endpoint in OPEN:
+            continue
+        address = re.sub(r"<(?:\w+:)?(\w+)>", lambda m: filled.get(m[1], "x"), rule.rule)
+        for method in rule.methods - {"HEAD", "OPTIONS"}:
+            for headers in ({}, {"X-API-Key": dead.text}):
+                answer = client.open(address, method=method, headers=headers, json={})
+                assert (method, address, answer.status_code in (401, 403)) == (
+                    method,
+                    address,
+                    True,
+                )
+                assert answer.json.get("code") in codes, (method, address, answer.json)
+                swept += 1
+
+    assert swept > 200
+    assert OPEN.keys() <= app.view_functions.keys()
 
 
 Act = Callable[..., object]
