@@ -59,6 +59,20 @@ EXCEPTIONS: Mapping[str, str] = {
 }
 
 
+# Tables that the guard does not look for, since no row of theirs has an owner -> why.
+NOBODYS: Mapping[str, str] = {
+    "organizations": "The owners themselves.",
+    "key_uses": "Counts by the id of a key; whoever asks for them read the key by its owner.",
+    "repeatable_calls": "Found by a SHA-256 of the key's id and the name that its owner gave.",
+    "tool_keys": "The tool signs with the same for all.",
+    "launch_tickets": "Of browsers that nobody knows yet.",
+    "keysets": "What platforms publish, by its address.",
+    "keyset_fetches": "When a published address was asked last.",
+    "call_budgets": "How many calls a platform takes.",
+    "platform_rests": "Since when a platform is left alone.",
+}
+
+
 class UnscopedStatement(AssertionError):
     """A statement reaches rows without saying whose they are, or names somebody else."""
 

@@ -6,13 +6,21 @@ import pytest
 from flask import g
 from sqlalchemy import delete, exists, func, insert, select, text, update
 
+from mentorai.core import database
 from mentorai.core.conversation_rows import conversations, turns
 from mentorai.core.dataset_rows import datasets, passages
 from mentorai.core.grade_rows import grades
 from mentorai.core.key_rows import CheckedKey
 from mentorai.core.organizations import organizations
 from mentorai.core.people import people
-from tests.web.api.data_guard import EXCEPTIONS, DataGuard, UnscopedStatement, find_problem
+from tests.web.api.data_guard import (
+    EXCEPTIONS,
+    NOBODYS,
+    DataGuard,
+    UnscopedStatement,
+    find_problem,
+    is_owned,
+)
 
 OURS = grades.c.mentor_id == "ours"
 KEY = CheckedKey("key", "campus", "ours", frozenset(), "", "mentor", None)
@@ -98,6 +106,13 @@ def test_statement_outside_of_the_api_is_left_alone(engine):
         connection.execute(select(grades))
 
     assert guard.seen == 0
+
+
+def test_every_table_is_somebodys_or_says_why_it_is_nobodys(app):
+    """A new table of a school's data: give it `organization_id`, or a foreign key to its parent."""
+    kept = {table.name for table in database.metadata.sorted_tables if not is_owned(table)}
+
+    assert kept == set(NOBODYS)
 
 
 @pytest.mark.parametrize("place", EXCEPTIONS)
