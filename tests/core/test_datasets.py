@@ -72,6 +72,17 @@ def test_passages_are_slices_of_the_documents_text(engine: Engine, mentor: Mento
     assert [passage.ordinal for passage in found] == list(range(len(found)))
 
 
+def test_document_is_given_back_as_it_was_sent(engine: Engine, mentor: Mentor, add):
+    added = add(b"\xef\xbb\xbf# Shore\r\n\r\nCrabs.\r\n")
+    other = engine.mentors.add(mentor.organization_id, "Another")
+
+    assert engine.datasets.list_all(mentor.organization_id) == [added]
+    source = engine.datasets.read_source(mentor.organization_id, mentor.id, added.id)
+    assert source == b"\xef\xbb\xbf# Shore\r\n\r\nCrabs.\r\n"
+    with pytest.raises(NotFound):
+        engine.datasets.read_source(mentor.organization_id, other.id, added.id)
+
+
 def test_same_document_again_changes_nothing(engine: Engine, mentor: Mentor, add):
     first = add()
     before = engine.datasets.list_passages(mentor.organization_id, mentor.id, first.id)
