@@ -2,13 +2,14 @@
 
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, cast
 
 import structlog
 
+from mentorai.core.conversation_rows import Fact
 from mentorai.core.errors import (
     InputRejected,
     MentorAIError,
@@ -58,6 +59,14 @@ class _Writing:
     is_settled: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What came along with a message, for its answer alone."""
+
+    document_ids: Sequence[str]
+    page_content: str
+
+
 class Chat:
     """Answers, one turn at a time, and no more at once than this process can serve."""
 
@@ -81,11 +90,14 @@ class Chat:
         session: Session | None = None,
         key_id: str | None = None,
         document_ids: Sequence[str] = (),
+        page_content: str = "",
+        metadata: Mapping[str, Fact] | None = None,
     ) -> Iterator[Event]:
         """Take a message and answer it, event by event; the turn is kept before this returns.
 
         With a session, only its person's conversations are there; with a key all of the
         mentor's. document_ids: answer from these documents alone, if there are any.
+        page_content: told to the model, and kept nowhere. metadata: as begin_turn takes it.
         Closing the iterator, or letting go of it, stops the answer and keeps what there is.
         Raises InputRejected, NotFound, TooManyStreams.
         """
@@ -100,8 +112,10 @@ class Chat:
                 person_id=session.person_id if session else None,
                 context_id=session.context_id if session else None,
                 key_id=key_id,
+                metadata=metadata,
             )
-            events = self._begin(organization_id, mentor_id, turn, session, document_ids)
+            beside = _Beside(document_ids, page_content)
+            events = self._begin(organization_id, mentor_id, turn, session, beside)
         except BaseException:
             self._give_slot()
             raise
@@ -113,10 +127,10 @@ class Chat:
         mentor_id: str,
         turn: Turn,
         session: Session | None,
-        document_ids: Sequence[str],
+        beside: _Beside,
     ) -> Iterator[Event]:
         try:
-            request = self._prepare(organization_id, mentor_id, turn, document_ids)
+            request = self._prepare(organization_id, mentor_id, turn, beside)
         except BaseException:
             self._engine.conversations.grow_turn(turn, "", (), status="failed")
             raise
@@ -137,7 +151,7 @@ class Chat:
         return message
 
     def _prepare(
-        self, organization_id: str, mentor_id: str, turn: Turn, document_ids: Sequence[str]
+        self, organization_id: str, mentor_id: str, turn: Turn, beside: _Beside
     ) -> TurnRequest:
         """All that is known for answering `turn`."""
         engine = self._engine
@@ -145,7 +159,8 @@ class Chat:
         before = engine.conversations.turns(organization_id, mentor_id, turn.conversation_id)
         earlier = [t for t in before if t.id != turn.id and t.status != "writing"][-EARLIER_TURNS:]
         question = engine.retrieval.widen(mentor_id, turn.message, [t.message for t in earlier])
-        passages = self._find_passages(mentor_id, question, document_ids)
+        passages = self._find_passages(mentor_id, question, beside.document_ids)
+        conversation = engine.conversations.get(organization_id, mentor_id, turn.conversation_id)
         return TurnRequest(
             organization_id=organization_id,
             mentor_id=mentor_id,
@@ -155,6 +170,8 @@ class Chat:
             passages=passages,
             earlier=tuple(Exchange(t.message, t.reply) for t in earlier),
             weak_match=not passages or passages[0].matched < WEAK_BELOW,
+            page_content=beside.page_content,
+            metadata=conversation.metadata,
         )
 
     def _find_passages(

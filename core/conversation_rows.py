@@ -1,5 +1,6 @@
 """The tables of conversations and their turns, and what their rows are read as."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,6 +32,9 @@ from mentorai.core.mentors import mentors
 from mentorai.core.values import Citation, Turn
 
 TITLE_LENGTH = 100
+MOST_FACTS = 50
+# A fact that a program states of a conversation; None takes one away.
+Fact = str | int | float | bool | None
 # A turn that has not grown for so long belongs to a process that is gone.
 LOST_AFTER = timedelta(minutes=5)
 
@@ -44,6 +48,8 @@ conversations = Table(
     Column("context_id", String(36)),
     Column("key_id", String(36)),
     Column("title", Text, nullable=False),
+    # What the program that asks says of it, by name: text, numbers, true or false.
+    Column("metadata", JSON, nullable=False, server_default="{}"),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Index("ix_conversations_mentor_id_updated_at", "mentor_id", "updated_at"),
@@ -68,7 +74,10 @@ turns = Table(
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A row of turns. person_id: whose it is; key_id: the API key that opened it."""
+    """A row of turns. person_id: whose it is; key_id: the API key, or admin, that opened it.
+
+    metadata: what that program said of it.
+    """
 
     id: str
     organization_id: str
@@ -77,6 +86,7 @@ class Conversation:
     context_id: str | None
     key_id: str | None
     title: str
+    metadata: Mapping[str, Fact]
     created_at: datetime
     updated_at: datetime
 
@@ -123,6 +133,7 @@ def open_conversation(
     key_id: str | None,
     title: str,
     conversation_id: str | None = None,
+    metadata: Mapping[str, Fact] | None = None,
 ) -> str:
     """The id of a new conversation; conversation_id, if one is given. Raises NotFound for a
     mentor that is not there.
@@ -142,6 +153,7 @@ def open_conversation(
             context_id=context_id,
             key_id=key_id,
             title=title,
+            metadata=add_facts({}, metadata or {}),
             created_at=moment,
             updated_at=moment,
         )
@@ -149,9 +161,16 @@ def open_conversation(
     return made
 
 
-def note_use(connection: Connection, conversation: Conversation, message: str) -> None:
-    """A message came in; it names a conversation that has no title."""
+def note_use(
+    connection: Connection,
+    conversation: Conversation,
+    message: str,
+    metadata: Mapping[str, Fact],
+) -> None:
+    """A message came in; it names a conversation that has no title, and may state facts of it."""
     facts: dict[str, Any] = {"updated_at": now()}
+    if metadata:
+        facts["metadata"] = add_facts(conversation.metadata, metadata)
     if not conversation.title:
         facts["title"] = _as_title(message)
     connection.execute(
@@ -204,6 +223,15 @@ def read_turn(row: Row[Any]) -> Turn:
         weak_match=row.weak_match,
         created_at=row.created_at,
     )
+
+
+def add_facts(present: Mapping[str, Fact], stated: Mapping[str, Fact]) -> Mapping[str, Fact]:
+    """What holds of a conversation after more was stated. Raises InputRejected for too much."""
+    both = {**present, **stated}
+    kept = {name: fact for name, fact in both.items() if fact is not None}
+    if len(kept) > MOST_FACTS:
+        raise InputRejected({"metadata": [f"At most {MOST_FACTS} names, please."]})
+    return kept
 
 
 def check_title(title: str) -> str:

@@ -4,7 +4,7 @@ A turn is kept when it begins and again while it grows, so a page that is loaded
 mid-answer shows what there is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Literal
@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from mentorai.core.clock import now
 from mentorai.core.conversation_rows import (
     Conversation,
+    Fact,
     add_turn,
     check_title,
     conversations,
@@ -49,6 +50,7 @@ class Conversations:
         context_id: str | None = None,
         key_id: str | None = None,
         title: str = "",
+        metadata: Mapping[str, Fact] | None = None,
     ) -> Conversation:
         """Begin a conversation; without a title its first message gives one.
 
@@ -57,7 +59,14 @@ class Conversations:
         title = check_title(title)
         with self._database.write() as connection:
             made = open_conversation(
-                connection, organization_id, mentor_id, person_id, context_id, key_id, title
+                connection,
+                organization_id,
+                mentor_id,
+                person_id,
+                context_id,
+                key_id,
+                title,
+                metadata=metadata,
             )
             return get_conversation(connection, organization_id, mentor_id, made, None)
 
@@ -203,9 +212,12 @@ class Conversations:
         person_id: str | None = None,
         context_id: str | None = None,
         key_id: str | None = None,
+        metadata: Mapping[str, Fact] | None = None,
     ) -> Turn:
         """Keep a message whose reply is about to be written, opening a conversation if none
-        is named. Raises NotFound.
+        is named. metadata: facts of the conversation that hold from now on; None takes one away.
+
+        Raises NotFound; InputRejected for too many facts.
         """
         with self._database.write() as connection:
             if conversation_id is None:
@@ -218,7 +230,7 @@ class Conversations:
             if key_id is not None and found.person_id is not None:
                 # A person's own: what was said in it would come back in a reply to the key.
                 raise NotFound("There is no such conversation.")
-            note_use(connection, found, message)
+            note_use(connection, found, message, metadata or {})
             return add_turn(connection, conversation_id, message)
 
     def grow_turn(

@@ -58,7 +58,11 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class TurnRequest:
-    """All that a model plugin may know to answer one message."""
+    """All that a model plugin may know to answer one message.
+
+    page_content: what the person has before them, as a program sent it along; kept nowhere.
+    metadata: what programs said of the conversation.
+    """
 
     organization_id: str
     mentor_id: str
@@ -68,6 +72,8 @@ class TurnRequest:
     passages: tuple[Passage, ...]
     earlier: tuple[Exchange, ...] = ()
     weak_match: bool = False
+    page_content: str = ""
+    metadata: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

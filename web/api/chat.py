@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mentorai.web.api.replies import reply
 from mentorai.web.api.resource import Resource
-from mentorai.web.api.shapes import Shape
+from mentorai.web.api.shapes import GivenMetadata, Shape
 from mentorai.web.api.sources import Source, make_locate
 from mentorai.web.auth import bound_mentor, caller, get_engine
 from mentorai.web.errors import make_problem
@@ -16,6 +16,7 @@ from mentorai.web.streams import collect_events, stream_events
 api = Resource("chat", "Ask the mentor.")
 
 STREAM = "text/event-stream"
+PAGE_CHARACTERS = 50_000
 EXAMPLE = "What is a keystone species?"
 EVENTS = """\
 event: start
@@ -47,6 +48,13 @@ class Question(Shape):
     document_filter: list[DocumentId] = Field(
         default=[], max_length=100, description="Answer from these datasets (ids) only."
     )
+    page_content: str = Field(
+        default="",
+        max_length=PAGE_CHARACTERS,
+        description="What the person has before them. A language model is told it with this "
+        "message; it is kept nowhere, and quoted answers do not use it.",
+    )
+    metadata: GivenMetadata = Field(default_factory=dict)
 
 
 class Reply(BaseModel):
@@ -86,6 +94,8 @@ def ask(body: Question) -> Response:
         conversation_id=body.session_id,
         key_id=caller().id,
         document_ids=body.document_filter,
+        page_content=body.page_content,
+        metadata=body.metadata,
     )
     locate = make_locate()
     if request.accept_mimetypes.best_match(["application/json", STREAM]) == STREAM:

@@ -23,9 +23,11 @@ from mentorai.core.identifiers import is_id, new_id
 from mentorai.core.mentors import Mentor
 from mentorai.core.values import Event, SourcesEvent, StartEvent
 from mentorai.web.api.bodies import check_address, read_object, reject
+from mentorai.web.api.chat import PAGE_CHARACTERS
 from mentorai.web.api.dataset_bodies import Sent, fetch, read_file
 from mentorai.web.api.repeats import keep_answer
 from mentorai.web.api.replies import public_url
+from mentorai.web.api.shapes import GivenMetadata
 from mentorai.web.api.sources import make_locate
 from mentorai.web.auth import (
     admit_key,
@@ -79,6 +81,8 @@ class Question(BaseModel):
     flow: Flow
     session_id: str = Field(min_length=1, max_length=100)
     prompt: str = Field(min_length=1)
+    page_content: str = Field(default="", max_length=PAGE_CHARACTERS)
+    metadata: GivenMetadata = Field(default_factory=dict)
 
 
 class _Tokens:
@@ -203,6 +207,8 @@ def ask() -> Response:
         message=asked.prompt,
         conversation_id=begun.id,
         key_id=key_id,
+        page_content=asked.page_content,
+        metadata=asked.metadata,
     )
     return stream_events(_Tokens(events), make_locate())
 

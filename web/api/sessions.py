@@ -10,7 +10,16 @@ from mentorai.core.errors import NotFound
 from mentorai.core.values import Turn
 from mentorai.web.api.replies import cut_page, no_content, reply, reply_page
 from mentorai.web.api.resource import Resource
-from mentorai.web.api.shapes import LATEST, ExactId, Id, Page, PageQuery, Shape
+from mentorai.web.api.shapes import (
+    LATEST,
+    ExactId,
+    GivenMetadata,
+    Id,
+    Metadata,
+    Page,
+    PageQuery,
+    Shape,
+)
 from mentorai.web.api.sources import Source, describe_sources
 from mentorai.web.auth import bound_mentor, caller, get_engine
 
@@ -24,6 +33,7 @@ class SessionFacts(BaseModel):
     title: str
     user: str | None = Field(description="The id of the person; None if it was held by key.")
     context_id: str | None
+    metadata: Metadata = Field(description="What programs said of it, by /chat or here.")
     created_at: datetime
     updated_at: datetime
 
@@ -34,6 +44,7 @@ class NewSession(Shape):
     model_config = ConfigDict(json_schema_extra={"examples": [{"title": "From the API"}]})
 
     title: str = Field(default="", max_length=200)
+    metadata: GivenMetadata = Field(default_factory=dict)
 
 
 class SessionPath(Shape):
@@ -95,7 +106,9 @@ def list_sessions(query: PageQuery) -> Response:
 )
 def open_session(body: NewSession) -> Response:
     """Begins a conversation; /chat takes its `session_id`."""
-    opened = get_engine().conversations.open(*bound_mentor(), key_id=caller().id, title=body.title)
+    opened = get_engine().conversations.open(
+        *bound_mentor(), key_id=caller().id, title=body.title, metadata=body.metadata
+    )
     return reply(_describe(opened), 201)
 
 
@@ -154,6 +167,7 @@ def _describe(conversation: Conversation) -> SessionFacts:
         title=conversation.title,
         user=conversation.person_id,
         context_id=conversation.context_id,
+        metadata=dict(conversation.metadata),
         created_at=conversation.created_at,
         updated_at=conversation.updated_at,
     )

@@ -11,6 +11,10 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
 )
 
 PAGE_SIZE = 50
@@ -90,5 +94,23 @@ Id = Annotated[
         max_length=100,
         description="An id, or `latest` for the newest.",
         examples=[LATEST],
+    ),
+]
+
+NUMBER_LIMIT = 10**15
+_Text = Annotated[StrictStr, Field(max_length=1_000)]
+_Whole = Annotated[StrictInt, Field(ge=-NUMBER_LIMIT, le=NUMBER_LIMIT)]
+_Number = Annotated[StrictFloat, Field(ge=-NUMBER_LIMIT, le=NUMBER_LIMIT)]
+Metadata = dict[str, _Text | StrictBool | _Whole | _Number | None]
+# Flat, by name; null takes a name away.
+GivenMetadata = Annotated[
+    dict[
+        Annotated[str, Field(min_length=1, max_length=100)],
+        _Text | StrictBool | _Whole | _Number | None,
+    ],
+    Field(
+        max_length=50,
+        description="What holds of the conversation from now on, by name: text, numbers, true or "
+        "false. It stays; null takes a name away.",
     ),
 ]

@@ -285,3 +285,66 @@ def test_key_does_not_go_on_with_what_a_person_said(api, engine, session, datase
 
     assert answer.status_code == 404
     assert api.get(f"/api/v1/sessions/{theirs}/messages").json["count"] == 1
+
+
+class Listening:
+    """A model plugin that says what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[TurnRequest] = []
+
+    @hookimpl
+    def complete_turn(self, request: TurnRequest) -> Iterator[Event]:
+        self.told.append(request)
+        return iter([TokenEvent("Yes."), DoneEvent()])
+
+
+def test_model_is_told_the_page_once_and_what_was_said_of_the_conversation(api, engine):
+    model = Listening()
+    engine.plugins.add(model, "listening")
+    facts = {"week": 5, "course": "BIO-1", "draft": True, "share": 0.5}
+    page = "# The page that she reads"
+
+    first = api.post(
+        "/api/v1/chat", json={**QUESTION, "page_content": page, "metadata": facts}
+    ).json["session_id"]
+    changes = {"session_id": first, "metadata": {"week": 6, "draft": None}}
+    api.post("/api/v1/chat", json=QUESTION | changes)
+
+    assert [told.page_content for told in model.told] == [page, ""]
+    later = {"week": 6, "course": "BIO-1", "share": 0.5}
+    assert [told.metadata for told in model.told] == [facts, later]
+    assert api.get(f"/api/v1/sessions/{first}").json["metadata"] == later
+    assert page not in api.get(f"/api/v1/sessions/{first}/messages").text
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("metadata", {"a": {"b": 1}}),
+        ("metadata", {"a": [1]}),
+        ("metadata", {"": 1}),
+        ("metadata", {"a": "x" * 1_001}),
+        ("metadata", {str(number): 1 for number in range(51)}),
+        ("metadata", None),
+        ("page_content", "x" * 50_001),
+        ("page_content", 5),
+    ],
+)
+def test_what_comes_along_with_a_question_is_of_measure(api, engine, mentor, field, value):
+    answer = api.post("/api/v1/chat", json=QUESTION | {field: value})
+
+    assert answer.status_code == 422
+    assert {name.split(".")[0] for name in answer.json["errors"]} == {field}
+    assert engine.conversations.count(mentor.organization_id, mentor.id) == 0
+
+
+def test_conversation_has_no_more_facts_than_it_may(api):
+    many = {str(number): 1 for number in range(50)}
+    begun = api.post("/api/v1/sessions", json={"metadata": many}).json
+
+    more = {"session_id": begun["session_id"], "metadata": {"one": 1}}
+    answer = api.post("/api/v1/chat", json=QUESTION | more)
+
+    assert begun["metadata"] == many
+    assert (answer.status_code, list(answer.json["errors"])) == (422, ["metadata"])
