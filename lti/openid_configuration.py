@@ -7,10 +7,9 @@ Discovery 1.0, section 3.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urljoin
 
 from mentorai.core.errors import RegistrationRejected
-from mentorai.lti.origins import find_origin
+from mentorai.lti.origins import find_origin, join_url
 from mentorai.lti.platform_hosts import find_endpoint_fault, find_platform_url_fault
 from mentorai.lti.platform_http import PlatformHttp, Reply
 from mentorai.lti.registrations import ID_LENGTH
@@ -147,7 +146,7 @@ def _fetch(http: PlatformHttp, url: str, token: str, *, allow_loopback: bool) ->
         target = reply.headers.get("Location")
         if reply.status not in (301, 302, 303, 307, 308) or not target:
             return replace(reply, url=present)
-        present = urljoin(present, target)
+        present = join_url(present, target)
         fault = find_platform_url_fault(present, url, (), allow_loopback=allow_loopback)
         if fault:
             raise RegistrationRejected(f"The LMS sent us on to another place. {fault}")

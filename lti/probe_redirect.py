@@ -9,11 +9,11 @@ import html
 import re
 import secrets
 from collections.abc import Iterator
-from urllib.parse import parse_qsl, urljoin, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from mentorai.lti.login import build_auth_url
 from mentorai.lti.observations import Observation, ask
-from mentorai.lti.origins import find_origin
+from mentorai.lti.origins import find_origin, join_url
 from mentorai.lti.platform_http import Reply
 from mentorai.lti.registrations import Registration
 from mentorai.lti.tickets import Ticket
@@ -47,7 +47,7 @@ def probe_redirect(tool: Tool, registration: Registration) -> Iterator[Observati
 
 def _read_answer(reply: Reply, launch_url: str, facts: dict[str, object]) -> Observation:
     page = html.unescape(reply.body.decode("utf-8", "replace"))
-    location = urljoin(reply.url, reply.headers.get("Location") or "")
+    location = join_url(reply.url, reply.headers.get("Location") or "")
     if 300 <= reply.status < 400:
         if location.startswith(launch_url):
             error = dict(parse_qsl(urlsplit(location).query + "&" + urlsplit(location).fragment))

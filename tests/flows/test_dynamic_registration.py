@@ -524,8 +524,8 @@ class TestHostile:
         ) as url:
             page = browser.get(invite(engine), params={"openid_configuration": url})
 
-        assert page.status_code == 503
-        assert "could not be reached" in page.text
+        assert page.status_code == 400
+        assert "sent us on to another place" in page.text
 
     def test_token_is_not_taken_along_to_another_origin(
         self, engine: Engine, browser: Browser

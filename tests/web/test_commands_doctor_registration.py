@@ -185,8 +185,9 @@ def test_token_for_a_wrong_audience_names_the_right_one(house: House) -> None:
     done = house.doctor()
 
     assert done.exit_code == 1
-    assert f"takes {house.sandbox.platform.options.token_url}." in line(done, "token")
-    assert "--token-audience" in line(done, "token")
+    right = house.sandbox.platform.options.token_url
+    assert f"takes {right}." in line(done, "token")
+    assert f"change the token audience to {right}" in line(done, "token")
 
 
 def test_audience_that_is_the_issuer_is_found(house: House) -> None:

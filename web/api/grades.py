@@ -81,6 +81,7 @@ class GradeQuery(PageQuery):
 
     after: str | None = Field(
         default=None,
+        min_length=1,
         max_length=200,
         description="Where the page before ended; `next` has it. Then `page` says nothing.",
     )

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
@@ -19,6 +19,8 @@ from mentorai.plugins.sandbox.certification.stage import Stage
 from mentorai.plugins.sandbox.certification.wire import Platform, running_platform
 
 PREFIX = "certification-"
+MARK_BYTES = 4
+CLIENT_ID_LENGTH = len(PREFIX) + 2 * MARK_BYTES
 TITLE = "Certification (temporary, made by mentorai certify)"
 # A reserved name (RFC 2606): nobody has it, so nothing that is sent there arrives anywhere.
 RESERVED = "certification.invalid"
@@ -33,20 +35,20 @@ def staged(engine: Engine) -> Iterator[Stage]:
     Where the installation may call this machine, the platform answers it there; elsewhere it has a
     reserved name, and its key set is laid where fetched ones are kept.
     """
-    mark = secrets.token_hex(4)
+    mark = secrets.token_hex(MARK_BYTES)
     calls = engine.settings.allow_loopback_platforms
     base_url = "" if calls else f"https://{mark}.{RESERVED}"
     client_id = f"{PREFIX}{mark}"
-    props = Props(engine)
-    props.remove_abandoned()
+    remove_abandoned(engine)
+    props = Props(engine, client_id)
     with running_platform(engine.settings.public_url, client_id, base_url) as platform:
         try:
-            mentor = props.add_mentor(client_id)
+            mentor = props.add_mentor()
 
             def register(name: str) -> Registration:
-                return props.register(platform, f"{client_id}-{name}", name, laid=not calls)
+                return props.register(platform, name, laid=not calls)
 
-            registration = props.register(platform, client_id, "", laid=not calls)
+            registration = props.register(platform, "", laid=not calls)
             stage = Stage(engine, platform, registration, mentor, calls=calls, register=register)
             try:
                 yield stage
@@ -58,77 +60,84 @@ def staged(engine: Engine) -> Iterator[Stage]:
 
 @dataclass
 class Props:
-    """What was put into an installation for a while."""
+    """What one run puts into an installation for a while.
+
+    client_id: all of it bears this, so that it is found again wherever a signal ended the run.
+    """
 
     engine: Engine
-    registrations: list[Registration] = field(default_factory=list)
-    mentors: list[Mentor] = field(default_factory=list)
+    client_id: str
 
     @property
     def organization_id(self) -> str:
         """Where the props stand."""
         return self.engine.organizations.get().id
 
-    def add_mentor(self, slug: str) -> Mentor:
+    def add_mentor(self) -> Mentor:
         """A mentor who answers in the cases."""
-        mentor = self.engine.mentors.add(
-            self.organization_id, TITLE, slug=slug, author="mentorai certify"
+        return self.engine.mentors.add(
+            self.organization_id, TITLE, slug=self.client_id, author="mentorai certify"
         )
-        self.mentors.append(mentor)
-        return mentor
 
-    def register(
-        self, platform: Platform, client_id: str, keyset: str, *, laid: bool
-    ) -> Registration:
-        """A registration of the platform. laid: its keys are put where fetched ones are kept."""
+    def register(self, platform: Platform, name: str, *, laid: bool) -> Registration:
+        """A registration of the platform, with a key set of its own if it has a name.
+
+        laid: its keys are put where fetched ones are kept.
+        """
         options, tool = platform.house.platform.options, self.engine.room(Tool)
-        url = options.platform_keyset_url + (f"?set={keyset}" if keyset else "")
+        url = options.platform_keyset_url + (f"?set={name}" if name else "")
         registration = tool.registrations.add(
             self.organization_id,
             issuer=options.base_url,
-            client_id=client_id,
+            client_id=f"{self.client_id}-{name}" if name else self.client_id,
             auth_url=options.auth_url,
             token_url=options.token_url,
             keyset_url=url,
             deployment_ids=[options.deployment_id],
             name=TITLE,
         )
-        self.registrations.append(registration)
         if laid:
             tool.keysets.put(url, platform.house.platform.keys.published())
         return registration
 
-    def remove_abandoned(self) -> None:
-        """Take away what an earlier run left that was killed."""
-        left = now() - ABANDONED
-        organization_id = self.organization_id
-        found = self.engine.room(Tool).registrations.list(organization_id)
-        old = Props(self.engine)
-        old.registrations = [r for r in found if r.name == TITLE and r.created_at < left]
-        old.mentors = [
-            mentor
-            for mentor in self.engine.mentors.list(organization_id)
-            if mentor.slug.startswith(PREFIX)
-            and mentor.display_name == TITLE
-            and mentor.created_at < left
-        ]
-        old.remove()
-
     def remove(self) -> None:
         """Take everything away again. What cannot be removed is at least switched off."""
         tool, engine = self.engine.room(Tool), self.engine
-        for each in self.registrations:
+        registrations = [
+            each
+            for each in tool.registrations.list(self.organization_id)
+            if each.name == TITLE and each.client_id.startswith(self.client_id)
+        ]
+        for each in registrations:
             tool.registrations.disable(each.organization_id, each.id)
-        for each in self.registrations:
+        for each in registrations:
             _try("registration", partial(self._remove, tool, each))
-        for mentor in self.mentors:
-            act = partial(engine.mentors.remove, mentor.organization_id, mentor.id)
-            _try("mentor", act)
+        for mentor in _list_mentors(engine, self.organization_id):
+            if mentor.slug == self.client_id:
+                act = partial(engine.mentors.remove, mentor.organization_id, mentor.id)
+                _try("mentor", act)
 
     def _remove(self, tool: Tool, registration: Registration) -> None:
         remove_traces(self.engine.database, registration.id)
         tool.registrations.remove(registration.organization_id, registration.id)
         tool.keysets.forget(registration.keyset_url)
+
+
+def remove_abandoned(engine: Engine) -> None:
+    """Take away what earlier runs left that were killed."""
+    left, organization_id = now() - ABANDONED, engine.organizations.get().id
+    registrations = engine.room(Tool).registrations.list(organization_id)
+    ours = [each for each in registrations if each.name == TITLE]
+    names = [each.client_id for each in ours if each.created_at < left]
+    mentors = _list_mentors(engine, organization_id)
+    names += [mentor.slug for mentor in mentors if mentor.created_at < left]
+    for client_id in {name[:CLIENT_ID_LENGTH] for name in names if name.startswith(PREFIX)}:
+        Props(engine, client_id).remove()
+
+
+def _list_mentors(engine: Engine, organization_id: str) -> list[Mentor]:
+    known = engine.mentors.list(organization_id)
+    return [mentor for mentor in known if mentor.display_name == TITLE]
 
 
 def _try(what: str, act: Callable[[], object]) -> None:

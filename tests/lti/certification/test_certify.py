@@ -116,11 +116,11 @@ def test_certify_leaves_nothing_in_a_live_installation_when_interrupted(guarded:
         engine.close()
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGINT)
-        process.stdout.read()
+        rest = process.stdout.read()
 
     assert any("pass" in line for line in seen)
     assert process.returncode != 0
-    assert count_rows(guarded.settings) == before
+    assert count_rows(guarded.settings) == before, rest
 
 
 def test_certify_refuses_an_installation_that_is_not_the_one_set_up_here(

@@ -8,7 +8,7 @@ from mentorai.core.engine import Engine
 from mentorai.core.mentors import Mentor
 from mentorai.core.organizations import Organization
 from mentorai.lti.tool import Tool
-from mentorai.plugins.sandbox.certification.setting import PREFIX, TITLE, Props
+from mentorai.plugins.sandbox.certification.setting import PREFIX, TITLE, Props, remove_abandoned
 from tests.fakes.signing_platform import CLIENT_ID, DEPLOYMENT, ISSUER
 
 
@@ -24,15 +24,16 @@ def test_leftovers_of_a_killed_run_are_removed_after_an_hour(
         "deployment_ids": [DEPLOYMENT],
     }
     kept = registrations.add(organization.id, client_id=CLIENT_ID, **facts)
-    registrations.add(organization.id, client_id=f"{PREFIX}1", name=TITLE, **facts)
-    Props(engine).add_mentor(f"{PREFIX}1")
+    mark = f"{PREFIX}0123abcd"
+    registrations.add(organization.id, client_id=f"{mark}-rotated", name=TITLE, **facts)
+    Props(engine, mark).add_mentor()
 
     # Another run may be under way.
-    Props(engine).remove_abandoned()
+    remove_abandoned(engine)
     assert len(registrations.list(organization.id)) == 2
 
     time_machine.move_to(now() + timedelta(hours=2))
-    Props(engine).remove_abandoned()
+    remove_abandoned(engine)
 
     assert [each.id for each in registrations.list(organization.id)] == [kept.id]
     assert [each.id for each in engine.mentors.list(organization.id)] == [mentor.id]

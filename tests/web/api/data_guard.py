@@ -69,6 +69,8 @@ NOBODYS: Mapping[str, str] = {
     "keysets": "What platforms publish, by its address.",
     "keyset_fetches": "When a published address was asked last.",
     "call_budgets": "How many calls a platform takes.",
+    "api_ids": "Of a registration that was read by its owner, and gone with it.",
+    "api_grades": "Of a registration that was read by its owner, and gone with it.",
     "platform_rests": "Since when a platform is left alone.",
 }
 

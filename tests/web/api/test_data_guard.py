@@ -1,11 +1,13 @@
 """The guard finds what it is there for, and has no exception that nothing needs."""
 
 from importlib import import_module
+from pkgutil import iter_modules
 
 import pytest
 from flask import g
 from sqlalchemy import delete, exists, func, insert, select, text, update
 
+from mentorai import core, lti
 from mentorai.core import database
 from mentorai.core.conversation_rows import conversations, turns
 from mentorai.core.dataset_rows import datasets, passages
@@ -110,6 +112,10 @@ def test_statement_outside_of_the_api_is_left_alone(engine):
 
 def test_every_table_is_somebodys_or_says_why_it_is_nobodys(app):
     """A new table of a school's data: give it `organization_id`, or a foreign key to its parent."""
+    for package in (core, lti):
+        for module in iter_modules(package.__path__, f"{package.__name__}."):
+            import_module(module.name)
+
     kept = {table.name for table in database.metadata.sorted_tables if not is_owned(table)}
 
     assert kept == set(NOBODYS)
