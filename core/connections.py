@@ -184,16 +184,10 @@ class Connections:
         Raises SignInNeeded, PlatformRefused; PlatformUnavailable and its like, which say nothing
         of the connection; NotFound if no plugin here knows this kind of API.
         """
-        try:
+        with self._refusals_noted(connection):
             report: ConnectionReport | None = self._plugins.ask_first(
                 "check_connection", engine=self._engine, platform=platform, connection=connection
             )
-        except SignInNeeded as error:
-            self.note(connection, "needs_sign_in", error.message)
-            raise
-        except PlatformRefused as error:
-            self.note(connection, "refused", error.message)
-            raise
         if report is None:
             raise NotFound(NO_KIND)
         lacking = [ability.missing for ability in report.abilities if not ability.is_allowed]
@@ -221,7 +215,7 @@ class Connections:
 
         Raises SignInNeeded, PlatformRefused, which are kept; NotFound; other PlatformErrors.
         """
-        try:
+        with self._refusals_noted(connection):
             tokens: ApiTokens | None = self._plugins.ask_first(
                 "finish_connection",
                 engine=self._engine,
@@ -229,16 +223,22 @@ class Connections:
                 answer=answer,
                 kept=kept,
             )
+        if tokens is None:
+            raise NotFound(NO_KIND)
+        self.keep_tokens(connection, tokens)
+        return tokens
+
+    @contextmanager
+    def _refusals_noted(self, connection: Connection) -> Iterator[None]:
+        """Keep on a connection what its LMS refused while it was used."""
+        try:
+            yield
         except SignInNeeded as error:
             self.note(connection, "needs_sign_in", error.message)
             raise
         except PlatformRefused as error:
             self.note(connection, "refused", error.message)
             raise
-        if tokens is None:
-            raise NotFound(NO_KIND)
-        self.keep_tokens(connection, tokens)
-        return tokens
 
     def revoke(self, connection: Connection) -> bool | None:
         """Have the LMS take back what it gave; whether it did. None: there is nothing to ask for.

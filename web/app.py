@@ -23,8 +23,8 @@ from mentorai.web.connection_pages import make_connection_pages
 from mentorai.web.errors import make_problem, register_errors
 from mentorai.web.gate import is_carried
 from mentorai.web.headers import api_headers, common_headers, register_headers
+from mentorai.web.one_at_a_time import OneAtATime
 from mentorai.web.requests import RequestLine
-from mentorai.web.turns import Turns
 
 log = structlog.get_logger(__name__)
 
@@ -90,7 +90,7 @@ def _wrap(app: Flask, engine: Engine) -> None:
     inside, settings = app.wsgi_app, engine.settings
     # A greenlet, or a database elsewhere, leaves others the time that it waits.
     if engine.database.is_sqlite and settings.worker_class == "gthread":
-        inside = Turns(inside)
+        inside = OneAtATime(inside)
     if settings.proxies:
         n = settings.proxies
         inside = ProxyFix(inside, x_for=n, x_proto=n, x_host=n)

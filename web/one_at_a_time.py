@@ -1,4 +1,4 @@
-"""Turns: the threads of a process answer one after the other, as long as each answer is quick.
+"""The threads of a process answer one after the other, as long as each answer is quick.
 
 Python runs one of them at a time anyway. Where four begin at once, each statement and each
 signature hands over to another, and all four end late: the slowest of a hundred launches took
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 0.01
 
 
-class Turns:
-    """An application whose requests take turns. What an answer streams comes after its turn."""
+class OneAtATime:
+    """An application that answers one request at a time; what an answer streams comes later."""
 
     def __init__(self, application: "WSGIApplication") -> None:
         self._application = application
@@ -28,19 +28,19 @@ class Turns:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        is_mine = self._wait()
+        is_alone = self._wait()
         try:
             return self._application(environ, start_response)
         finally:
-            if is_mine:
+            if is_alone:
                 self._lock.release()
 
     def _wait(self) -> bool:
-        """Whether this thread has the turn now; if not, whoever has it takes too long."""
+        """Whether nobody else answers now; if not, whoever does takes too long."""
         patience = self._since + PATIENCE_SECONDS - time.monotonic()
-        is_mine = self._lock.acquire(blocking=False) or (
+        is_alone = self._lock.acquire(blocking=False) or (
             patience > 0 and self._lock.acquire(timeout=patience)
         )
-        if is_mine:
+        if is_alone:
             self._since = time.monotonic()
-        return is_mine
+        return is_alone

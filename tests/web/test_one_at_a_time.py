@@ -1,4 +1,4 @@
-"""Requests that take turns, and one that keeps the turn too long."""
+"""Requests that are answered one at a time, and one that takes too long."""
 
 import threading
 import time
@@ -10,8 +10,8 @@ import pytest
 from werkzeug.test import Client
 from werkzeug.wrappers import Response
 
-from mentorai.web import turns
-from mentorai.web.turns import Turns
+from mentorai.web import one_at_a_time
+from mentorai.web.one_at_a_time import OneAtATime
 
 
 def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -19,7 +19,7 @@ def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
 
 
 def test_requests_do_not_run_beside_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "PATIENCE_SECONDS", 60.0)
+    monkeypatch.setattr(one_at_a_time, "PATIENCE_SECONDS", 60.0)
     inside, most = [], []
 
     def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -29,9 +29,9 @@ def test_requests_do_not_run_beside_each_other(monkeypatch: pytest.MonkeyPatch) 
         inside.pop()
         return answer(environ, start_response)
 
-    taking_turns = Turns(application)
+    queue = OneAtATime(application)
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: Client(taking_turns).get("/").text, range(40)))
+        answers = list(pool.map(lambda _: Client(queue).get("/").text, range(40)))
     assert answers == ["done"] * 40
     assert max(most) == 1
 
@@ -45,24 +45,24 @@ def test_a_request_that_waits_for_somebody_else_holds_nobody_up() -> None:
             assert goes_on.wait(60)
         return answer(environ, start_response)
 
-    taking_turns = Turns(application)
+    queue = OneAtATime(application)
     with ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(lambda: Client(taking_turns).get("/slow").text)
+        slow = pool.submit(lambda: Client(queue).get("/slow").text)
         assert begun.wait(60)
-        assert [Client(taking_turns).get("/").text for _ in range(3)] == ["done"] * 3
+        assert [Client(queue).get("/").text for _ in range(3)] == ["done"] * 3
         goes_on.set()
         assert slow.result() == "done"
 
 
-def test_a_request_that_fails_gives_its_turn_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "PATIENCE_SECONDS", 60.0)
+def test_a_request_that_fails_lets_the_next_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(one_at_a_time, "PATIENCE_SECONDS", 60.0)
 
     def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/broken":
             raise ZeroDivisionError
         return answer(environ, start_response)
 
-    taking_turns = Turns(application)
+    queue = OneAtATime(application)
     with pytest.raises(ZeroDivisionError):
-        Client(taking_turns).get("/broken")
-    assert Client(taking_turns).get("/").text == "done"
+        Client(queue).get("/broken")
+    assert Client(queue).get("/").text == "done"
