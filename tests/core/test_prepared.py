@@ -1,11 +1,13 @@
 import multiprocessing
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, String, Table, bindparam, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from mentorai.core.database import Database, Instant
 from mentorai.core.prepared import Prepared
@@ -97,6 +99,43 @@ def test_it_waits_for_a_transaction_that_writes(database: Database, note: int) -
 
     thread.join()
     assert taken == [None]
+
+
+@pytest.fixture
+def other(database: Database) -> Iterator[sqlite3.Connection]:
+    """Another process that is in the middle of a write."""
+    if not database.is_sqlite:
+        pytest.skip("PostgreSQL has others wait for a row, not for a file")
+    with closing(sqlite3.connect(database.url.database or "", isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield connection
+
+
+def test_it_waits_for_another_process_that_writes(
+    database: Database, note: int, other: sqlite3.Connection
+) -> None:
+    taken = []
+    thread = threading.Thread(
+        target=lambda: taken.append(database.run(TAKE, {"which": note, "taker": "patient"}).text)
+    )
+    thread.start()
+    thread.join(0.1)
+    assert taken == []
+
+    other.execute("COMMIT")
+    thread.join()
+    assert taken == ["a"]
+
+
+def test_it_waits_for_another_process_for_so_long(
+    database: Database, note: int, other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mentorai.core.database.BUSY_SECONDS", 0.05)
+
+    with pytest.raises(OperationalError, match="locked"):
+        database.run(TAKE, {"which": note, "taker": "patient"})
+
+    assert database.run(FIND, {"id": note}).taken is None
 
 
 def test_error_does_not_hold_what_people_sent(database: Database, note: int) -> None:
