@@ -5,12 +5,12 @@ Run: .venv/bin/python -m pip install flask-caching, which the example of pylti1p
          [--only rates dead rotation calls memory] [--memory 100000]
 
 Each server (launch_tools.py) runs under the same gunicorn: gthread, 4 threads, 2 processes. A round
-sends N logins, then N launches, to each in turn, over 8 kept-open connections; tokens are signed in
-between, off the clock. One person a pair; ours stores person, enrolment, session and an entry of
-the launch log, and the people of the first, untimed round come back in the others. `floor` stores
-person and launch; `ticket` is the same floor that stores nothing but its ticket. Servers whose
-name ends in @50 have their platform's key set 50 ms away. Only the ratios within one run mean
-anything; they are taken round by round, and given as median and range.
+sends N logins, then N launches, to each in turn, over 8 kept-open connections, four to each
+process; tokens are signed in between, off the clock. One person a pair; ours stores person,
+enrolment, session and an entry of the launch log, and the people of the first, untimed round come
+back in the others. `floor` stores person and launch; `ticket` is the same floor that stores nothing
+but its ticket. Servers whose name ends in @50 have their platform's key set 50 ms away. Only the
+ratios within one run mean anything; they are taken round by round, and given as median and range.
 
 dead      a start with a key that is known and due to be fetched again, from an address that refuses
           calls, and from one that never answers them

@@ -14,8 +14,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
-from launch_tools import CLIENT_ID, DEPLOYMENT, ISSUER
-from launch_wire import Answer, Wire, write_post
+from launch_tools import CLIENT_ID, DEPLOYMENT, ISSUER, PROCESSES
+from launch_wire import Answer, Wire, open_evenly, write_post
 
 CLIENTS = 8
 LTI = "https://purl.imsglobal.org/spec/lti/claim"
@@ -141,7 +141,7 @@ def _timed(
     before: Callable[[int], None] = lambda _: None,
 ) -> float:
     """Seconds that the requests of these pairs took, each connection its share in turn."""
-    wires = [Wire(port) for _ in range(CLIENTS)]
+    wires = open_evenly(port, CLIENTS, PROCESSES)
     with DefaultSelector() as selector:
         started = time.perf_counter()
         for first, wire in enumerate(wires[: len(requests)]):

@@ -62,7 +62,11 @@ def serving(platform: Platform) -> Iterator[int]:
     """The platform over HTTP; gives the port, at which nothing listens any more afterwards."""
 
     class Answer(BaseHTTPRequestHandler):
+        # An answer in one piece, and at once: http.server's own sends it in two, of which the
+        # second waits for the first to be acknowledged.
         protocol_version = "HTTP/1.1"
+        wbufsize = -1
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             self.do_POST()
@@ -79,8 +83,12 @@ def serving(platform: Platform) -> Iterator[int]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    server.daemon_threads = True
+    class Server(ThreadingHTTPServer):
+        # More callers at once than its five.
+        request_queue_size = 64
+        daemon_threads = True
+
+    server = Server(("127.0.0.1", 0), Answer)
     platform.address = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from launch_wire import PROCESS_PATH
+
 THREADS, PROCESSES = 4, 2
 ISSUER, CLIENT_ID, DEPLOYMENT = "http://127.0.0.1:9", "bench", "1"
 # Each with the status of whoever it let in.
@@ -44,9 +46,21 @@ def serve(name: str, port: int, keyset_url: str, folder: Path) -> None:
             app = load(port, keyset_url, folder)
             gc.collect()
             gc.freeze()
-            return app
+            return _tell_process(app)
 
     Server().run()
+
+
+def _tell_process(app: Any) -> Any:
+    """The application, which also says which process answers, to who opens a connection."""
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Any:
+        if environ["PATH_INFO"] != PROCESS_PATH:
+            return app(environ, start_response)
+        start_response("204 No Content", [("Process", str(os.getpid()))])
+        return ()
+
+    return answer
 
 
 def make_bare(_port: int, _keyset_url: str, _folder: Path) -> Any:

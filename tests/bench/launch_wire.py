@@ -10,6 +10,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+PROCESS_PATH = "/process"
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -71,6 +73,32 @@ class Wire:
         pairs = (line.partition(": ") for line in lines)
         answer = Answer(int(first[9:12]), [(name.lower(), value) for name, _, value in pairs])
         return answer if _is_whole(answer, rest) else None
+
+
+def open_evenly(port: int, count: int, processes: int) -> list[Wire]:
+    """So many connections, an equal share of them to each process of a server.
+
+    Whichever process wakes first takes a connection and keeps it. Left to that, one may serve seven
+    of eight browsers while the other has nothing to do, and luck is what is measured.
+    Raises OSError.
+    """
+    share = count // processes
+    held: dict[str, list[Wire]] = {}
+    while len(held) < processes or any(len(wires) < share for wires in held.values()):
+        wire = Wire(port)
+        wires = held.setdefault(_ask_process(wire, port), [])
+        if len(wires) < share:
+            wires.append(wire)
+        else:
+            wire.close()
+    return [wire for wires in held.values() for wire in wires]
+
+
+def _ask_process(wire: Wire, port: int) -> str:
+    wire.send(0, f"GET {PROCESS_PATH} HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n".encode())
+    while (answer := wire.receive()) is None:
+        pass
+    return answer.find("process")
 
 
 def _is_whole(answer: Answer, body: bytes) -> bool:
