@@ -45,7 +45,7 @@ sessions = Table(
     "sessions",
     metadata,
     Column("id", String(36), primary_key=True),
-    Column("organization_id", ForeignKey("organizations.id"), nullable=False, index=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
     Column("mentor_id", ForeignKey("mentors.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("person_id", ForeignKey("people.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("role", String(16), nullable=False),

@@ -17,12 +17,11 @@ from pylti1p3.registration import Registration as LibraryRegistration
 from mentorai.core.errors import ClaimMissing, LaunchRejected, UnknownRegistration
 from mentorai.lti.origins import find_origin
 from mentorai.lti.registrations import ID_LENGTH, Registration
-from mentorai.lti.tickets import Ticket
+from mentorai.lti.tickets import STATE_PREFIX, Ticket
 from mentorai.lti.tool import Tool
 
 HINT_LENGTH = 4_000
 CLAUSE = "LTI Security Framework 1.0, section 5.1.1.1"
-_STATE_PREFIX = "state-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +197,7 @@ class _Login(OIDCLogin[Any, Any, Any, Any, Any]):
         return url
 
     def _get_uuid(self) -> str:
-        return self._ticket.state.removeprefix(_STATE_PREFIX)
+        return self._ticket.state.removeprefix(STATE_PREFIX)
 
     def _generate_nonce(self) -> str:
         return self._ticket.nonce

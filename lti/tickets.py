@@ -1,10 +1,12 @@
 """Launch tickets: what a login began, kept until the launch that ends it takes it, once.
 
 A ticket ties a state to its nonce, its registration and the browser that began. Only hashes
-are kept, so that a copied database opens nothing.
+are kept, so that a copied database opens nothing. A state begins with its ticket's number, and
+tickets are written in the order of their numbers: no index is kept for either, nor for their end.
 """
 
 import hashlib
+import re
 import secrets
 import threading
 import time
@@ -14,9 +16,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Column,
+    ColumnElement,
+    Integer,
     String,
     Table,
+    and_,
     bindparam,
     delete,
     insert,
@@ -29,6 +35,7 @@ from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import NonceReused, StateMismatch, UnknownDeployment
 from mentorai.core.prepared import Prepared
 
+STATE_PREFIX = "state-"
 LIFETIME = timedelta(minutes=10)
 SWEEP_SECONDS = 60.0
 CLAUSE = "LTI Security Framework 1.0, section 5.1.1; OpenID Connect Core 1.0, section 3.2.2.11"
@@ -38,16 +45,19 @@ ELSEWHERE = "The launch ends in another deployment than it began in (lti_deploym
 tickets = Table(
     "launch_tickets",
     metadata,
-    Column("state_hash", String(64), primary_key=True),
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("state_hash", String(64), nullable=False),
     Column("nonce_hash", String(64), nullable=False),
     Column("registration_id", String(36), nullable=False),
     Column("binding_hash", String(64), nullable=False),
     Column("deployment_id", String(255)),
-    Column("expires_at", Instant, nullable=False, index=True),
+    Column("expires_at", Instant, nullable=False),
     Column("taken_at", Instant),
     Column("storage_target", String(255)),
     Column("proof_hash", String(64)),
 )
+
+_STATE = re.compile(rf"{STATE_PREFIX}([0-9]{{1,18}})\.(.+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +89,14 @@ class TakenTicket:
 
 
 _ISSUE = Prepared(
-    insert(tickets), [column.name for column in tickets.columns if column.name != "taken_at"]
+    insert(tickets).returning(tickets.c.id),
+    [column.name for column in tickets.columns if column.name not in ("id", "taken_at")],
 )
 _MOMENT = bindparam("moment", type_=Instant)
 _TAKEABLE = (
     update(tickets)
     .where(
+        tickets.c.id == bindparam("number"),
         tickets.c.state_hash == bindparam("state"),
         tickets.c.nonce_hash == bindparam("nonce"),
         tickets.c.registration_id == bindparam("registration"),
@@ -122,29 +134,25 @@ class Tickets:
 
         storage_target: the frame of the platform's storage, if the launch may prove itself there.
         """
-        ticket = Ticket(
-            state="state-" + secrets.token_urlsafe(32),
-            nonce=secrets.token_urlsafe(32),
-            proof=secrets.token_urlsafe(32) if storage_target else None,
-        )
+        secret, nonce = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        proof = secrets.token_urlsafe(32) if storage_target else None
         moment = now()
         if self._is_time_to_sweep():
-            with self._database.write() as connection:
-                connection.execute(delete(tickets).where(tickets.c.expires_at < moment))
-        self._database.run(
+            self._sweep(moment)
+        kept = self._database.run(
             _ISSUE,
             {
-                "state_hash": _hash(ticket.state),
-                "nonce_hash": _hash(ticket.nonce),
+                "state_hash": _hash(secret),
+                "nonce_hash": _hash(nonce),
                 "registration_id": registration_id,
                 "binding_hash": _hash(binding),
                 "deployment_id": deployment_id,
                 "expires_at": moment + LIFETIME,
                 "storage_target": storage_target,
-                "proof_hash": _hash(ticket.proof) if ticket.proof else None,
+                "proof_hash": _hash(proof) if proof else None,
             },
         )
-        return ticket
+        return Ticket(f"{STATE_PREFIX}{kept.id}.{secret}", nonce, proof)
 
     def take(
         self,
@@ -165,8 +173,10 @@ class Tickets:
         began too long ago.
         """
         moment = now()
+        number, secret = _read_state(state)
         facts: dict[str, Any] = {
-            "state": _hash(state),
+            "number": number,
+            "state": _hash(secret),
             "nonce": _hash(nonce),
             "registration": registration_id,
             "deployment": deployment_id,
@@ -182,9 +192,7 @@ class Tickets:
                 stored=StoredProof(row.storage_target, row.proof_hash) if row.proof_hash else None,
             )
         with self._database.read() as connection:
-            kept = connection.execute(
-                select(tickets).where(tickets.c.state_hash == facts["state"])
-            ).first()
+            kept = connection.execute(select(tickets).where(_has_state(state))).first()
         if kept is not None and kept.taken_at is not None:
             raise NonceReused(clause=CLAUSE)
         if kept is not None and kept.deployment_id not in (None, deployment_id):
@@ -193,9 +201,22 @@ class Tickets:
 
     def find_registration_id(self, state: str) -> str | None:
         """The registration whose launch began with this state, taken or not; else None."""
-        query = select(tickets.c.registration_id).where(tickets.c.state_hash == _hash(state))
+        query = select(tickets.c.registration_id).where(_has_state(state))
         with self._database.read() as connection:
             return connection.execute(query).scalar()
+
+    def _sweep(self, moment: datetime) -> None:
+        """Remove what expired, which is what has the lowest numbers."""
+        lasting = (
+            select(tickets.c.id)
+            .where(tickets.c.expires_at >= moment)
+            .order_by(tickets.c.id)
+            .limit(1)
+        )
+        expired = delete(tickets).where(tickets.c.expires_at < moment)
+        with self._database.write() as connection:
+            first = connection.execute(lasting).scalar()
+            connection.execute(expired if first is None else expired.where(tickets.c.id < first))
 
     def _is_time_to_sweep(self) -> bool:
         with self._sweep_lock:
@@ -203,6 +224,17 @@ class Tickets:
             if due:
                 self._swept = time.monotonic()
             return due
+
+
+def _read_state(state: str) -> tuple[int, str]:
+    """The ticket's number and its secret; a number that no ticket has for what is no state."""
+    match = _STATE.fullmatch(state)
+    return (int(match[1]), match[2]) if match else (0, state)
+
+
+def _has_state(state: str) -> ColumnElement[bool]:
+    number, secret = _read_state(state)
+    return and_(tickets.c.id == number, tickets.c.state_hash == _hash(secret))
 
 
 def _explain(expires_at: datetime | None, moment: datetime) -> str:
