@@ -35,7 +35,7 @@ def redact_claims(claims: Mapping[str, Any]) -> Redacted:
     ones (`context.title`). values: name -> a text, or a list of texts; roles and types without the
     address of their vocabulary (`membership#Learner`).
     """
-    names = [name.removeprefix(CLAIM) for name in claims]
+    names = list(claims)
     values = {name: _show(claims[CLAIM + name]) for name in _VALUES if CLAIM + name in claims}
     for outer in _INSIDE:
         found = claims.get(CLAIM + outer)
@@ -50,7 +50,8 @@ def redact_claims(claims: Mapping[str, Any]) -> Redacted:
 # The launches of one LMS name the same claims, and the same roles. What is kept here is short.
 @lru_cache(maxsize=64)
 def _choose_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sorted(filter(_PLAIN.fullmatch, names))[:NAMES])
+    shown = (name.removeprefix(CLAIM) for name in names)
+    return tuple(sorted(filter(_PLAIN.fullmatch, shown))[:NAMES])
 
 
 def read_harmless(text: object, length: int = ID_LENGTH) -> str:

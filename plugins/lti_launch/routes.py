@@ -22,6 +22,7 @@ from mentorai.lti.login import begin_login, storage_key
 from mentorai.lti.origins import find_origin
 from mentorai.lti.tickets import StoredProof
 from mentorai.lti.tool import Tool
+from mentorai.plugins.lti_launch.posted_form import read_form
 from mentorai.plugins.lti_launch.routes_binding import (
     find_binding,
     find_bindings,
@@ -39,8 +40,6 @@ from mentorai.plugins.lti_launch.routes_registration import add_registration_rou
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-
-FORM_BYTES = 200_000
 
 
 def make_routes(engine: Engine) -> Blueprint:
@@ -109,11 +108,10 @@ class LaunchPages:
         return self._log_in(registration_id)
 
     def _log_in(self, registration_id: str | None) -> Answer:
-        request.max_content_length = FORM_BYTES
-        params = request.form if request.method == "POST" else request.args
+        params = read_form() if request.method == "POST" else request.args.to_dict()
         binding, is_new = put_login_binding()
         begun = begin_login(
-            self._tool, params.to_dict(), binding, is_new=is_new, registration_id=registration_id
+            self._tool, params, binding, is_new=is_new, registration_id=registration_id
         )
         if begun.to_store is None:
             return send_to(begun.auth_url)
@@ -126,8 +124,7 @@ class LaunchPages:
         if request.method != "POST":
             # Platforms look at a link without launching it when a teacher saves it.
             return render_template("lti_launch/closed.html")
-        request.max_content_length = FORM_BYTES
-        form = request.form.to_dict()
+        form = read_form()
         try:
             finished = finish_launch(self._tool, form, find_bindings())
         except (NonceReused, TokenExpired):
@@ -151,8 +148,8 @@ class LaunchPages:
 
     def resume(self) -> Answer:
         """Let in the page that read the launch's proof from the platform's storage."""
-        request.max_content_length = FORM_BYTES
-        code, proof = request.form.get("code", ""), request.form.get("proof", "")
+        form = read_form()
+        code, proof = form.get("code", ""), form.get("proof", "")
         session = self._engine.sessions.take_handoff(code, proof)
         return jsonify({"location": self._enter(session, "storage")})
 
