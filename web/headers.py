@@ -2,8 +2,9 @@
 
 Pages under /s/, /lti/ and /embed/ live in a platform's or a portal's frame; all others refuse to
 be framed.
-A view may name the only targets of its forms in `g.form_targets`, and who may frame it in
-`g.framers` (origins). An answer that brings its own Content-Security-Policy keeps it.
+A view may name the only targets of its forms in `g.form_targets`, who may frame it in `g.framers`
+(origins), and in `g.script_nonce` what alone its scripts run by. An answer that brings its own
+Content-Security-Policy keeps it.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from mentorai.web.requests import API
 
 FRAMED = ("/s/", "/lti/", "/embed/")
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "default-src 'none'; script-src {scripts}; style-src 'self'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; base-uri 'none'; form-action {forms}{frames}"
 )
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
@@ -70,7 +71,8 @@ def _policy(response: Response) -> str:
     if allowed is not None:
         frames = "; frame-ancestors " + " ".join(allowed)
     forms = " ".join(g.get("form_targets", ["'self'"]))
-    return POLICY.format(forms=forms, frames=frames)
+    scripts = f"'nonce-{g.script_nonce}'" if "script_nonce" in g else "'self'"
+    return POLICY.format(scripts=scripts, forms=forms, frames=frames)
 
 
 def _frame_ancestors(response: Response) -> Sequence[str] | None:

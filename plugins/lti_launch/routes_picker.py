@@ -4,6 +4,7 @@ One address, one form: what it does is said by the button that sends it. Nothing
 the steps but what the form holds, and only an answer uses the request up.
 """
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,6 +181,7 @@ class PickerPages:
             "deep_linking_answered", registration=asked.registration.id, items=len(answer.items)
         )
         g.form_targets = [find_origin(return_url)]
+        g.script_nonce = secrets.token_urlsafe(16)
         page = make_response(
             render_template("lti_launch/answer.html", return_url=return_url, jwt=jwt)
         )
