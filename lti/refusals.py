@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from mentorai.core.errors import LaunchRejected, UnknownRegistration
 from mentorai.lti.claims import CLAIM, read_audience, read_issuer, read_object
 from mentorai.lti.launch_log_rows import Sender
-from mentorai.lti.origins import find_origin
+from mentorai.lti.origins import find_origin, find_url_fault
 from mentorai.lti.registrations import ID_LENGTH, Registration
 from mentorai.lti.signed_tokens import SignedToken, check_signature, read_token
 from mentorai.lti.tool import Tool
@@ -23,7 +23,8 @@ MESSAGE_LENGTH = 500
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """return_url: where the platform wants people back (LTI Core 1.3, section 5.4.4), if a
-    verified message said so and the address is on an origin of its registration; else empty.
+    verified message said so and the address is on an origin of its registration, or on any where
+    nothing is listed and many schools share its issuer; else empty.
     """
 
     sender: Sender
@@ -88,7 +89,7 @@ def _read_message(tool: Tool, text: str) -> Refusal:
     sender = Sender(known, is_verified, issuer, client_ids[0], token.claims)
     if registration is None or not is_verified:
         return Refusal(sender)
-    return Refusal(sender, _find_return_url(token, registration))
+    return Refusal(sender, _find_return_url(tool, token, registration))
 
 
 def _is_verified(tool: Tool, token: SignedToken, registration: Registration) -> bool:
@@ -101,12 +102,13 @@ def _is_verified(tool: Tool, token: SignedToken, registration: Registration) -> 
     return True
 
 
-def _find_return_url(token: SignedToken, registration: Registration) -> str:
+def _find_return_url(tool: Tool, token: SignedToken, registration: Registration) -> str:
     with suppress(LaunchRejected):
         presentation = read_object(token.claims, f"{CLAIM}launch_presentation")
         found = presentation.get("return_url")
-        if isinstance(found, str) and len(found) <= URL_LENGTH and _is_ours(found, registration):
-            return found
+        if isinstance(found, str) and len(found) <= URL_LENGTH:
+            may_lead = _is_ours(found, registration) or _is_a_schools(tool, found, registration)
+            return found if may_lead else ""
     return ""
 
 
@@ -115,3 +117,13 @@ def _is_ours(url: str, registration: Registration) -> bool:
     own = {find_origin(registration.issuer), find_origin(registration.auth_url)}
     has_name = "@" in urlsplit(url).netloc if origin else True
     return origin is not None and not has_name and origin in own | set(registration.framers)
+
+
+def _is_a_schools(tool: Tool, url: str, registration: Registration) -> bool:
+    """Whether it may be the host of one of many schools: then the signature alone decides."""
+    if registration.frame_origins:
+        return False
+    loopback = tool.settings.allow_loopback_platforms
+    if find_url_fault(url, allow_loopback=loopback, longest=URL_LENGTH):
+        return False
+    return tool.find_profile(registration.issuer, registration.family).shares_issuer

@@ -15,7 +15,9 @@ from mentorai.core.mentors import Mentor
 from mentorai.core.values import GradingProgress, LineItem
 from mentorai.lti import budgets
 from mentorai.lti.registration_documents import find_document
+from mentorai.lti.tool import Tool
 from mentorai.plugins.canvas.work_urls import name_work
+from mentorai.web.app import create_app
 from tests.fakes.lms_family import COLUMNS_URL, LINE_ITEM, RESULTS_URL, SCORES_URL, LmsFamily
 from tests.fakes.signing_platform import MEMBERSHIP
 
@@ -241,6 +243,29 @@ def test_launch_without_a_usable_host_leads_back_to_its_services(
     launch = lms.launch(launch_presentation=None, custom={"canvas_api_domain": domain})
 
     assert launch.return_url == lms.platform.issuer
+
+
+@pytest.mark.parametrize(
+    ("url", "listed", "leads"),
+    [
+        ("https://biology.instructure.com/courses/2", (), True),
+        ("https://10.0.0.7/courses/2", (), False),
+        ("https://biology.instructure.com/courses/2", ("https://law.instructure.com",), False),
+    ],
+)
+def test_refused_launch_leads_back_to_the_schools_own_host(
+    lms: LmsFamily, url: str, listed: tuple[str, ...], leads: bool
+) -> None:
+    lms.platform.publish()
+    facts = lms.platform.facts(client_id="school", family="canvas", frame_origins=listed)
+    lms.engine.room(Tool).registrations.add(lms.registration.organization_id, **facts)
+    claims = lms.platform.claims("n", aud="school", launch_presentation={"return_url": url})
+    form = {"state": "gone", "id_token": lms.platform.sign(claims)}
+
+    answer = create_app(lms.engine).test_client().post("/lti/launch", data=form)
+
+    assert answer.status_code == 400
+    assert (f'href="{url}?lti_errormsg=' in answer.text) is leads
 
 
 def test_launch_from_the_course_menu_is_named_after_the_course(lms: LmsFamily) -> None:
