@@ -277,6 +277,7 @@ def test_page_is_as_high_as_what_is_on_it(
     frame.get_by_role("button", name="Start the quiz").click()
     expect(frame.get_by_role("button", name="Submit")).to_be_visible()
 
+    expect(page.locator("iframe#tool")).to_have_attribute("title", frame.title())
     wait_until(page, f"{HEIGHT} > 1000")
     wait_until(frame, "document.documentElement.scrollHeight - innerHeight <= 2")
 

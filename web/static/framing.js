@@ -1,7 +1,8 @@
-// A session's page inside the LMS: it asks for the height that it needs, and goes to its top when
-// another page of ours takes its place. Only the platform's own pages are spoken to, and only
-// they are listened to.
-// Source: LTI Client Side postMessages 1.0, and what Canvas, Sakai and others take beside it.
+// A session's page inside the LMS: it says its title, asks for the height that it needs, and goes to
+// its top when another page of ours takes its place. Only the platform's own pages are spoken to, and
+// only they are listened to.
+// Source: LTI Client Side postMessages 1.0, and what Canvas, Sakai and others take beside it. For the
+// title no LMS has a message yet: ours is named as our own, for portals and whoever else listens.
 
 const LOWEST = 480; // Menus and dialogs need room too.
 const HIGHEST_WINDOW = 1200;
@@ -56,6 +57,7 @@ function fillWindow() {
 }
 
 if (framed) {
+  tell({ subject: "mentorai.title", title: document.title });
   if (document.body.classList.contains("chat")) fillWindow();
   else growWithContent(document.querySelector("main"));
 } else {

@@ -19,6 +19,8 @@ if (frame) {
     if (message?.subject === "lti.frameResize") resize(Number(message.height));
     if (message?.subject === "lti.scrollToTop") frame.scrollIntoView({ block: "start" });
     if (message?.subject === "lti.fetchWindowSize") tellWindowSize(event);
+    // What a frame is called is read to people who do not see it, so it follows what is in it.
+    if (message?.subject === "mentorai.title") frame.title = String(message.title).slice(0, 200);
   });
 }
 
