@@ -168,6 +168,7 @@ class KeyChecks:
             kind=kind,
             expires_at=expires_at,
             rate_limit=rate_limit,
+            monthly_quota=quota,
             mentor_name=mentor_name,
         )
         return _Known(
@@ -189,7 +190,8 @@ def _check_state(known: _Known, moment: datetime, address: str) -> None:
         raise KeyInactive
     expires_at = known.key.expires_at
     if expires_at is not None and expires_at <= moment:
-        raise KeyExpired
+        end = expires_at.isoformat(timespec="seconds")
+        raise KeyExpired(f"This API key expired at {end}.")
     if known.networks and not is_inside(address, known.networks):
         raise KeyAddressRefused
 

@@ -108,8 +108,8 @@ class ApiKey:
 class CheckedKey:
     """A key that was accepted. mentor_id is None for a provisioning key.
 
-    rate_limit: its own number of calls a minute, or None. mentor_name: as it was when the key was
-    last read, which is half a second ago at most.
+    rate_limit: its own number of calls a minute, or None. monthly_quota: calls a month, or None.
+    mentor_name: as it was when the key was last read, which is half a second ago at most.
     """
 
     id: str
@@ -120,6 +120,7 @@ class CheckedKey:
     kind: Kind
     expires_at: datetime | None
     rate_limit: int | None = None
+    monthly_quota: int | None = None
     mentor_name: str | None = None
 
 

@@ -11,7 +11,7 @@ from flask_openapi.openapi import OpenAPI
 from werkzeug.exceptions import NotFound
 
 from mentorai.core.engine import Engine
-from mentorai.web.api.admins import CSRF_HEADER
+from mentorai.web.api.admins import CSRF_HEADER, admit_if_admin
 from mentorai.web.api.bodies import StrictJson, reject
 from mentorai.web.api.examples import read_examples
 from mentorai.web.api.headers import name_headers
@@ -19,6 +19,7 @@ from mentorai.web.api.postman import make_collection
 from mentorai.web.api.resource import PREFIX
 from mentorai.web.api.shapes import Problem
 from mentorai.web.api.snippets import write_snippets
+from mentorai.web.auth import admit_key, read_key_text
 
 ASSETS = str(files("flask_openapi_swagger") / "templates" / "swagger")
 FILES = ("js/swagger-ui-bundle.js", "css/swagger-ui.css")
@@ -95,9 +96,11 @@ def register_docs(app: OpenAPI, engine: Engine) -> None:
         return _fill_in(app.api_doc, engine.settings.public_url)
 
     def read_openapi() -> Response:
+        _judge_key("GET /openapi.json")
         return _reply(describe())
 
     def read_postman() -> Response:
+        _judge_key("GET /postman.json")
         description = describe()
         examples = read_examples(description)
         url = engine.settings.public_url
@@ -109,6 +112,12 @@ def register_docs(app: OpenAPI, engine: Engine) -> None:
     app.add_url_rule(f"{PREFIX}/postman.json", "api_postman", read_postman)
     app.add_url_rule(f"{PREFIX}/docs", "api_docs", _show_docs)
     app.add_url_rule(f"{PREFIX}/docs/<path:name>", "api_docs_file", _send_file)
+
+
+def _judge_key(route: str) -> None:
+    """Refuse a key that comes along and is not good, though nothing here needs one."""
+    if read_key_text() is not None and not admit_if_admin():
+        admit_key(None, route)
 
 
 def _reply(document: dict[str, Any]) -> Response:
@@ -143,6 +152,7 @@ def _operations(description: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _show_docs() -> Response:
+    _judge_key("GET /docs")
     checks = {"key_address": f"{PREFIX}/key", "keys_address": f"{PREFIX}/keys?page_size=1"}
     response = Response(render_template("api/docs.html", **checks))
     response.headers["Content-Security-Policy"] = POLICY

@@ -46,11 +46,12 @@ TAKEN: Mapping[str, Json] = {
         "schema": {"type": "string"},
     },
 }
-CHANGES_OF_A_STATE = ("change_mentor", "restore_prompt", "change_grade")
+CHANGES_OF_A_STATE = ("change_mentor", "put_mentor", "restore_prompt", "change_grade")
 # Those whose answers have an ETag, besides the ones that count (analytics).
 TAGGED = (
     *CHANGES_OF_A_STATE,
-    *("get_mentor", "get_grade", "add_grade", "resend_grade"),
+    *("get_mentor", "get_one_mentor", "make_mentor"),
+    *("get_grade", "add_grade", "resend_grade"),
 )
 
 

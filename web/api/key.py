@@ -14,12 +14,13 @@ api = Resource("key", "The key that you call with.")
 
 
 class Limits(BaseModel):
-    """What one call may hold at most."""
+    """What one call may hold at most, and how many there may be."""
 
     page_size: int
     upload_bytes: int
     message_characters: int
     calls_per_minute: int | None = Field(description="None: any number.")
+    calls_per_month: int | None = Field(description="In a month of UTC. None: any number.")
 
 
 class KeyFacts(BaseModel):
@@ -41,6 +42,7 @@ class KeyFacts(BaseModel):
                         "upload_bytes": 50000000,
                         "message_characters": 8000,
                         "calls_per_minute": 600,
+                        "calls_per_month": None,
                     },
                 }
             ]
@@ -75,6 +77,7 @@ def read_key() -> Response:
                 upload_bytes=settings.upload_bytes,
                 message_characters=settings.message_characters,
                 calls_per_minute=key.rate_limit or settings.key_calls_per_minute or None,
+                calls_per_month=key.monthly_quota,
             ),
         )
     )

@@ -1,6 +1,8 @@
 """/mentor: the key's mentor, its settings and the versions of its prompt."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from flask import Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -97,7 +99,7 @@ class VersionPath(Shape):
 @api.operation("get", "/mentor", scope="mentor:read", summary="See the mentor", returns=MentorFacts)
 def get_mentor() -> Response:
     """The mentor's settings. ETag names their state; send it back as If-Match to change them."""
-    return _reply(get_engine().mentors.get(*bound_mentor()))
+    return reply_mentor(get_engine().mentors.get(*bound_mentor()))
 
 
 @api.operation(
@@ -105,16 +107,8 @@ def get_mentor() -> Response:
 )
 def change_mentor(body: MentorChanges) -> Response:
     """Changes only what the body names. With If-Match, only if nobody changed it since."""
-    mentors = get_engine().mentors
-    seen = mentors.get(*bound_mentor())
-    is_named = check_if_match(_etag(seen))
-    changes = body.model_dump(exclude_none=True)
-    seen_at = seen.updated_at if is_named else None
-    try:
-        changed = mentors.change(*bound_mentor(), changes, author=author(), seen_at=seen_at)
-    except Conflict as error:
-        raise PreconditionFailed from error
-    return _reply(changed)
+    seen = get_engine().mentors.get(*bound_mentor())
+    return reply_mentor(change_seen(seen, body.model_dump(exclude_none=True)))
 
 
 @api.operation(
@@ -179,7 +173,21 @@ def restore_prompt(path: VersionPath) -> Response:
         )
     except Conflict as error:
         raise PreconditionFailed from error
-    return _reply(restored)
+    return reply_mentor(restored)
+
+
+def change_seen(seen: Mentor, changes: Mapping[str, Any]) -> Mentor:
+    """Change a mentor as this call asks; with If-Match, only if it is as the caller saw it.
+
+    Raises PreconditionFailed.
+    """
+    seen_at = seen.updated_at if check_if_match(_etag(seen)) else None
+    try:
+        return get_engine().mentors.change(
+            seen.organization_id, seen.id, changes, author=author(), seen_at=seen_at
+        )
+    except Conflict as error:
+        raise PreconditionFailed from error
 
 
 def describe_mentor(mentor: Mentor) -> MentorFacts:
@@ -198,8 +206,9 @@ def describe_mentor(mentor: Mentor) -> MentorFacts:
     )
 
 
-def _reply(mentor: Mentor) -> Response:
-    return reply_tagged(describe_mentor(mentor), _etag(mentor))
+def reply_mentor(mentor: Mentor, status: int = 200) -> Response:
+    """A mentor's settings with their ETag."""
+    return reply_tagged(describe_mentor(mentor), _etag(mentor), status)
 
 
 def _etag(mentor: Mentor) -> str:

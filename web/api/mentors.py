@@ -8,8 +8,14 @@ from pydantic import ConfigDict, Field
 from mentorai.core.errors import InputRejected, NotFound
 from mentorai.core.identifiers import to_slug
 from mentorai.core.mentor_sheets import COLUMNS, apply_mentors
-from mentorai.web.api.mentor import MentorChanges, MentorFacts, describe_mentor
-from mentorai.web.api.replies import cut_page, reply, reply_page
+from mentorai.web.api.mentor import (
+    MentorChanges,
+    MentorFacts,
+    change_seen,
+    describe_mentor,
+    reply_mentor,
+)
+from mentorai.web.api.replies import check_if_match, cut_page, reply_page
 from mentorai.web.api.resource import Callers, Resource
 from mentorai.web.api.shapes import Page, PageQuery, Shape
 from mentorai.web.api.sheets import (
@@ -84,7 +90,7 @@ def make_mentor(body: NewMentor) -> Response:
     """Makes a mentor. 409 if there is one of that short name."""
     facts = body.model_dump(exclude_none=True)
     made = get_engine().mentors.add(caller().organization_id, author=author(), **facts)
-    return reply(describe_mentor(made), 201)
+    return reply_mentor(made, 201)
 
 
 @api.operation(
@@ -125,7 +131,7 @@ def apply_many_mentors(query: SheetQuery) -> Response:
 def put_mentor(path: MentorPath, body: PutMentor) -> Response:
     """Changes the mentor of this id or slug (200), or makes one of this slug (201).
 
-    Sent again it changes nothing.
+    Sent again it changes nothing. With If-Match, only if nobody changed the mentor since.
     """
     mentors, organization_id = get_engine().mentors, caller().organization_id
     facts = body.model_dump(exclude_none=True)
@@ -134,22 +140,21 @@ def put_mentor(path: MentorPath, body: PutMentor) -> Response:
     except NotFound:
         if path.mentor_id != to_slug(path.mentor_id):
             raise
+        check_if_match(None)
         if "display_name" not in facts:
             raise InputRejected({"display_name": ["A new mentor needs a name."]}) from None
         made = mentors.add(organization_id, slug=path.mentor_id, author=author(), **facts)
-        return reply(describe_mentor(made), 201)
+        return reply_mentor(made, 201)
     named = {name: value for name, value in facts.items() if _differs(found, name, value)}
-    return reply(describe_mentor(mentors.change(organization_id, found.id, named, author=author())))
+    return reply_mentor(change_seen(found, named))
 
 
 @api.operation(
     "get", "/mentors/<mentor_id>", scope=SCOPE, summary="See a mentor", returns=MentorFacts
 )
 def get_one_mentor(path: MentorPath) -> Response:
-    """One mentor of the organization."""
-    return reply(
-        describe_mentor(get_engine().mentors.get(caller().organization_id, path.mentor_id))
-    )
+    """One mentor of the organization, with the ETag that If-Match takes."""
+    return reply_mentor(get_engine().mentors.get(caller().organization_id, path.mentor_id))
 
 
 def _differs(found: object, name: str, value: object) -> bool:

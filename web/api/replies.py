@@ -42,14 +42,15 @@ def make_etag(*parts: str | int | datetime) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def check_if_match(etag: str) -> bool:
+def check_if_match(etag: str | None) -> bool:
     """Whether the caller named the state it saw, and it is still this one.
 
+    etag: None for what is not there, which has no state.
     Raises PreconditionFailed (412) if it named another.
     """
     if "If-Match" not in request.headers:
         return False
-    if not request.if_match.contains(etag):
+    if etag is None or not request.if_match.contains(etag):
         raise PreconditionFailed
     return "*" not in request.headers["If-Match"]
 

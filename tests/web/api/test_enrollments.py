@@ -176,6 +176,19 @@ def test_mentor_is_made_and_changed_by_its_short_name(it):
     assert it.post("/api/v1/mentors", json={"display_name": "Bio"}).status_code == 409
 
 
+def test_mentor_is_put_only_as_it_was_seen(it):
+    where, seen = "/api/v1/mentors/bio", {"If-Match": '"none"'}
+    before = it.put(where, json={"display_name": "Biology"}, headers=seen)
+    tag = it.put(where, json={"display_name": "Biology"}).headers["ETag"]
+    same = it.get(where).headers["ETag"]
+    first = it.put(where, json={"description": "Cells"}, headers={"If-Match": tag})
+    late = it.put(where, json={"description": "Tissues"}, headers={"If-Match": tag})
+
+    assert (before.status_code, same, first.status_code) == (412, tag, 200)
+    assert (late.status_code, late.json["code"]) == (412, "precondition_failed")
+    assert it.get(where).json["description"] == "Cells"
+
+
 @pytest.mark.parametrize(
     ("name", "body", "status"),
     [

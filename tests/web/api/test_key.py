@@ -81,12 +81,23 @@ def test_wrong_key_in_one_header_is_not_saved_by_the_other(client, key):
     assert client.get("/api/v1/key", headers=headers).status_code == 401
 
 
+@pytest.mark.parametrize("page", ["openapi.json", "postman.json", "docs"])
+def test_wrong_key_is_refused_also_where_none_is_needed(client, key, admin_token, page):
+    tried = (None, key, admin_token, key[:-1] + "-", f"{admin_token}x", "x")
+    sent = [{"Authorization": f"Bearer {text}"} if text else {} for text in tried]
+
+    answers = [client.get(f"/api/v1/{page}", headers=headers).status_code for headers in sent]
+
+    assert answers == [200, 200, 200, 401, 401, 401]
+
+
 def test_expired_key_says_so(client, key):
     with time_machine.travel(now() + timedelta(days=31), tick=False):
         answer = client.get("/api/v1/key", headers={"X-API-Key": key})
 
     assert answer.status_code == 401
     assert answer.json["code"] == "key_expired"
+    assert f"expired at {(now() + timedelta(days=30)).date()}T" in answer.json["detail"]
 
 
 @pytest.mark.parametrize("act", ["deactivate", "delete"])

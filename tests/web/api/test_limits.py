@@ -69,10 +69,11 @@ def test_key_may_have_a_limit_of_its_own(get, issue):
 
 def test_month_of_calls_that_is_used_up_is_told_with_the_time_to_wait(get, issue):
     key = issue("one", monthly_quota=1)
-    get(key)
+    limits = get(key).json["limits"]
 
     answer = get(key)
 
+    assert limits["calls_per_month"] == 1
     assert (answer.status_code, answer.json["code"]) == (429, "rate_limited")
     assert int(answer.headers["Retry-After"]) > 0
     assert "month" in answer.json["detail"]

@@ -119,6 +119,7 @@ def test_headers_that_calls_take_are_described(spec):
     assert {name for name, header in taken if header == "Idempotency-Key"} == posts
     assert {name for name, header in taken if header == "If-Match"} == {
         "change_mentor",
+        "put_mentor",
         "restore_prompt",
         "change_grade",
     }
