@@ -15,6 +15,8 @@ NAME_LENGTH = 100
 ADDRESSES = 50
 NUMBER_LIMIT = 2_000_000_000
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+# An IPv4 address as IPv6 writes it.
+MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 # They show nothing by themselves, but scripts and emoji are written with them.
 JOINERS = "\u200c\u200d\ufe0f"
 
@@ -68,10 +70,16 @@ def check_request(policy: KeyPolicy, kind: str, asked: KeyRequest) -> KeyRequest
 
 
 def read_network(text: str) -> Network:
-    """Read an address or a network, `192.0.2.7` or `2001:db8::/32`. Raises ValueError."""
+    """Read an address or a network, `192.0.2.7` or `2001:db8::/32`. Raises ValueError.
+
+    One of IPv4 that is written as of IPv6, `::ffff:192.0.2.7`, is one of IPv4.
+    """
     if "%" in text:
         raise ValueError("an interface of ours says nothing about callers")
-    return ipaddress.ip_network(text.strip(), strict=False)
+    network = ipaddress.ip_network(text.strip(), strict=False)
+    if network.version == 6 and network.subnet_of(MAPPED):
+        return ipaddress.ip_network((int(network[0]) & 0xFFFFFFFF, network.prefixlen - 96))
+    return network
 
 
 def is_inside(address: str, networks: Iterable[Network]) -> bool:
