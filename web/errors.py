@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from flask import Flask, Response, current_app, g, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException
 
 from mentorai.core import errors as e
 from mentorai.core.explanations import EXPLANATIONS, SCREENS, Explanation, find_explanation
@@ -134,6 +134,10 @@ RETRY_SECONDS = 5
 PROGRAMS = {"application/json", "application/problem+json", "text/event-stream"}
 
 
+class Unreadable(BadRequest):
+    """A body that is no body of its kind; its description is ours and repeats nothing of it."""
+
+
 def register_errors(app: Flask) -> None:
     """Answer every error of this app, whatever it is."""
     app.register_error_handler(e.MentorAIError, _answer_ours)
@@ -201,6 +205,8 @@ def _answer_http(error: HTTPException) -> Response:
         return make_response(response)
     code = CODES.get(status, "request_refused" if status < 500 else "internal_error")
     detail = DETAILS.get(status) or HTTPStatus(status).phrase + "."
+    if isinstance(error, Unreadable):
+        detail = error.description or detail
     if isinstance(error, CSRFError):
         code, detail = "csrf_failed", "This form is too old; open the page again and send it again."
     answer = _answer(status, code, detail)

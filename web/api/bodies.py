@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from mentorai.core.errors import InputRejected
+from mentorai.web.errors import Unreadable
 
 CSV = "text/csv"
 JSON_BYTES = 1_000_000
@@ -29,6 +30,7 @@ SENTENCES = {
     "union_tag_not_found": "The kind is missing.",
     "model_type": "An object, please.",
     "dict_type": "An object, please.",
+    "string_pattern_mismatch": "This does not have the form that it must have.",
 }
 
 
@@ -69,7 +71,10 @@ def read_object(limit_bytes: int = JSON_BYTES) -> dict[str, Any]:
     if not request.is_json:
         raise UnsupportedMediaType
     request.max_content_length = limit_bytes
-    value = request.get_json()
+    try:
+        value = request.get_json()
+    except BadRequest as error:
+        raise Unreadable("The body is not JSON in UTF-8, or holds NUL or NaN.") from error
     if not isinstance(value, dict):
         raise InputRejected({"body": ["A JSON object, please."]})
     return value

@@ -15,6 +15,9 @@ from pydantic import (
     StrictFloat,
     StrictInt,
     StrictStr,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
 )
 
 PAGE_SIZE = 50
@@ -101,12 +104,25 @@ NUMBER_LIMIT = 10**15
 _Text = Annotated[StrictStr, Field(max_length=1_000)]
 _Whole = Annotated[StrictInt, Field(ge=-NUMBER_LIMIT, le=NUMBER_LIMIT)]
 _Number = Annotated[StrictFloat, Field(ge=-NUMBER_LIMIT, le=NUMBER_LIMIT)]
-Metadata = dict[str, _Text | StrictBool | _Whole | _Number | None]
+_Value = _Text | StrictBool | _Whole | _Number | None
+
+
+def _say_once(value: object, check: ValidatorFunctionWrapHandler) -> object:
+    # Each kind that it could have been would say what it is not.
+    try:
+        return check(value)
+    except ValidationError:
+        raise ValueError(
+            "text of up to 1,000 characters, a number, true, false or null, please"
+        ) from None
+
+
+Metadata = dict[str, _Value]
 # Flat, by name; null takes a name away.
 GivenMetadata = Annotated[
     dict[
         Annotated[str, Field(min_length=1, max_length=100)],
-        _Text | StrictBool | _Whole | _Number | None,
+        Annotated[_Value, WrapValidator(_say_once)],
     ],
     Field(
         max_length=50,

@@ -335,7 +335,7 @@ def test_what_comes_along_with_a_question_is_of_measure(api, engine, mentor, fie
     answer = api.post("/api/v1/chat", json=QUESTION | {field: value})
 
     assert answer.status_code == 422
-    assert {name.split(".")[0] for name in answer.json["errors"]} == {field}
+    assert [name.split(".")[0] for name in answer.json["errors"]] == [field]
     assert engine.conversations.count(mentor.organization_id, mentor.id) == 0
 
 

@@ -129,6 +129,7 @@ def test_wrong_body_is_refused_before_it_is_read_as_a_change(api, data, content_
     answer = api.patch("/api/v1/mentor", data=data, content_type=content_type)
 
     assert (answer.status_code, answer.json["code"]) == (status, code)
+    assert ("is not JSON" in answer.json["detail"]) == (status == 400)
 
 
 def test_escaped_characters_that_are_text_are_taken(api):
