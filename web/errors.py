@@ -166,18 +166,35 @@ def make_problem(
     status: int, code: str, detail: str, errors: Mapping[str, list[str]] | None = None
 ) -> Response:
     """An RFC 9457 answer. errors: field -> sentences, never the value that was sent."""
+    body = write_problem(status, code, detail, request.environ.get(REQUEST_ID, ""), errors)
+    return Response(body, status, mimetype="application/problem+json")
+
+
+def write_problem(
+    status: int,
+    code: str,
+    detail: str,
+    request_id: str,
+    errors: Mapping[str, list[str]] | None = None,
+) -> str:
+    """The body of an RFC 9457 answer."""
     problem: dict[str, Any] = {
         "type": f"urn:mentorai:error:{code}",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
         "code": code,
-        "request_id": request.environ.get(REQUEST_ID, ""),
+        "request_id": request_id,
     }
     if errors:
         problem["errors"] = errors
-    body = json.dumps(problem, ensure_ascii=False, separators=(",", ":"))
-    return Response(body, status, mimetype="application/problem+json")
+    return json.dumps(problem, ensure_ascii=False, separators=(",", ":"))
+
+
+def name_refusal(status: int) -> tuple[str, str]:
+    """The code and the sentence of what is refused before anything of ours looks at it."""
+    code = CODES.get(status, "request_refused" if status < 500 else "internal_error")
+    return code, DETAILS.get(status) or HTTPStatus(status).phrase + "."
 
 
 def _answer_ours(error: e.MentorAIError) -> Response:
@@ -203,8 +220,7 @@ def _answer_http(error: HTTPException) -> Response:
     status = error.code or response.status_code
     if status < 400 or error.response is not None:
         return make_response(response)
-    code = CODES.get(status, "request_refused" if status < 500 else "internal_error")
-    detail = DETAILS.get(status) or HTTPStatus(status).phrase + "."
+    code, detail = name_refusal(status)
     if isinstance(error, Unreadable):
         detail = error.description or detail
     if isinstance(error, CSRFError):

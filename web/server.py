@@ -74,6 +74,8 @@ def _run_gunicorn(settings: Settings, tend: Callable[[], None], stop: Callable[[
     from gunicorn.app.base import BaseApplication
     from gunicorn.arbiter import Arbiter
 
+    from mentorai.web.unreadable import WholeBodies, make_worker_class
+
     class Master(Arbiter):  # type: ignore[misc, unused-ignore]
         def manage_workers(self) -> None:
             super().manage_workers()
@@ -88,9 +90,12 @@ def _run_gunicorn(settings: Settings, tend: Callable[[], None], stop: Callable[[
         def load_config(self) -> None:
             for name, value in options(settings).items():
                 self.cfg.set(name, value)
+            self.cfg.set("worker_class", make_worker_class(settings.worker_class))
 
         def load(self) -> "Flask":
-            return load_app(settings)
+            app = load_app(settings)
+            app.wsgi_app = WholeBodies(app.wsgi_app)  # type: ignore[method-assign]
+            return app
 
         def run(self) -> None:
             try:

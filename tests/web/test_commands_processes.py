@@ -1,6 +1,8 @@
 """Servers and workers as processes: what starts, what it says, and that nothing is left behind."""
 
 import contextlib
+import http.client
+import json
 import os
 import signal
 import socket
@@ -184,14 +186,43 @@ def test_serve_without_worker_starts_none(start: Start, port: int) -> None:
     assert _find_worker(process) is None
 
 
-def test_serve_by_gevent_answers(start: Start, port: int) -> None:
-    pytest.importorskip("gevent", reason="the extra gevent is not installed")
-    process = start("serve", "--port", str(port), MENTORAI_WORKER_CLASS="gevent")
+HEADERS = "Host: x\r\nAuthorization: Api-Token mai_secret\r\n"
+CHUNKS = "Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n"
+UNREADABLE = {
+    "mai_secret\r\n\r\n": (400, "bad_request"),
+    f"GET /?q={'a' * 5_000} HTTP/1.1\r\n{HEADERS}\r\n": (414, "uri_too_long"),
+    f"GET / HTTP/1.1\r\n{HEADERS}X: {'a' * 9_000}\r\n\r\n": (431, "headers_too_large"),
+    f"POST /admin/sign-in HTTP/1.1\r\n{HEADERS}{CHUNKS}mai_secret\r\n": (400, "bad_request"),
+}
 
+
+def _send_raw(port: int, text: str) -> tuple[int, dict[str, str]]:
+    """The status and the problem that this text is answered with."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as wire:
+        wire.sendall(text.replace("Host", "Accept: application/json\r\nHost").encode())
+        answer = http.client.HTTPResponse(wire)
+        answer.begin()
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        problem = json.load(answer)
+        assert answer.headers["X-Request-Id"] == problem["request_id"]
+        return answer.status, problem
+
+
+@pytest.mark.parametrize("worker_class", ["gthread", "gevent"])
+def test_request_that_cannot_be_read_is_refused_with_a_problem(
+    start: Start, port: int, worker_class: str
+) -> None:
+    pytest.importorskip("gevent", reason="the extra gevent is not installed")
+    process = start("serve", "--port", str(port), MENTORAI_WORKER_CLASS=worker_class)
     _wait_for_server(port)
+
+    answers = {text: _send_raw(port, text) for text in UNREADABLE}
 
     process.terminate()
     output, _ = process.communicate(timeout=STOP_SECONDS)
+    found = {text: (status, problem["code"]) for text, (status, problem) in answers.items()}
+    assert found == UNREADABLE
+    assert "mai_secret" not in f"{output}{answers.values()}"
     assert process.returncode == 0
     assert "Warning" not in output
 
