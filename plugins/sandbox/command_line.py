@@ -107,7 +107,15 @@ def _choose(base_url: str, tool_url: str, platform: str, state: Path | None = No
         state_path=state,
         personality=platform,
         issuer_url=launches.issuer,
+        portal_url=_find_portal(base_url) if launches.portal else "",
     )
+
+
+def _find_portal(base_url: str) -> str:
+    """The vendor's own host: this machine by its other name; empty if it has none."""
+    parts = urlsplit(base_url)
+    other = {"127.0.0.1": "localhost", "localhost": "127.0.0.1"}.get(parts.hostname or "")
+    return f"{parts.scheme}://{other}:{parts.port}" if other and parts.port else ""
 
 
 def _origin(url: str, option: str) -> str:

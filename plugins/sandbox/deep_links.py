@@ -5,9 +5,12 @@ Source: LTI Deep Linking 2.0, section 4.5 (response message).
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from threading import Lock
 from typing import Any
+
+import requests
 
 from mentorai.core.identifiers import new_id
 from mentorai.plugins.sandbox.fetched_files import fetch_file
@@ -16,11 +19,12 @@ from mentorai.plugins.sandbox.platform import SandboxPlatform, put_column
 from mentorai.plugins.sandbox.school import Course, Item, Person
 from mentorai.plugins.sandbox.selected_items import check_filled, read_item
 from mentorai.plugins.sandbox.tokens import Rejected, ToolKeys, check_times
-from mentorai.plugins.sandbox.wants import Wants
+from mentorai.plugins.sandbox.wants import KINDS, Wants
 from mentorai.plugins.sandbox.wire import Refused, check_text
 
 RESPONSE = "LtiDeepLinkingResponse"
 MOST_ITEMS = 50
+OPEN_TIMEOUT_SECONDS = 5
 SAID = ("msg", "errormsg", "log", "errorlog")
 
 
@@ -75,8 +79,11 @@ class DeepLinks:
         selection = self._open.get(ticket)
         if selection is None:
             raise Refused(404, "This selection is over. Begin again from the course.")
+        traits = self._platform.personality.selections
         try:
-            claims = self._check(token, selection)
+            # What is no token at all is not even looked at by some LMSs.
+            is_nothing = traits.forgives and token and token.count(".") != 2
+            claims = {} if is_nothing else self._check(token, selection)
             said = _read_said(claims)
             read = self._read_items(claims, selection.wants)
             items = [fetch_file(self._platform, item) for item in read]
@@ -85,13 +92,19 @@ class DeepLinks:
         with self._lock:
             if self._open.pop(ticket, None) is None:
                 raise Refused(404, "This selection is over. Begin again from the course.")
-            self._nonces.add(claims["nonce"])
+            self._nonces.add(str(claims.get("nonce")))
         for item in items:
-            self._platform.add_item(selection.course, item)
-            if item.points is not None:
-                put_column(self._platform.shelf, selection.course, item, new_id())
+            self._add(selection.course, item)
         self._note(selection, items, said)
         return Selected(selection, items, said)
+
+    def _add(self, course: Course, item: Item) -> None:
+        self._platform.add_item(course, item)
+        if item.points is not None:
+            put_column(self._platform.shelf, course, item, new_id())
+        if self._platform.personality.selections.opens and item.is_link and item.url:
+            with suppress(requests.RequestException):
+                requests.get(item.url, timeout=OPEN_TIMEOUT_SECONDS)
 
     def _note(self, selection: Selection, items: Sequence[Item], said: Mapping[str, str]) -> None:
         facts = {"course": selection.course.id, "person": selection.person.id}
@@ -100,6 +113,7 @@ class DeepLinks:
 
     def _check(self, token: str, selection: Selection) -> dict[str, Any]:
         options = self._platform.options
+        unchecked = self._platform.personality.selections.unchecked
         claims = self._tool_keys.check(token)
         try:
             check_text(claims)
@@ -114,12 +128,17 @@ class DeepLinks:
             f"{CLAIM}/deployment_id": options.deployment_id,
         }
         for name, value in expected.items():
+            if name.rpartition("/")[2] in unchecked:
+                continue
             if claims.get(name) != value:
                 raise Rejected(f"{name} is not what it must be.")
         _check_data(claims, selection.data)
-        if options.issuer not in (audience if isinstance(audience, list) else [audience]):
+        named = audience if isinstance(audience, list) else [audience]
+        if options.issuer not in named and "aud" not in unchecked:
             raise Rejected("aud must be this platform's issuer.")
         nonce = claims.get("nonce")
+        if "nonce" in unchecked:
+            return claims
         if not isinstance(nonce, str) or not nonce or nonce in self._nonces:
             raise Rejected("nonce is missing or was used before.")
         return claims
@@ -132,7 +151,12 @@ class DeepLinks:
             raise Rejected("One item at most was asked for.")
         if not all(isinstance(item, dict) for item in items):
             raise Rejected("content_items must hold objects.")
-        return [read_item(item, wants, self._platform.options.tool_origin) for item in items]
+        traits = self._platform.personality.selections
+        if traits.any_kind:
+            wants = replace(wants, accept_types=KINDS)
+        read = [read_item(item, wants, self._platform.options.tool_origin) for item in items]
+        gone: dict[str, Any] = {name: {} for name in traits.ignores}
+        return [replace(item, **gone) for item in read]
 
 
 def _check_data(claims: Mapping[str, Any], data: str | None) -> None:

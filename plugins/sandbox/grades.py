@@ -24,7 +24,7 @@ FILTERS = {"resource_link_id": "resourceLinkId", "resource_id": "resourceId", "t
 TEXTS = {"label": 500, "resourceId": 500, "tag": 500, "resourceLinkId": 500}
 TIMES = ("startDateTime", "endDateTime")
 # What the platform alone knows of a column: who made it, and what a teacher did to it.
-KEPT = ("by_tool", "locked", "attempts_allowed")
+KEPT = ("by_tool", "locked", "attempts_allowed", "pass_fail", "foreign")
 
 
 class Gradebook:
@@ -48,11 +48,17 @@ class Gradebook:
         found = [
             column
             for column in self.columns(get_course(self._platform, course_id))
-            if all(column.get(FILTERS[n]) == call.query[n] for n in FILTERS if n in call.query)
+            if not column.get("foreign")
+            and all(column.get(FILTERS[n]) == call.query[n] for n in FILTERS if n in call.query)
         ]
-        links = self._platform.personality.columns.links
-        shown, headers = cut_page(self._platform, call, found, links)
+        traits = self._platform.personality.columns
+        shown, headers = cut_page(self._platform, call, found, traits.links)
         body = [self._show(column) for column in shown]
+        if traits.launch_url and call.query.get("include[]") == "launch_url":
+            urls = self._list_urls(course_id)
+            for column in body:
+                url = urls.get(column.get("resourceLinkId", ""))
+                column |= {traits.launch_url: url} if url else {}
         return Reply.of(body, LINE_ITEMS_TYPE, headers=headers)
 
     def add_column(self, call: Call, course_id: str) -> Reply:
@@ -132,16 +138,27 @@ class Gradebook:
         column = self._shelf.find("line_item", column_id)
         if column is None or column["course"] != course_id:
             raise Refused(404, "There is no such line item.", rule="no_column")
+        if column.get("foreign"):
+            raise Refused(404, "This line item is of another tool.", rule="foreign_column")
         return column
+
+    def _list_urls(self, course_id: str) -> Mapping[str, str]:
+        """Where each link of a course leads, by its id."""
+        usual = self._platform.options.tool_redirect_url
+        items = self._platform.items(get_course(self._platform, course_id))
+        return {item.resource_link_id: item.url or usual for item in items if item.is_link}
 
     def _show(self, column: Record) -> Record:
         facts = {name: value for name, value in column.items() if name not in ("course", *KEPT)}
-        if self._platform.personality.columns.empty_texts:
+        traits = self._platform.personality.columns
+        if traits.empty_texts:
             facts = {"resourceId": "", "tag": ""} | facts
-        return facts | {"id": column_url(self._platform, column)}
+        return facts | {"id": column_url(self._platform, column), **traits.adds(column)}
 
     def _read_column(self, course: Course, body: Mapping[str, Any]) -> Record:
         label, maximum = body.get("label"), body.get("scoreMaximum")
+        for name in sorted(self._platform.personality.columns.read_only & body.keys()):
+            raise Refused(400, f"{name} cannot be set.", rule="column_read_only")
         if not isinstance(label, str) or not label.strip():
             raise Refused(400, "label is missing.", rule="column_label")
         least = 0 if self._platform.personality.columns.any_maximum else 1e-9
@@ -272,7 +289,8 @@ def _show_result(address: str, result: Record, traits: ResultTraits) -> Record:
     given = result["given"]
     if given is not None and not (given == 0 and traits.hides_zero):
         shown["resultScore"] = given
-    shown |= {"comment": result["comment"]} if result["comment"] else {}
+    if result["comment"] or traits.empty_comment:
+        shown["comment"] = result["comment"]
     return shown
 
 

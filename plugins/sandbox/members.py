@@ -11,6 +11,7 @@ from mentorai.plugins.sandbox.personalities.traits import RosterTraits
 from mentorai.plugins.sandbox.platform import SandboxPlatform
 from mentorai.plugins.sandbox.school import (
     MEMBERSHIP,
+    PREVIEW,
     ROLES,
     Course,
     Item,
@@ -19,15 +20,11 @@ from mentorai.plugins.sandbox.school import (
 )
 from mentorai.plugins.sandbox.wire import Call, Refused, Reply, is_digits
 
-# A teacher's own student, by whom they look at a course; nobody else has it.
 PREVIEW_USER = {
     "status": "Active",
-    "user_id": fixed_id("preview"),
-    "name": "ruth_PreviewUser",
-    "roles": [
-        f"{MEMBERSHIP}#Learner",
-        "http://purl.imsglobal.org/vocab/lti/system/person#TestUser",
-    ],
+    "user_id": PREVIEW.sub,
+    "name": PREVIEW.name,
+    "roles": list(ROLES[PREVIEW.kind]),
 }
 MEMBERS_TYPE = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
 

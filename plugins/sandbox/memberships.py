@@ -65,3 +65,13 @@ def change_membership(
         record = {"course": course_id, "person": person_id, "status": status}
         record["changed"] = count_changes(platform) + 1
         platform.shelf.put("membership", f"{course_id}/{person_id}", record)
+        if status == "Deleted" and platform.personality.scores.forgets_leavers:
+            _forget_grades(platform, course_id, person_id)
+
+
+def _forget_grades(platform: SandboxPlatform, course_id: object, person_id: object) -> None:
+    columns = {r["id"] for r in platform.shelf.list("line_item") if r["course"] == course_id}
+    subs = {person.sub for person in PEOPLE if person.id == person_id}
+    for result in platform.shelf.list("result"):
+        if result["line_item"] in columns and result["user_id"] in subs:
+            platform.shelf.remove("result", f"{result['line_item']}/{result['user_id']}")

@@ -120,18 +120,21 @@ class Launches:
         """
         platform = self._platform
         redirect_url = platform.options.tool_redirect_url
-        if asked.get("client_id") != platform.options.client_id:
+        traits = platform.personality.launches
+        if asked.get("client_id") != platform.options.client_id and not traits.tells_clients:
             raise Refused(400, "No tool with this client_id is registered here.")
         if asked.get("redirect_uri") != redirect_url:
             raise Refused(400, "This redirect_uri is not registered for the tool.")
         state = {"state": asked["state"]} if "state" in asked else {}
+        if traits.any_state:
+            state = {"state": asked.get("state", "")}
         found = self._judge(asked, fault)
         if not isinstance(found, Begun):
             code, description = found
-            if platform.personality.launches.shown_here & {code, description.partition(" ")[0]}:
+            if traits.shown_here & {code, description.partition(" ")[0]}:
                 raise Refused(404, "Invalid request")
             return Form(redirect_url, {"error": code, "error_description": description} | state)
-        if platform.personality.launches.probes:
+        if traits.probes:
             _probe(redirect_url)
         token = {"id_token": self._sign(found, asked["nonce"])}
         return Form(redirect_url, token | state, whole_window=platform.behaviour.lose_cookies)
@@ -140,6 +143,8 @@ class Launches:
         """The launch that is asked about, or an OAuth error and a sentence."""
         if fault:
             return fault.error, "The sandbox was told to."
+        if asked.get("client_id") != self._platform.options.client_id:
+            return "unauthorized_client", "client_id is unknown."
         wrong = _find_error(asked, any_prompt=self._platform.personality.launches.any_prompt)
         if wrong:
             return wrong
@@ -216,6 +221,9 @@ def read_claims(platform: SandboxPlatform, begun: Begun) -> dict[str, Any]:
         },
     }
     claims |= _item_claims(platform, course, item) if item else _picker_claims(begun)
+    own = traits.custom(options.base_url, course)
+    if own:
+        claims[f"{CLAIM}/custom"] = {**claims.get(f"{CLAIM}/custom", {}), **own}
     merged = claims | dict(traits.adds(begun.person, course, item)) | dict(begun.changes)
     return {name: value for name, value in merged.items() if value is not None}
 
@@ -255,7 +263,7 @@ def grade_claim(platform: SandboxPlatform, course: Course, item: Item) -> dict[s
         if record["course"] == course.id and record.get("resourceLinkId") == item.resource_link_id
     ]
     # More than one column of a link: the platform cannot say which (AGS 2.0, section 3.2.2).
-    if len(tied) == 1:
+    if len(tied) == 1 or (tied and platform.personality.launches.names_first):
         claim["lineitem"] = column_url(platform, tied[0])
     return claim
 

@@ -39,7 +39,8 @@ class Options:
     state_path: where to keep what must outlive the process; None: in memory.
     id_token_seconds: from issue to expiry; some LMSs give no more than a minute.
     personality: which LMS it is at first, by its name among PERSONALITIES.
-    issuer_url: the issuer, where that is not the address.
+    issuer_url: the issuer, where that is not the address. portal_url: the origin of sign-in, tokens
+    and keys, where a vendor has them on a host of its own for all schools.
     """
 
     base_url: str = "http://127.0.0.1:8001"
@@ -53,6 +54,12 @@ class Options:
     keyset_url: str = ""
     personality: str = "plain"
     issuer_url: str = ""
+    portal_url: str = ""
+
+    @property
+    def portal(self) -> str:
+        """The origin of sign-in, tokens and keys."""
+        return self.portal_url or self.base_url
 
     @property
     def issuer(self) -> str:
@@ -83,17 +90,17 @@ class Options:
     @property
     def auth_url(self) -> str:
         """The OIDC authentication endpoint."""
-        return f"{self.base_url}/lti/auth"
+        return f"{self.portal}/lti/auth"
 
     @property
     def token_url(self) -> str:
         """The OAuth token endpoint."""
-        return f"{self.base_url}/lti/token"
+        return f"{self.portal}/lti/token"
 
     @property
     def platform_keyset_url(self) -> str:
         """The platform's JWKS."""
-        return f"{self.base_url}/lti/jwks.json"
+        return f"{self.portal}/lti/jwks.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +230,10 @@ class SandboxPlatform:
         }
         if errors:
             raise InputRejected(errors)
+        before = self.personality
         self.behaviour = replace(self.behaviour, **self._belonging(changes), **changes)
+        if self.personality is not before:
+            self.wants = self.personality.selections.wants
         return self.behaviour
 
     def _belonging(self, changes: dict[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,8 @@ def create_platform(options: Options | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_BODY_BYTES
     # A page elsewhere must not reach this one under a name of its own.
-    hosts = {urlsplit(house.platform.options.base_url).hostname or "", "localhost", "127.0.0.1"}
+    addresses = (house.platform.options.base_url, house.platform.options.portal)
+    hosts = {urlsplit(url).hostname or "" for url in addresses} | {"localhost", "127.0.0.1"}
     app.config["TRUSTED_HOSTS"] = sorted(hosts)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["sandbox"] = house
@@ -76,12 +77,12 @@ def _serve_apis(app: Flask, house: House) -> None:
 
 
 def _guard(response: Response, options: Options) -> Response:
-    tool = options.tool_origin
+    tool, portal = options.tool_origin, options.portal
     response.headers.setdefault(
         "Content-Security-Policy",
         f"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data: {tool}; "
-        f"connect-src 'self'; frame-src 'self' {tool}; form-action 'self' {tool}; "
-        "base-uri 'none'; frame-ancestors 'self'",
+        f"connect-src 'self'; frame-src 'self' {tool} {portal}; form-action 'self' {tool}; "
+        f"base-uri 'none'; frame-ancestors 'self' {options.base_url}",
     )
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     # The tool is told which site the launch comes from, and no more than that.

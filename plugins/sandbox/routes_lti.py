@@ -184,10 +184,10 @@ def openid_configuration() -> Reply:
     return here().tool_registrations.describe(_call())
 
 
-@routes.post("/registration")
+@routes.route("/registration", methods=["GET", "POST", "PUT"])
 @endpoint("registration")
 def register() -> Reply:
-    """A tool that registers itself."""
+    """A tool that registers itself; in some LMSs, other verbs are answered in their own words."""
     return here().tool_registrations.register(_call())
 
 

@@ -25,7 +25,7 @@ def override(column: str) -> Json:
 
 @routes.patch("/line-items/<column>")
 def change(column: str) -> Json:
-    """A column locked, or its attempts limited: `{"locked": true}`."""
+    """A column locked, or changed in another way that only the LMS knows: `{"locked": true}`."""
     return here().teacher.change(column, read_body())
 
 

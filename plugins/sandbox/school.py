@@ -14,7 +14,7 @@ COLLEGE = "Harbour College"
 FAMILY_CODE = "mentorai-sandbox"
 RESOURCE_LINK = "ltiResourceLink"
 
-Kind = Literal["student", "instructor", "assistant", "it"]
+Kind = Literal["student", "instructor", "assistant", "it", "preview"]
 MEMBERSHIP = "http://purl.imsglobal.org/vocab/lis/v2/membership"
 INSTITUTION = "http://purl.imsglobal.org/vocab/lis/v2/institution/person"
 # A sub-role is sent beside its principal role (LTI 1.3 core, appendix A.2.3.1).
@@ -26,6 +26,10 @@ ROLES: Mapping[Kind, tuple[str, ...]] = {
         "http://purl.imsglobal.org/vocab/lis/v2/membership/Instructor#TeachingAssistant",
     ),
     "it": (f"{INSTITUTION}#Administrator",),
+    "preview": (
+        f"{MEMBERSHIP}#Learner",
+        "http://purl.imsglobal.org/vocab/lti/system/person#TestUser",
+    ),
 }
 
 
@@ -57,6 +61,8 @@ class Person:
     @property
     def name(self) -> str:
         """The full name, or what the college shows instead."""
+        if self.kind == "preview":
+            return "ruth_PreviewUser"
         return f"{self.given} {self.family}".strip() or "Student without a name"
 
     @property
@@ -161,6 +167,10 @@ PEOPLE: tuple[Person, ...] = (
     Person("ines", "it", "Ines", "Campos", "ines.campos@harbour.example",
            "Campus IT: registers tools, teaches nothing"),
 )  # fmt: skip
+
+
+# A teacher's own student, by whom they look at a course; nobody else has it, and no list of people.
+PREVIEW = Person("preview", "preview", "", "", "", "The course as its students see it")
 
 
 def _quiz(slug: str) -> str:

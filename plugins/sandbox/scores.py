@@ -4,6 +4,7 @@ Source: LTI Assignment and Grade Services 2.0, section 3.4; what each LMS makes 
 score traits of its personality.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +27,8 @@ from mentorai.plugins.sandbox.shelf import Record
 from mentorai.plugins.sandbox.wire import Call, Refused, Reply
 
 SCORE_TYPE = "application/vnd.ims.lis.v1.score+json"
+# Ids of people as an LMS with numbers has them, and as the sandbox itself has.
+_PERSON_ID = re.compile(r"\d+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 GRADING = ("FullyGraded", "Pending", "PendingManual", "Failed", "NotReady")
 
 
@@ -100,6 +103,8 @@ class Scores:
             for each in list_memberships(self._platform, course)
             if each.person.kind == "student" and each.status in taken
         }
+        if traits.crashes_on_names and not _PERSON_ID.fullmatch(user_id):
+            raise Refused(502, "Bad Gateway", rule="score_crash")
         if traits.tells_strangers and user_id not in {person.sub for person in PEOPLE}:
             raise Refused(404, "There is nobody of this id.", rule="score_stranger")
         if user_id not in students:
@@ -221,12 +226,19 @@ def _settle(
     elif not score.sets_grade(traits) or (score.given is None and submission.preserves):
         result["given"] = last.get("given")
     else:
-        result["given"] = score.scale(column["scoreMaximum"], clamped=traits.clamps)
+        result["given"] = _find_points(column, score, traits)
     if traits.keeps_attempts:
         result |= _add_attempt(score, submission, last)
     if traits.changes_only and last and _holds_same(last, result):
         result["received"] = last["received"]
     return result
+
+
+def _find_points(column: Record, score: Score, traits: ScoreTraits) -> float | None:
+    points = score.scale(column["scoreMaximum"], clamped=traits.clamps)
+    if points is None or not column.get("pass_fail"):
+        return points
+    return float(column["scoreMaximum"]) if points > 0 else 0.0
 
 
 def _add_attempt(score: Score, submission: Submission, last: Record) -> Record:

@@ -36,7 +36,8 @@ class Teacher:
             return self._shelf.put("result", key, result)
 
     def change(self, column_id: str, changes: Mapping[str, Any]) -> Record:
-        """Lock a column (`locked`), or say how many attempts it takes (`attempts_allowed`).
+        """Lock a column (`locked`), say how many attempts it takes (`attempts_allowed`), have
+        it pass or fail only (`pass_fail`), or make it another tool's (`foreign`).
 
         Raises NotFound, and InputRejected where this LMS has no such thing.
         """
@@ -44,6 +45,8 @@ class Teacher:
         attempts = changes.get("attempts_allowed", 1)
         known = {
             "locked": traits.locks and isinstance(changes.get("locked"), bool),
+            "pass_fail": traits.pass_fail and isinstance(changes.get("pass_fail"), bool),
+            "foreign": isinstance(changes.get("foreign"), bool),
             "attempts_allowed": traits.keeps_attempts
             and isinstance(attempts, int)
             and 0 <= attempts < 1_000,

@@ -140,6 +140,9 @@ class Tokens:
             header = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
             words = "A valid access token is needed."
             raise Refused(401, words, rule="no_token", headers=header)
+        tool_id = self._platform.personality.tokens.tool_id
+        if tool_id and call.query.get("type_id", tool_id) != tool_id:
+            raise Refused(401, "This address is another tool's.", rule="no_token")
         if not issued.scopes & set(scopes):
             header = {"WWW-Authenticate": f'Bearer error="insufficient_scope" scope="{scopes[0]}"'}
             words = "The access token lacks the scope for this."

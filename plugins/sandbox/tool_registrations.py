@@ -20,7 +20,7 @@ from mentorai.plugins.sandbox.oidc import GRADE_SCOPES, MEMBERS_READ
 from mentorai.plugins.sandbox.platform import SandboxPlatform
 from mentorai.plugins.sandbox.school import COLLEGE, FAMILY_CODE
 from mentorai.plugins.sandbox.shelf import Record
-from mentorai.plugins.sandbox.wire import JSON, Call, Refused, Reply
+from mentorai.plugins.sandbox.wire import HTML, JSON, Call, Refused, Reply
 
 KIND, ACTIVATED = "registered_tool", "activated_tool"
 PLATFORM = "https://purl.imsglobal.org/spec/lti-platform-configuration"
@@ -28,6 +28,7 @@ TOOL = "https://purl.imsglobal.org/spec/lti-tool-configuration"
 CANVAS = "https://canvas.instructure.com/lti"
 CANVAS_REFUSAL = "JWT did not include expected contents"
 FAMILY_CODES = {"moodle": "moodle", "canvas": "canvas"}
+MOODLE_VERSION = "4.5.5+ (Build: 20250613)"
 TOKEN_LIFETIME = timedelta(hours=1)
 SCOPES = (*GRADE_SCOPES, MEMBERS_READ)
 VARIABLES = ("Context.id.history", "ResourceLink.id.history")
@@ -112,6 +113,9 @@ class ToolRegistrations:
                 "variables": list(VARIABLES),
             },
         }
+        if self._is_moodle:
+            document["subject_types_supported"] = ["public", "pairwise"]
+            document[PLATFORM]["version"] = MOODLE_VERSION
         if self._is_canvas:
             document |= _describe_canvas(options.base_url, document[PLATFORM])
         return Reply.of(
@@ -120,6 +124,8 @@ class ToolRegistrations:
 
     def register(self, call: Call) -> Reply:
         """Take a tool. A refusal is OAuth's JSON, or Moodle's plain words."""
+        if call.method != "POST":
+            return self._show_to_update(call)
         try:
             client_id = self._take_token(call)
             document = _read_document(call)
@@ -134,6 +140,17 @@ class ToolRegistrations:
         record = known | {"document": document}
         self._platform.shelf.put(KIND, client_id, record)
         return Reply.of(self._show(record), status=201 if self._like == "specification" else 200)
+
+    def _show_to_update(self, call: Call) -> Reply:
+        """Where tools register, a token for an update shows what is there to GET, in Moodle."""
+        try:
+            claims = self._read_token(call) if call.method == "GET" and self._is_moodle else {}
+        except Refused as refusal:
+            return self._refuse(refusal)
+        record = self._platform.shelf.find(KIND, str(claims.get("sub", "")))
+        if record is None:
+            return self._refuse(Refused(400, "Unsupported operation"))
+        return Reply.of(self._show(record))
 
     def read(self, call: Call, client_id: str) -> Reply:
         """A registration, for the tool that it is of. Raises Refused (401)."""
@@ -224,6 +241,8 @@ class ToolRegistrations:
         token = _read_bearer(call)
         if not token:
             raise Refused(401, "missing_registration_token")
+        if token.count(".") != 2:
+            raise Refused(401, "invalid_token", rule="malformed")
         try:
             keys = KeySet.import_key_set(self._platform.keys.published())  # type: ignore[arg-type]
             claims = jwt.decode(token, keys, algorithms=["RS256"]).claims
@@ -253,6 +272,12 @@ class ToolRegistrations:
         own = dict(document.get(TOOL) or {})
         if self._platform.behaviour.registration_deployment:
             own["deployment_id"] = record["deployment_id"]
+        if self._is_moodle and isinstance(own.get("custom_parameters"), dict):
+            # A value with a sign of its own is shown up to it, and launched whole.
+            own["custom_parameters"] = {
+                name: str(value).partition("=")[0]
+                for name, value in own["custom_parameters"].items()
+            }
         if self._is_canvas:
             # There is none before the administrator installs the app in an account or a course.
             own.pop("deployment_id", None)
@@ -260,6 +285,7 @@ class ToolRegistrations:
         shown = document | {"client_id": record["client_id"], TOOL: own}
         if self._is_moodle:
             # It lists more than it grants, and lets nobody change anything afterwards.
+            own["version"] = MOODLE_VERSION
             return shown | {"scope": " ".join(GRADE_SCOPES)}
         if self._is_canvas:
             return shown
@@ -270,8 +296,11 @@ class ToolRegistrations:
         }
 
     def _refuse(self, refusal: Refused) -> Reply:
+        if self._is_moodle and refusal.rule in ("body", "malformed"):
+            # What it cannot read at all ends in its page for people.
+            return Reply(404, b"<!DOCTYPE html><h1>Invalid request</h1>", HTML)
         if self._is_moodle:
-            return Reply(refusal.status, refusal.message.encode(), "text/html; charset=utf-8")
+            return Reply(refusal.status, refusal.message.encode(), HTML)
         if self._is_canvas:
             return Reply.of({"errorMessage": CANVAS_REFUSAL}, status=refusal.status)
         return Reply.of({"error": refusal.message}, status=refusal.status)

@@ -67,7 +67,7 @@ class Call:
         except (ValueError, RecursionError) as error:
             raise Refused(400, "The body is not JSON.", rule="body") from error
         if not isinstance(body, dict):
-            raise Refused(400, "The body is not a JSON object.", rule="body")
+            raise Refused(400, "The body is not a JSON object.", rule="object")
         return body
 
     def check_accepts(self, media_type: str) -> None:

@@ -76,11 +76,12 @@ def test_token_is_asked_for_and_good_once(sandbox: SandboxClient, like: str) -> 
     token = begin(sandbox)
     register(sandbox, token)
 
-    words = [register(sandbox, given).text for given in ("", token, "made-up", token[:-4] + "AAAA")]
+    words = [register(sandbox, given).text for given in ("", token, token[:-4] + "AAAA", "made-up")]
 
     assert "missing_registration_token" in words[0]
     assert "token_already_used" in words[1]
-    assert all("invalid_token" in word for word in words[2:])
+    assert "invalid_token" in words[2]
+    assert ("Invalid request" if like == "moodle" else "invalid_token") in words[3]
     assert len(sandbox.house.tool_registrations.list()) == 1
 
 
@@ -123,6 +124,36 @@ def test_moodle_refuses_in_plain_words(sandbox: SandboxClient, body: Any, word: 
 
 def show(answer: Any) -> dict[str, str]:
     return {"Authorization": f"Bearer {answer['registration_access_token']}"}
+
+
+def test_moodle_has_a_page_for_what_it_cannot_read(sandbox: SandboxClient) -> None:
+    sandbox.platform.behave({"registration_like": "moodle"})
+    bearer = {"Authorization": f"Bearer {begin(sandbox)}"}
+
+    answer = sandbox.post(
+        "/lti/registration", data="no JSON", headers=bearer, content_type="application/json"
+    )
+
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+    assert "Invalid request" in answer.text
+
+
+def test_moodle_shows_a_registration_to_a_token_for_an_update(sandbox: SandboxClient) -> None:
+    sandbox.platform.behave({"registration_like": "moodle"})
+    own = {"domain": "localhost:8000", "target_link_uri": "http://localhost:8000/lti/launch"}
+    body = document(**{TOOL: own | {"custom_parameters": {"sum": "a=b"}}})
+    made = register(sandbox, begin(sandbox), body).json
+    url = sandbox.house.tool_registrations.begin(LINK, made["client_id"])
+    bearer = {"Authorization": f"Bearer {parse_qs(urlsplit(url).query)['registration_token'][0]}"}
+
+    shown = sandbox.get("/lti/registration", headers=bearer)
+    wrong = sandbox.call("PUT", "/lti/registration", json=body, headers=bearer)
+
+    assert shown.json == made
+    # It lists more than it was asked for, and a value up to its own sign only.
+    assert "lineitem" in made["scope"]
+    assert made[TOOL]["custom_parameters"] == {"sum": "a"}
+    assert (wrong.status_code, wrong.text) == (400, "Unsupported operation")
 
 
 def test_registration_is_shown_and_changed_with_its_own_token_only(

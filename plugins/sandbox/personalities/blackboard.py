@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mentorai.plugins.sandbox.personalities.traits import (
     Addresses,
+    ColumnTraits,
     LaunchTraits,
     Personality,
     ResultTraits,
@@ -49,6 +50,11 @@ def describe_member(person: Person) -> Mapping[str, Any]:
     return {"lis_person_sourcedid": person.id}
 
 
+def describe_column(_column: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Students see what is in it."""
+    return {"gradesReleased": True}
+
+
 def add_claims(_person: Person, _course: Course, _item: Item | None) -> Mapping[str, Any]:
     """A token for its own sign-in page, good once."""
     return {"https://blackboard.com/lti/claim/one_time_session_token": token_hex(16)}
@@ -74,7 +80,8 @@ BLACKBOARD = Personality(
     ),
     media=Media(any_content=True, any_accept=True),
     scores=ScoreTraits(clears="reset"),
-    results=ResultTraits(hides_comment_of_one=True),
+    columns=ColumnTraits(read_only=frozenset({"id", "resourceLinkId"}), adds=describe_column),
+    results=ResultTraits(hides_comment_of_one=True, empty_comment=True),
     tokens=TokenTraits(kind="jwt", scheme="bearer", errors=TOKEN_ERRORS, challenges=False),
     roster=RosterTraits(one_message=True, groups="asked", adds=describe_member, previews=True),
     launches=LaunchTraits(
@@ -86,6 +93,8 @@ BLACKBOARD = Personality(
         lifetime_seconds=3600,
         adds=add_claims,
         probes=True,
+        previews=True,
+        portal=True,
     ),
     # Its REST API counts calls; its LTI services do so only when they are told to throttle.
     throttle=Throttle(

@@ -41,6 +41,7 @@ WORDS = {
     "no_course": (404, "Context not found"),
     "concluded": (404, "Context not found"),
     "no_column": (404, "The specified resource does not exist."),
+    "foreign_column": (412, "Tool does not have permission to view line_item"),
     "column_link": (404, "The specified resource does not exist."),
     "coupled": (401, ""),
     "score_older": (400, "Result.updated_at is later than the timestamp of the score"),
@@ -125,9 +126,12 @@ CANVAS = Personality(
         keeps_attempts=True,
         keeps_overridden=False,
         locks=False,
+        pass_fail=True,
         read_submission=read_submission,
     ),
-    columns=ColumnTraits(keeps_coupled=True, links=PAGE),
+    columns=ColumnTraits(
+        keeps_coupled=True, launch_url="https://canvas.instructure.com/lti/launch_url", links=PAGE
+    ),
     results=ResultTraits(links=PAGE),
     tokens=TokenTraits(
         kind="jwt", errors=TOKEN_ERRORS, challenge="Canvas OAuth 2.0", challenges=False
@@ -143,6 +147,7 @@ CANVAS = Personality(
         version="cloud",
         lifetime_seconds=3600,
         adds=add_claims,
+        previews=True,
         login={"canvas_region": "not_configured", "canvas_environment": "production"},
     ),
     throttle=Throttle(

@@ -12,9 +12,11 @@ from mentorai.plugins.sandbox.personalities.traits import (
     ResultTraits,
     RosterTraits,
     ScoreTraits,
+    SelectionTraits,
     TokenTraits,
 )
 from mentorai.plugins.sandbox.school import Course, Item, Person
+from mentorai.plugins.sandbox.wants import Wants
 from mentorai.plugins.sandbox.wire import HTML, Call, Media, Refused, Reply
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ WORDS = {
     "content_type": (400, NO_HANDLER),
     "accept": (400, NO_HANDLER),
     "body": (400, INCORRECT),
+    "object": (400, INCORRECT),
     "no_course": (404, "Not Found: Course not found"),
     "no_column": (404, "Not Found: Line item not found"),
     "column_link": (403, "Forbidden"),
@@ -47,6 +50,8 @@ WORDS = {
     "score_locked": (500, "Failed to save grade"),
     "results_limit": (404, "Call to a member function out() on null"),
     "roster_link": (404, "Not Found"),
+    "foreign_column": (500, "Failed to load the line item"),
+    "score_crash": (502, "Bad Gateway"),
 }
 # No descriptions, and texts of its JWT library where OAuth has codes.
 TOKEN_ERRORS = {
@@ -85,12 +90,26 @@ def add_claims(person: Person, _course: Course, _item: Item | None) -> Mapping[s
     }
 
 
+def add_custom(base_url: str, course: Course) -> Mapping[str, str]:
+    """Addresses of its own services among the parameters; the last is never filled in."""
+    services = f"{base_url}/mod/lti/services.php"
+    bound = f"{services}/CourseSection/{course.id}/bindings"
+    return {
+        "context_memberships_url": f"{bound}/1/memberships",
+        "system_setting_url": f"{services}/tool/1/custom",
+        "context_setting_url": f"{bound}/tool/1/custom",
+        "link_setting_url": f"{services}/links/{{link_id}}/custom",
+    }
+
+
 def show_refusal(refusal: Refused, call: Call) -> Reply:
     """Status, reason and request; of a refused score the status line tells all."""
     if refusal.rule == "results_limit":
         page = f"<!DOCTYPE html><html><body><h2>Error</h2><p>{refusal.message}</p></body></html>"
         return Reply(refusal.status, page.encode(), HTML)
-    if refusal.rule.startswith("score_") or refusal.rule == "body":
+    if refusal.rule == "score_crash":
+        return Reply(refusal.status, b"<html><h1>502 Bad Gateway</h1></html>", HTML)
+    if refusal.rule.startswith("score_") or refusal.rule in ("body", "object", "foreign_column"):
         return Reply(refusal.status, b"[]", reason=refusal.message)
     asked = {"method": call.method, "url": call.url}
     for name, header in (("accept", "accept"), ("contentType", "content-type")):
@@ -133,6 +152,8 @@ MOODLE = Personality(
         clamps=True,
         clears="ungraded",
         takes_suspended=True,
+        crashes_on_names=True,
+        forgets_leavers=True,
         answers="nothing",
     ),
     columns=ColumnTraits(
@@ -151,6 +172,7 @@ MOODLE = Personality(
         kind="hex",
         unchecked=frozenset({"audience", "iss", "exp", "jti"}),
         errors=TOKEN_ERRORS,
+        tool_id="1",
         exact_scheme=True,
         challenges=False,
         breaks_on_kid=True,
@@ -175,6 +197,25 @@ MOODLE = Personality(
             {"nonce", "invalid_scope", "unsupported_response_type", "lti_message_hint"}
         ),
         any_prompt=True,
+        tells_clients=True,
+        any_state=True,
+        names_first=True,
+        custom=add_custom,
+    ),
+    selections=SelectionTraits(
+        wants=Wants(
+            accept_targets=("frame", "iframe", "window"),
+            accept_lineitem=None,
+            auto_create=False,
+            title="Harbour College",
+            text="Choose what to add",
+            sends_data=False,
+        ),
+        unchecked=frozenset({"aud", "deployment_id", "nonce", "message_type"}),
+        forgives=True,
+        any_kind=True,
+        ignores=frozenset({"available", "frame"}),
+        opens=True,
     ),
     results=ResultTraits(breaks_on_limit=True, hides_zero=True, shows_receipt=True),
     words=WORDS,

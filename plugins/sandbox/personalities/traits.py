@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from mentorai.plugins.sandbox.school import FAMILY_CODE, Course, Item, Person
+from mentorai.plugins.sandbox.wants import Wants
 from mentorai.plugins.sandbox.wire import JSON, Call, Media, Refused, Reply
 
 if TYPE_CHECKING:
@@ -79,6 +80,9 @@ class ScoreTraits:
     keeps_overridden: a grade that a teacher changed stays, and the score is taken all the same.
     locks: teachers can lock a column there. takes_suspended: somebody who is suspended keeps being
         graded. tells_strangers: people who are nowhere in the LMS are refused in other words.
+    pass_fail: teachers can have a column that only passes or fails, where any points are all.
+    crashes_on_names: an id of a person that is no id there at all ends in a gateway's error.
+    forgets_leavers: who is taken out of a course loses the grades, and gets none back.
     read_submission: what the score says of attempts. Raises Refused.
     answers: what comes back: the address of the result, nothing, or the score as it was kept.
     """
@@ -95,9 +99,17 @@ class ScoreTraits:
     locks: bool = True
     takes_suspended: bool = False
     tells_strangers: bool = False
+    pass_fail: bool = False
+    crashes_on_names: bool = False
+    forgets_leavers: bool = False
     read_submission: Callable[[Mapping[str, Any], datetime], Submission] = read_nothing
     answers: Literal["result_url", "nothing", "score"] = "result_url"
     status: int = 200
+
+
+def show_nothing(_column: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Most line items hold the standard's own members only."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +119,10 @@ class ColumnTraits:
     keeps_coupled: a column that came with its link cannot be deleted. fixes_coupled: nor can it be
         changed. drops_link: a PUT without
         resourceLinkId takes it away. empty_texts: texts that are absent are shown as ''.
-    any_maximum: a maximum of zero is taken. links: of the list.
+    any_maximum: a maximum of zero is taken. links: of the list. adds: what each holds besides.
+    launch_url: the member that tells where a column's link leads, in a list that is asked for
+        `include[]=launch_url`; empty: no list has it.
+    read_only: members that no tool may send.
     """
 
     keeps_coupled: bool = False
@@ -115,6 +130,9 @@ class ColumnTraits:
     drops_link: bool = False
     empty_texts: bool = False
     any_maximum: bool = False
+    launch_url: str = ""
+    read_only: frozenset[str] = frozenset()
+    adds: Callable[[Mapping[str, Any]], Mapping[str, Any]] = show_nothing
     links: Links = field(default_factory=Links)
 
 
@@ -125,6 +143,7 @@ class ResultTraits:
     breaks_on_limit: a `limit` ends in an error page. hides_zero: a grade of zero has no
         resultScore. shows_receipt: the timestamp is that of the receipt. newest_first: the order.
     hides_comment_of_one: a result that was asked for by user_id comes without its comment.
+    empty_comment: a comment that there is not is shown as ''.
     """
 
     breaks_on_limit: bool = False
@@ -132,6 +151,7 @@ class ResultTraits:
     shows_receipt: bool = False
     newest_first: bool = False
     hides_comment_of_one: bool = False
+    empty_comment: bool = False
     links: Links = field(default_factory=Links)
 
 
@@ -145,6 +165,7 @@ class TokenTraits:
         is no JSON.
     unchecked: the rules of tokens.py that are not looked at.
     errors: rule -> status, error, and description (empty: none is sent; None: ours).
+    tool_id: what `type_id` must be in the address of a service, where there is one.
     exact_scheme: `Bearer` is told from `bearer`. challenges: a service's refusal carries
         WWW-Authenticate. challenge: what the token endpoint's 401 says there.
     """
@@ -157,6 +178,7 @@ class TokenTraits:
     breaks_on_kid: bool = False
     unchecked: frozenset[str] = frozenset()
     errors: Mapping[str, tuple[int, str, str | None]] = field(default_factory=dict)
+    tool_id: str = ""
     exact_scheme: bool = False
     challenges: bool = True
     challenge: str = ""
@@ -198,6 +220,11 @@ def add_no_claims(_person: Person, _course: Course, _item: Item | None) -> Mappi
     return {}
 
 
+def add_no_custom(_base_url: str, _course: Course) -> Mapping[str, str]:
+    """Most LMSs send the parameters of the tool and the item only."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class LaunchTraits:
     """How a launch looks (LTI 1.3 core, section 5; 1EdTech Security Framework, section 5.1).
@@ -206,9 +233,15 @@ class LaunchTraits:
     deployment_id: as they look there, for a sandbox that is started as it. family_code,
     version: of the tool_platform claim. lifetime_seconds: of an id_token; None: as the sandbox was
         started. context_type: as it is spelled.
-    adds: claims of its own; None takes one away. login: fields of the login initiation besides.
+    adds: claims of its own; None takes one away. custom: parameters of its own. login: fields of
+        the login initiation besides.
     shown_here: the errors of an authentication request, or the parameters that are wrong, that
         end in a page here and not at the tool. any_prompt: `prompt` may be absent.
+        tells_clients: an unknown client_id is told to the tool. any_state: `state` may be absent,
+        and comes back empty.
+    names_first: of more line items than one of a link the first is named, and not none.
+    previews: teachers can open the course as a student who is not real.
+    portal: sign-in, tokens and keys are at the vendor's, which is another host than the school's.
     probes: the launch address is asked by HEAD before a form is posted there. shares: names and
         e-mail addresses are told. names_alg: its keys say by which algorithm they sign.
     """
@@ -224,9 +257,33 @@ class LaunchTraits:
     login: Mapping[str, str] = field(default_factory=dict)
     shown_here: frozenset[str] = frozenset()
     any_prompt: bool = False
+    tells_clients: bool = False
+    any_state: bool = False
+    names_first: bool = False
+    previews: bool = False
+    portal: bool = False
+    custom: Callable[[str, Course], Mapping[str, str]] = add_no_custom
     probes: bool = False
     shares: bool = True
     names_alg: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionTraits:
+    """How a content selection goes (Deep Linking 2.0, section 4).
+
+    wants: what it asks for at first. unchecked: claims of the answer that are not looked at.
+    forgives: an answer that is no token, or brings nothing, ends the selection without an error.
+    any_kind: items of kinds that it did not ask for are taken. ignores: of an item.
+    opens: the address of a new link is fetched once, without a launch.
+    """
+
+    wants: Wants = field(default_factory=Wants)
+    unchecked: frozenset[str] = frozenset()
+    forgives: bool = False
+    any_kind: bool = False
+    ignores: frozenset[str] = frozenset()
+    opens: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +341,7 @@ class Personality:
     tokens: TokenTraits = field(default_factory=TokenTraits)
     roster: RosterTraits = field(default_factory=RosterTraits)
     launches: LaunchTraits = field(default_factory=LaunchTraits)
+    selections: SelectionTraits = field(default_factory=SelectionTraits)
     throttle: Throttle | None = None
     words: Words = field(default_factory=dict)
     envelope: Envelope = show_plainly

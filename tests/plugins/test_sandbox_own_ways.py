@@ -1,0 +1,240 @@
+"""What single LMSs do in their own way beside the services: docs/sandbox-rows.md has the rows."""
+
+import json
+from typing import Any
+
+import pytest
+import responses
+
+from mentorai.plugins.sandbox.command_line import describe
+from mentorai.plugins.sandbox.personalities import PERSONALITIES
+from mentorai.plugins.sandbox.school import COURSES
+from tests.fakes.sandbox_client import LINE_ITEM, SandboxClient, read_form
+from tests.fakes.sandbox_lms import ENDPOINT, Lms, roster
+
+CLAIM = "https://purl.imsglobal.org/spec/lti/claim"
+DEEP_LINK = "https://purl.imsglobal.org/spec/lti-dl/claim"
+LAUNCH_URL = "https://canvas.instructure.com/lti/launch_url"
+TEST_USER = "http://purl.imsglobal.org/vocab/lti/system/person#TestUser"
+TOOL = "http://localhost:8000"
+
+
+def teach(lms: Lms, **changes: Any) -> int:
+    """What a teacher changes of maya's column; the status."""
+    path = f"/control/line-items/{lms.column}"
+    return lms.client.call("PATCH", path, json=changes).status_code
+
+
+@pytest.mark.parametrize(("given", "grade"), [(3, 10), (0, 0), (10, 10)])
+def test_canvas_column_that_only_passes_or_fails(be: Any, given: int, grade: int) -> None:
+    lms = be("canvas")
+    assert teach(lms, pass_fail=True) == 200
+
+    lms.push(scoreGiven=given)
+
+    teach(lms, pass_fail=False)
+    assert lms.grade() == grade
+    assert teach(be("moodle"), pass_fail=True) == 422
+
+
+@pytest.mark.parametrize(("name", "told"), [("canvas", True), ("plain", False), ("moodle", False)])
+def test_list_of_line_items_tells_launch_urls_when_asked(be: Any, name: str, told: bool) -> None:
+    lms = be(name)
+    mark = "&" if "?" in lms.line_items else "?"
+    accepts = lms.bearer | {"Accept": "application/vnd.ims.lis.v2.lineitemcontainer+json"}
+
+    asked = lms.client.get(f"{lms.line_items}{mark}include[]=launch_url", headers=accepts).json
+    unasked = lms.client.get(lms.line_items, headers=accepts).json
+
+    assert [column.get(LAUNCH_URL) for column in asked] == [f"{TOOL}/lti/launch" if told else None]
+    assert LAUNCH_URL not in unasked[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("plain", 404), ("canvas", 412), ("moodle", 500), ("blackboard", 404)]
+)
+def test_line_item_of_another_tool_is_neither_listed_nor_graded(
+    be: Any, name: str, status: int
+) -> None:
+    lms = be(name)
+    accepts = lms.bearer | {"Accept": "application/vnd.ims.lis.v2.lineitemcontainer+json"}
+    assert teach(lms, foreign=True) == 200
+
+    answered, _, body = lms.push()
+    listed = lms.client.get(lms.line_items, headers=accepts).json
+
+    teach(lms, foreign=False)
+    assert (answered, listed) == (status, [])
+    assert name != "moodle" or body == b"[]"
+
+
+@pytest.mark.parametrize("more", ["/scores", "/results"])
+def test_moodle_takes_no_call_at_another_tools_address(be: Any, more: str) -> None:
+    lms = be("moodle")
+    url = lms.at(more).replace("type_id=1", "type_id=2")
+
+    assert lms.client.post(url, headers=lms.bearer).status_code in (401, 405)
+    assert lms.client.get(url, headers=lms.bearer).status_code in (401, 405)
+
+
+@pytest.mark.parametrize(("name", "status"), [("moodle", 502), ("canvas", 422), ("plain", 422)])
+def test_score_of_an_id_that_is_no_id_there(be: Any, name: str, status: int) -> None:
+    answered, _, body = be(name).push(userId="maya@harbour.example")
+
+    assert answered == status
+    assert (b"<html>" in body) is (name == "moodle")
+
+
+@pytest.mark.parametrize(("name", "grade"), [("moodle", None), ("canvas", 8)])
+def test_grade_of_who_left_comes_back_or_not(be: Any, name: str, grade: object) -> None:
+    lms = be(name)
+    lms.push()
+    member = {"course": "tidal-pools", "person": "maya"}
+
+    for status in ("Deleted", "Active"):
+        lms.client.call("PUT", "/control/memberships", json=member | {"status": status})
+
+    assert lms.held().get("given") == grade
+
+
+def test_moodle_sends_addresses_of_settings_among_the_parameters(be: Any) -> None:
+    lms = be("moodle")
+
+    custom = lms.client.launch()[f"{CLAIM}/custom"]
+
+    assert custom["context_memberships_url"] == roster(lms)["id"]
+    assert custom["link_setting_url"].endswith("/links/{link_id}/custom")
+    assert {"system_setting_url", "context_setting_url", "mentor"} <= set(custom)
+    assert all(isinstance(value, str) for value in custom.values())
+    assert "system_setting_url" not in be("plain").client.launch()[f"{CLAIM}/custom"]
+
+
+@pytest.mark.parametrize(("name", "named"), [("moodle", True), ("plain", False)])
+def test_launch_of_a_link_with_two_columns_names_the_first_or_none(
+    be: Any, name: str, named: bool
+) -> None:
+    lms = be(name)
+    link = lms.platform.shelf.find("line_item", lms.column)["resourceLinkId"]
+    facts = {"label": "Second", "scoreMaximum": 5, "resourceLinkId": link}
+    made = lms.client.post(
+        lms.line_items, headers=lms.bearer, content_type=LINE_ITEM, data=json.dumps(facts)
+    )
+
+    claim = lms.client.launch("maya", "shore-quiz")[ENDPOINT]
+
+    lms.client.call("DELETE", made.get_json()["id"], headers=lms.bearer)
+    assert claim.get("lineitem") == (lms.line_item if named else None)
+
+
+def test_moodle_tells_the_tool_of_an_unknown_client_and_gives_back_an_empty_state(be: Any) -> None:
+    client: SandboxClient = be("moodle").client
+
+    refused = read_form(client.authenticate(client.begin(), client_id="x" * 15, state=None))
+
+    assert refused.fields["error"] == "unauthorized_client"
+    assert refused.fields["state"] == ""
+    plain: SandboxClient = be("plain").client
+    assert plain.authenticate(plain.begin(), client_id="x" * 15).status_code == 400
+
+
+def test_blackboard_takes_no_members_that_it_sets_itself(be: Any) -> None:
+    lms = be("blackboard")
+
+    def send(method: str, url: str, **facts: Any) -> Any:
+        body = json.dumps({"label": "Essay", "scoreMaximum": 5, **facts})
+        return lms.client.call(method, url, headers=lms.bearer, content_type=LINE_ITEM, data=body)
+
+    made = send("POST", lms.line_items, tag="essay")
+
+    assert send("POST", lms.line_items, resourceLinkId="x").status_code == 400
+    assert send("PUT", made.get_json()["id"], id=made.get_json()["id"]).status_code == 400
+    assert made.get_json()["gradesReleased"] is True
+    lms.client.call("DELETE", made.get_json()["id"], headers=lms.bearer)
+
+
+def test_blackboard_shows_a_result_without_a_comment_with_an_empty_one(be: Any) -> None:
+    lms = be("blackboard")
+    lms.push()
+
+    assert lms.results()[0]["comment"] == ""
+
+
+@pytest.mark.parametrize("name", ["blackboard", "canvas"])
+def test_teacher_opens_a_course_as_a_student_who_is_not_real(be: Any, name: str) -> None:
+    lms = be(name)
+    course = lms.client.get("/as/ruth/courses/tidal-pools/").text
+
+    claims = lms.client.launch("preview", "shore-quiz")
+
+    assert "/as/preview/courses/tidal-pools/" in course
+    assert TEST_USER in claims[f"{CLAIM}/roles"]
+    listed = {each["user_id"] for each in roster(lms)["members"]}
+    assert (claims["sub"] in listed) is (name == "blackboard")
+    assert be("plain").client.get("/as/preview/").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["blackboard", "canvas"])
+def test_sign_in_tokens_and_keys_are_on_the_vendors_host(name: str) -> None:
+    told = describe.main(["--platform", name, "--silent"], standalone_mode=False)["platform"]
+
+    hosts = {told[field].partition("/lti/")[0] for field in ("auth_url", "token_url", "keyset_url")}
+
+    school = "http://127.0.0.1:8001"
+    assert hosts == {"http://localhost:8001" if name == "blackboard" else school}
+    assert told["frame_origins"] == [school]
+
+
+@pytest.fixture
+def selection(be: Any) -> Any:
+    """A content selection in Moodle, and what it asks."""
+    lms = be("moodle")
+    lms.client.tool.items = [
+        {
+            "type": "ltiResourceLink",
+            "title": "Crabs",
+            "url": f"{TOOL}/lti/launch?m=1",
+            "available": {"startDateTime": "2036-01-01T00:00:00Z"},
+        }
+    ]
+    yield lms, lms.client.begin_selection()
+    for record in list(lms.platform.shelf._records.get("item", {})):
+        lms.platform.shelf.remove("item", record)
+
+
+def test_moodle_asks_for_content_without_data(selection: Any) -> None:
+    settings = selection[1][f"{DEEP_LINK}/deep_linking_settings"]
+
+    assert "data" not in settings
+    assert "accept_lineitem" not in settings
+    assert settings["auto_create"] is False
+    assert set(settings["accept_presentation_document_targets"]) == {"frame", "iframe", "window"}
+
+
+def test_moodle_looks_at_little_of_an_answer_and_opens_the_link_once(selection: Any) -> None:
+    lms, asked = selection
+    opened = lms.client.wire.add(responses.GET, f"{TOOL}/lti/launch?m=1")
+
+    answer = lms.client.answer_selection(
+        asked, **{"aud": "nobody", f"{CLAIM}/deployment_id": "9", "nonce": None}
+    )
+
+    assert answer.status_code == 200
+    (item,) = (item for item in lms.platform.items(COURSES[0]) if item.added)
+    assert (item.title, item.available) == ("Crabs", {})
+    assert opened.call_count == 1
+
+
+def test_moodle_closes_a_selection_that_was_answered_with_no_token(selection: Any) -> None:
+    lms, asked = selection
+    url = asked[f"{DEEP_LINK}/deep_linking_settings"]["deep_link_return_url"]
+
+    answer = lms.client.post(url, data={"JWT": "nonsense"})
+
+    assert answer.status_code == 200
+    assert not [item for item in lms.platform.items(COURSES[0]) if item.added]
+
+
+def test_every_lms_that_has_a_portal_of_its_vendor_has_its_issuer_too() -> None:
+    launches = [each.launches for each in PERSONALITIES.values()]
+
+    assert all(each.issuer for each in launches if each.portal)
