@@ -81,7 +81,7 @@ def _guard(response: Response, options: Options) -> Response:
     response.headers.setdefault(
         "Content-Security-Policy",
         f"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data: {tool}; "
-        f"connect-src 'self'; frame-src 'self' {tool} {portal}; form-action 'self' {tool}; "
+        f"connect-src 'self'; frame-src 'self' {tool} {portal}; form-action 'self' {tool} {portal}; "
         f"base-uri 'none'; frame-ancestors 'self' {options.base_url}",
     )
     response.headers.setdefault("X-Content-Type-Options", "nosniff")

@@ -9,7 +9,7 @@ import responses
 from mentorai.plugins.sandbox.command_line import describe
 from mentorai.plugins.sandbox.personalities import PERSONALITIES
 from mentorai.plugins.sandbox.school import COURSES
-from tests.fakes.sandbox_client import LINE_ITEM, SandboxClient, read_form
+from tests.fakes.sandbox_client import LINE_ITEM, SandboxClient, read_form, sandbox_client
 from tests.fakes.sandbox_lms import ENDPOINT, Lms, roster
 
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim"
@@ -182,6 +182,19 @@ def test_sign_in_tokens_and_keys_are_on_the_vendors_host(name: str) -> None:
     school = "http://127.0.0.1:8001"
     assert hosts == {"http://localhost:8001" if name == "blackboard" else school}
     assert told["frame_origins"] == [school]
+
+
+def test_page_of_the_school_lets_a_launch_go_by_the_vendors_host() -> None:
+    portal = "http://portal.example"
+    with sandbox_client(portal_url=portal) as client:
+        answer = client.get("/as/maya/courses/tidal-pools/items/tides-mentor/launch")
+
+    policy = dict(
+        part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; ")
+    )
+    # Browsers hold a form to it also where the tool sends it on.
+    assert portal in policy["form-action"].split()
+    assert portal in policy["frame-src"].split()
 
 
 @pytest.fixture
