@@ -6,7 +6,7 @@ Counted in memory and written about once a minute, so that no call waits for a w
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -70,6 +70,7 @@ class KeyUses:
         self._calls: dict[Count, int] = {}
         # By key: calls that no row counts yet, also those being written right now.
         self._pending: dict[str, int] = {}
+        self._hour = self._next_hour = datetime.min.replace(tzinfo=UTC)
         self._timer: threading.Timer | None = None
         self._lock = threading.Lock()
 
@@ -77,8 +78,12 @@ class KeyUses:
         self, key_id: str, moment: datetime, address: str, route: str, left: int | None
     ) -> bool:
         """Note a call, unless `left` (what the written counts leave of a quota) is used up."""
-        count = (key_id, moment.replace(minute=0, second=0, microsecond=0), route)
         with self._lock:
+            if not self._hour <= moment < self._next_hour:
+                # Not at each call: that would cost as much as all the rest of it.
+                self._hour = moment.replace(minute=0, second=0, microsecond=0)
+                self._next_hour = self._hour + timedelta(hours=1)
+            count = (key_id, self._hour, route)
             pending = self._pending.get(key_id, 0)
             if left is not None and pending >= left:
                 return False

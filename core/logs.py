@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from mentorai.core.clock import now
+from mentorai.core.clock import write_now
 from mentorai.core.errors import MentorAIError
 
 KEY_PATTERN = re.compile(r"mai_[0-9A-Za-z]{10}_[0-9A-Za-z]{40,60}")
@@ -51,13 +51,11 @@ def write_call(
     """
     if LEVELS[level] < _output.level:
         return
-    moment = now().replace(tzinfo=None).isoformat()
-    text = _ENCODER.encode
     _output.msg(
         _redact(
-            f'{{"method": {text(method)}, "path": {text(path)}, "status": {status}, '
-            f'"ms": {milliseconds}, "event": "request", "request_id": {text(request_id)}, '
-            f'"level": "{level}", "timestamp": "{moment}Z"}}'
+            f'{{"method": {_quote(method)}, "path": {_quote(path)}, "status": {status}, '
+            f'"ms": {milliseconds}, "event": "request", "request_id": {_quote(request_id)}, '
+            f'"level": "{level}", "timestamp": "{write_now()}"}}'
         )
     )
 
@@ -72,8 +70,9 @@ class _StandardError:
 
     def msg(self, line: str) -> None:
         """Write one line, at once."""
-        sys.stderr.write(line + "\n")
-        sys.stderr.flush()
+        stream = sys.stderr
+        stream.write(line + "\n")
+        stream.flush()
 
     debug = info = warning = error = critical = exception = msg
 
@@ -81,6 +80,8 @@ class _StandardError:
 _output = _StandardError()
 # json.dumps makes an encoder for each line that is not to be ASCII.
 _ENCODER = json.JSONEncoder(ensure_ascii=False, default=repr)
+# What an encoder comes to for a text, after a look at what it is to be for.
+_quote = json.encoder.encode_basestring
 
 
 def _write_json(_logger: object, _method: str, line: MutableMapping[str, Any]) -> str:

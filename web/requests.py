@@ -81,7 +81,9 @@ def make_reference() -> str:
 
 def _write_line(environ: "WSGIEnvironment", request_id: str, status: str, seconds: float) -> None:
     # Never the query string: codes and states travel in it.
-    path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
+    path = environ["PATH_INFO"]
+    if not path.isascii():
+        path = path.encode("latin-1").decode("utf-8", "replace")
     level = "debug" if path in QUIET else "info"
     method = environ["REQUEST_METHOD"]
     write_call(method, path, int(status[:3]), round(seconds * 1000, 1), request_id, level)
