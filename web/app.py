@@ -1,18 +1,12 @@
 """The web application: pages, admin, REST API and the plugins' own routes in one place."""
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import structlog
-from flask import Blueprint, Flask, Request, Response, current_app, g, request
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask import Blueprint, Flask, Request, Response, g
 from flask_openapi.openapi import OpenAPI
 from flask_wtf.csrf import CSRFProtect
-from itsdangerous import URLSafeTimedSerializer
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.routing import MapAdapter
-from werkzeug.wsgi import get_host
 
 from mentorai.core.engine import Engine
 from mentorai.core.errors import MentorAIError
@@ -21,14 +15,15 @@ from mentorai.web.api import register_api
 from mentorai.web.api.resource import PREFIX
 from mentorai.web.connection_pages import make_connection_pages
 from mentorai.web.errors import make_problem, register_errors
+from mentorai.web.framework import Application, BrowserSessions, this_request
 from mentorai.web.gate import is_carried
 from mentorai.web.headers import api_headers, common_headers, register_headers
 from mentorai.web.one_at_a_time import OneAtATime
-from mentorai.web.requests import RequestLine
+from mentorai.web.requests import API, RequestLine
 
 log = structlog.get_logger(__name__)
 
-# Where an admin may call the API.
+# Where an admin may call the API: where keys are managed, and where the address names a mentor.
 OF_ADMINS = (f"{PREFIX}/keys", f"{PREFIX}/mentors")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 # What comes with a document besides its bytes: form fields and multipart borders.
@@ -37,7 +32,7 @@ MARGIN_BYTES = 1_000_000
 
 def create_app(engine: Engine) -> OpenAPI:
     """The application of one engine, ready for any WSGI server."""
-    app = _Application(__name__, doc_ui=False)
+    app = Application(__name__, doc_ui=False)
     app.extensions["mentorai"] = engine
     _configure(app, engine)
     register_errors(app)
@@ -62,30 +57,6 @@ def _offer_admin(engine: Engine) -> None:
     g.find_admin = partial(find_admin, engine)
 
 
-class _Application(OpenAPI):
-    """Flask without what it does at every request anew, and always with the same result."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        # It asks of every hook whether it is async.
-        return func
-
-    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        # It reads the host twice and encodes its name; here the path alone tells addresses apart.
-        if request is None:
-            return super().create_url_adapter(request)
-        request.host = get_host(request.environ)
-        return MapAdapter(
-            self.url_map,
-            server_name=request.host,
-            script_name=request.root_path,
-            subdomain="",
-            url_scheme=request.scheme,
-            path_info=request.path,
-            default_method=request.method,
-            query_args=request.query_string.decode(errors="replace"),
-        )
-
-
 def _wrap(app: Flask, engine: Engine) -> None:
     inside, settings = app.wsgi_app, engine.settings
     # A greenlet, or a database elsewhere, leaves others the time that it waits.
@@ -99,31 +70,8 @@ def _wrap(app: Flask, engine: Engine) -> None:
     )
 
 
-class _BrowserSessions(SecureCookieSessionInterface):
-    """The signed cookie, for browsers: the API reads no cookie and sets none.
-
-    Except where an admin may call, who is known by the cookie there: where keys are managed, and
-    where the address names a mentor.
-    """
-
-    def __init__(self) -> None:
-        self._serializer: URLSafeTimedSerializer | None = None
-
-    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
-        # Flask makes one at each reading and each writing of a cookie.
-        if self._serializer is None:
-            self._serializer = super().get_signing_serializer(app)
-        return self._serializer
-
-    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        path = request.path
-        if path.startswith("/api/") and not path.startswith(OF_ADMINS):
-            return None
-        return super().open_session(app, request)
-
-
 def _configure(app: Flask, engine: Engine) -> None:
-    app.session_interface = _BrowserSessions()
+    app.session_interface = BrowserSessions(OF_ADMINS)
     app.config.update(
         SECRET_KEY=engine.settings.web_secret,
         SESSION_COOKIE_NAME="__Host-mentorai",
@@ -148,20 +96,21 @@ def _register_csrf(app: Flask) -> None:
 
     @app.before_request
     def protect() -> None:
-        if request.method not in SAFE_METHODS and request.endpoint and not _is_exempt():
+        asked = this_request()
+        if asked.method not in SAFE_METHODS and asked.endpoint and not _is_exempt(app, asked):
             csrf.protect()
 
 
-def _is_exempt() -> bool:
+def _is_exempt(app: Flask, asked: Request) -> bool:
     # The API knows its callers by a header that no other site's form can send, and a page that
     # is carried brings a secret of its own.
-    if request.path.startswith("/api/"):
+    if asked.path.startswith(API):
         return True
-    view = current_app.view_functions[request.endpoint or ""]
-    if getattr(view, "csrf_exempt", False) or is_carried():
+    view = app.view_functions[asked.endpoint or ""]
+    blueprint = app.blueprints.get(asked.blueprint or "")
+    if getattr(view, "csrf_exempt", False) or getattr(blueprint, "csrf_exempt", False):
         return True
-    blueprint = current_app.blueprints.get(request.blueprint or "")
-    return getattr(blueprint, "csrf_exempt", False)
+    return is_carried()
 
 
 def _register_health(app: Flask, engine: Engine) -> None:

@@ -1,6 +1,9 @@
 """Who calls the API: the key in a header, never in an address."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from flask import current_app, g, request
 
@@ -8,7 +11,11 @@ from mentorai.core.engine import Engine
 from mentorai.core.errors import KeyMissing, NotFound, RateLimited
 from mentorai.core.keys import CheckedKey
 from mentorai.core.rate_limits import WINDOW_SECONDS
+from mentorai.web.framework import this_request
 from mentorai.web.requests import add_header
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 SCHEMES = ("api-token", "bearer", "token")
 
@@ -32,13 +39,12 @@ def get_engine() -> Engine:
     return engine
 
 
-def read_key_text() -> str | None:
-    """The key's text in this request's headers, or None.
+def read_key_text(environ: "WSGIEnvironment") -> str | None:
+    """The key's text in a request's headers, or None.
 
     `Authorization: Api-Token <key>` (or Bearer) or `X-API-Key: <key>`. A key pasted alone into
     Authorization is read too: that is what people do.
     """
-    environ = request.environ
     given: str = environ.get("HTTP_AUTHORIZATION", "").strip()
     scheme, _, rest = given.partition(" ")
     if scheme.lower() in SCHEMES:
@@ -56,30 +62,36 @@ def admit_key(scope: str | None, route: str) -> None:
     route: the operation, as counts of the key's use name it.
     Raises KeyRejected, RateLimited.
     """
-    g.api_caller = get_engine().check_key(
-        read_key_text(),
+    engine, asked = get_engine(), this_request()
+    environ = asked.environ
+    g.api_caller = engine.check_key(
+        read_key_text(environ),
         scope=scope,
-        address=request.remote_addr or "",
+        address=asked.remote_addr or "",
         route=route,
-        recognised=_tell_end,
-        admit=_keep_to_limit,
+        recognised=lambda key: _tell_end(key, environ),
+        admit=lambda key: _keep_to_limit(key, engine, environ),
     )
 
 
-def _tell_end(key: CheckedKey) -> None:
+def _tell_end(key: CheckedKey, environ: "WSGIEnvironment") -> None:
     if key.expires_at is not None:
-        end = key.expires_at.isoformat(timespec="seconds")
-        add_header(request.environ, "X-Key-Expires", end)
+        add_header(environ, "X-Key-Expires", _write_instant(key.expires_at))
+
+
+@lru_cache(1024)
+def _write_instant(moment: datetime) -> str:
+    # Of one key it is always the same, and Python takes longer for it than for all the rest here.
+    return moment.isoformat(timespec="seconds")
 
 
 def take_caller(admin: CallingAdmin) -> None:
     """Keep an admin for `caller`; they make as many calls as a key. Raises RateLimited."""
     g.api_caller = admin
-    _keep_to_limit(admin)
+    _keep_to_limit(admin, get_engine(), request.environ)
 
 
-def _keep_to_limit(key: Caller) -> None:
-    engine, environ = get_engine(), request.environ
+def _keep_to_limit(key: Caller, engine: Engine, environ: "WSGIEnvironment") -> None:
     limit = key.rate_limit or engine.settings.key_calls_per_minute
     if not limit:
         return

@@ -15,6 +15,7 @@ from mentorai.core.engine import Engine
 from mentorai.core.errors import SessionDenied, SessionRejected
 from mentorai.core.sessions import BINDING_COOKIE
 from mentorai.core.values import RequestFacts, Session
+from mentorai.web.framework import this_request
 from mentorai.web.page_tokens import HEADER, fits, issue_token
 
 CODE = "code"
@@ -42,10 +43,11 @@ def enter(engine: Engine, session_id: str) -> Session:
 def is_carried() -> bool:
     """Whether this request for a session's page brings what a page holds, not a cookie."""
     # First what is cheapest to see: launches and the API ask this too.
-    if not request.path.startswith(PLACES):
+    asked = this_request()
+    if not asked.path.startswith(PLACES):
         return False
-    brings = HEADER in request.headers or CODE in request.args
-    return brings and request.blueprint in GATED
+    brings = HEADER in asked.headers or CODE in asked.args
+    return brings and asked.blueprint in GATED
 
 
 def visitor() -> Session:

@@ -4,7 +4,7 @@ A browser sends its cookie by itself, so a change that comes with one also needs
 X-CSRF-Token, with the value that each answer to an admin brings: no other site can read it there.
 """
 
-from flask import Response, g, request
+from flask import Response, after_this_request, request
 from flask_wtf.csrf import CSRFError, ValidationError, generate_csrf, validate_csrf
 
 from mentorai.core.errors import AdminNeeded
@@ -27,11 +27,11 @@ def admit_if_admin() -> bool:
 
     Raises CSRFError; KeyUnknown and KeyExpired for a token that is not good; RateLimited.
     """
-    text = read_key_text()
+    text = read_key_text(request.environ)
     if text is None:
         admin = find_admin(get_engine())
         if admin is not None:
-            g.admits_by_cookie = True
+            after_this_request(_give_csrf_token)
             _check_page_of_ours()
     else:
         admin = check_admin_token(get_engine(), text) if text.startswith(PREFIX) else None
@@ -41,10 +41,9 @@ def admit_if_admin() -> bool:
     return True
 
 
-def give_csrf_token(response: Response) -> Response:
-    """Bring the token that the next change by cookie needs."""
-    if g.get("admits_by_cookie"):
-        response.headers[CSRF_HEADER] = generate_csrf()
+def _give_csrf_token(response: Response) -> Response:
+    # The next change by cookie needs it.
+    response.headers[CSRF_HEADER] = generate_csrf()
     return response
 
 

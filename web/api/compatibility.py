@@ -25,7 +25,6 @@ from mentorai.core.values import Event, SourcesEvent, StartEvent
 from mentorai.web.api.bodies import check_address, read_object, reject
 from mentorai.web.api.chat import PAGE_CHARACTERS
 from mentorai.web.api.dataset_bodies import Sent, fetch, read_file
-from mentorai.web.api.repeats import keep_answer
 from mentorai.web.api.replies import public_url
 from mentorai.web.api.shapes import GivenMetadata
 from mentorai.web.api.sources import make_locate
@@ -49,7 +48,6 @@ INDEX_PATH = "/ai-index/orgs/<org>/users/<user>/documents"
 
 api = Blueprint("compatibility", __name__, url_prefix="/api")
 api.before_request(check_address)
-api.after_request(keep_answer)
 
 
 class NewMentor(BaseModel):
@@ -177,7 +175,7 @@ def open_session(org: str, user: str) -> Response:  # noqa: ARG001 - mentorAI's 
     mentorAI's SDK sends no key here. So nothing is written, and nothing is said of any mentor: the
     name is a fresh one, and means something only beside a key, with the first message.
     """
-    if read_key_text() is not None:
+    if read_key_text(request.environ) is not None:
         _come_in("sessions:write", org)
         _name_mentor(str(read_object().get("mentor") or ""))
     return jsonify(

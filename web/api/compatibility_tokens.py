@@ -93,7 +93,7 @@ def _come_in(platform_key: str) -> Admin:
 
 
 def _check_admin() -> Admin:
-    text = read_key_text()
+    text = read_key_text(request.environ)
     if text is None:
         raise KeyMissing
     if not text.startswith(PREFIX):

@@ -2,9 +2,10 @@
 
 import hashlib
 import re
+from functools import partial
 from typing import IO
 
-from flask import Response, g, request
+from flask import Response, after_this_request, g, request
 
 from mentorai.core.errors import InputRejected
 from mentorai.core.idempotency import KeptAnswer, RepeatableCalls
@@ -31,21 +32,18 @@ def recall_answer() -> Response | None:
         raise InputRejected({HEADER: ["A stream cannot be repeated; ask for JSON."]})
     kept = _calls().begin(caller().id, name, _fingerprint())
     if kept is None:
-        g.repeatable_name = name
+        after_this_request(partial(_keep_answer, name))
         return None
     answer = Response(kept.body, kept.status, mimetype=kept.media_type)
     answer.headers["Idempotency-Replayed"] = "true"
     return answer
 
 
-def keep_answer(response: Response) -> Response:
+def _keep_answer(name: str, response: Response) -> Response:
     """Keep a good answer of a named call; forget the call if it failed.
 
     A view whose answer may not be kept as it is puts what may into `g.kept_body`.
     """
-    name = g.pop("repeatable_name", None)
-    if name is None:
-        return response
     if response.status_code < 300 and not response.is_streamed:
         # A secret is shown once, and kept nowhere.
         body = g.pop("kept_body", None) or response.get_data()

@@ -5,17 +5,18 @@ from enum import Enum
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, current_app
 from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.models.media_type import MediaType
 from flask_openapi.models.tag import Tag
 from flask_openapi.utils import parse_rule
 from pydantic import BaseModel
 
-from mentorai.web.api.admins import admit_admin, admit_if_admin, give_csrf_token
+from mentorai.web.api.admins import admit_admin, admit_if_admin
 from mentorai.web.api.bodies import check_address, close_file, read_object
-from mentorai.web.api.repeats import keep_answer, recall_answer
+from mentorai.web.api.repeats import recall_answer
 from mentorai.web.auth import admit_key, name_mentor
+from mentorai.web.framework import this_request
 
 PREFIX = "/api/v1"
 # What an address calls the mentor that it names: the short paths leave it to the key.
@@ -70,8 +71,6 @@ class Resource(APIBlueprint):
         )
         self.callers = callers
         self.before_request(_admit)
-        self.after_request(keep_answer)
-        self.after_request(give_csrf_token)
         self.teardown_request(close_file)
 
     def operation(
@@ -170,11 +169,12 @@ def _describe(view: View, scope: str | None) -> str:
 
 
 def _admit() -> Response | None:
-    view: Any = current_app.view_functions[request.endpoint or ""]
-    method = request.method
+    asked = this_request()
+    view: Any = current_app.view_functions[asked.endpoint or ""]
+    method = asked.method
     if method == "OPTIONS":
         return None
-    named = (request.view_args or {}).pop(NAMED, None)
+    named = (asked.view_args or {}).pop(NAMED, None)
     _admit_caller(view, is_named=named is not None)
     if named is not None:
         name_mentor(named)
