@@ -216,14 +216,10 @@ class LaunchLog:
         return self._unverified >= BURST_UNVERIFIED
 
     def _write(self, notes: Sequence[Note]) -> None:
-        rows = [make_row(note) for note in notes]
-        with self._database.read() as connection:
-            find_owners(connection, rows)
         written: list[dict[str, Any]] = []
-        for some in _cut(rows):
+        for some in _cut(notes):
             try:
-                self._write_some(notes[some], rows[some])
-                written += rows[some]
+                written += self._write_some(notes[some])
             except Exception as error:
                 # The others have nothing to do with it.
                 count = some.stop - some.start
@@ -240,12 +236,15 @@ class LaunchLog:
                 connection.execute(delete(launch_log).where(launch_log.c.at < now() - DAYS))
             self._aged = time.monotonic()
 
-    def _write_some(self, notes: Sequence[Note], rows: Sequence[dict[str, Any]]) -> None:
+    def _write_some(self, notes: Sequence[Note]) -> Sequence[dict[str, Any]]:
+        rows = [make_row(note) for note in notes]
         with self._database.write() as connection:
+            find_owners(connection, rows)
             self._database.put_rows(connection, ADD, rows)
             for note, row in zip(notes, rows, strict=True):
                 if row["outcome"] != ADMITTED:
                     note_refused_launch(connection, row, find_link_id(note.claims))
+        return rows
 
     def _find_due(
         self, rows: Iterable[Mapping[str, Any]]
@@ -263,17 +262,15 @@ class LaunchLog:
         return list(due)
 
 
-def _cut(rows: Sequence[Mapping[str, Any]]) -> Iterator[slice]:
-    """A few rows at a time, since launches wait while the database is written; and a refused one by
+def _cut(notes: Sequence[Note]) -> Iterator[slice]:
+    """A few at a time, since launches wait while the database is written; and a refused one by
     itself, because the webhooks that hear of it are locked in their order for one event only.
     """
+    outcomes = [note.facts["outcome"] for note in notes]
     start = 0
-    while start < len(rows):
+    while start < len(notes):
         end = start + 1
-        while (
-            end < min(len(rows), start + BATCH)
-            and rows[start]["outcome"] == ADMITTED == rows[end]["outcome"]
-        ):
+        while end < min(len(notes), start + BATCH) and outcomes[start] == ADMITTED == outcomes[end]:
             end += 1
         yield slice(start, end)
         start = end
