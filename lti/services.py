@@ -4,7 +4,6 @@ The bearer token goes only to hosts of its registration (service_origins.py), an
 every redirect must stay on the origin of the first.
 """
 
-import html
 import json
 import re
 import time
@@ -120,7 +119,8 @@ def find_link(reply: Reply, relation: str) -> str | None:
     for address, parameters in _LINK.findall(header):
         for quoted, bare in _RELATION.findall(parameters):
             if relation in (quoted or bare).lower().split():
-                return join_url(reply.url, html.unescape(address.strip()))
+                # That entity alone: others are names of parameters (&section=, &current=).
+                return join_url(reply.url, address.strip().replace("&amp;", "&"))
     return None
 
 

@@ -473,7 +473,8 @@ def test_members_are_read_page_by_page(tool: Any, registration: Any, platform: A
     url = platform.members_url
     ada = {"user_id": "6", "roles": ["Learner"], "name": "Ada", "email": "a@example.edu"}
     bob = {"user_id": 7, "roles": ["Instructor"], "status": "Inactive", "given_name": "Bob"}
-    next_url = f"{url}?Cursor=CaseMatters"
+    # Section and current begin like entities of HTML.
+    next_url = f"{url}?Cursor=CaseMatters&section=7&current=1"
     headers = {"Link": f'<{url}>; rel="first", <{next_url}>; rel="next"'}
     platform.wire.add("GET", url, json={"members": [ada, {}, 5]}, headers=headers)
     platform.wire.add("GET", next_url, json={"members": [bob]})
