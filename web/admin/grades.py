@@ -66,4 +66,5 @@ class GradePages:
         grade = self._engine.grades.get(mentor().organization_id, mentor().id, grade_id)
         replaces = request.form.get("replaces_teacher") == "yes"
         self._engine.outbox.resend(grade, replaces_teacher=replaces)
-        return redirect(url_for(".grades", done="resent", page=request.form.get("page", type=int)), 303)
+        page = request.form.get("page", type=int)
+        return redirect(url_for(".grades", done="resent", page=page), 303)
