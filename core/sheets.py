@@ -10,6 +10,7 @@ import codecs
 import csv
 import difflib
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -61,26 +62,26 @@ def read_csv(stream: BinaryIO, columns: Sequence[Column]) -> Iterator[SheetRow]:
     """Read the rows of a CSV file (RFC 4180) in UTF-8, with or without a byte order mark.
 
     The first row names the columns, in any order and case. Commas, semicolons or tabs divide the
-    cells, as the first row has it. Empty rows are passed over.
+    cells, as the first row has it. Empty rows are passed over. A quotation mark that does not end
+    spoils the line that it is in, and none of those after it.
     Raises InputRejected for what is wrong with the whole file.
     """
     lines = _Lines(stream)
     reader = csv.reader(lines, delimiter=lines.delimiter, strict=True, skipinitialspace=True)
     names: list[str] | None = None
-    count, end = 0, 0
+    count = 0
     while True:
-        begin = end + 1
+        begin = lines.begin_row()
         try:
             cells = next(reader)
         except StopIteration:
             break
         except csv.Error:
-            end = reader.line_num
+            lines.go_back()
             if names is None:
                 _refuse("1", "The names of the columns could not be read.")
             yield SheetRow(begin, {}, {"": "The quotation marks or line ends do not add up."})
             continue
-        end = reader.line_num
         if not any(cell.strip() for cell in cells):
             continue
         if names is None:
@@ -145,18 +146,39 @@ class _Lines:
         counts = {mark: self._first.count(mark.encode()) for mark in DELIMITERS}
         self.delimiter = max(DELIMITERS, key=lambda mark: counts[mark])
         self._number = 0
+        self._row: list[str] = []
+        self._again: deque[str] = deque()
+
+    def begin_row(self) -> int:
+        """The number of the next line, at which a row begins."""
+        self._row.clear()
+        return self._number + 1
+
+    def go_back(self) -> None:
+        """Have the lines of this row, all but its first, come once more.
+
+        No file makes this slow: whatever line opens a quotation mark of its own also ends, as
+        part of a row before it, the mark that was open there.
+        """
+        self._number -= len(self._row) - 1
+        self._again.extendleft(reversed(self._row[1:]))
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
+        line = self._again.popleft() if self._again else self._read()
+        self._number += 1
+        self._row.append(line)
+        return line
+
+    def _read(self) -> str:
         if self._first is not None:
             line, self._first = self._first, None
         else:
             line = self._stream.readline(LINE_BYTES)
-        self._number += 1
         if len(line) >= LINE_BYTES:
-            _refuse(str(self._number), f"This line is longer than {LINE_BYTES} bytes.")
+            _refuse(str(self._number + 1), f"This line is longer than {LINE_BYTES} bytes.")
         if not line:
             raise StopIteration
         return line.decode("utf-8", "surrogateescape")

@@ -79,11 +79,16 @@ def test_bad_row_is_told_by_its_line_and_the_next_is_read(line, field, words):
     assert len(found) == 3
 
 
-def test_quotation_mark_that_never_ends_is_told():
-    assert rows(b'user\na\n"b\nc\n')[1] == (
-        3,
-        {"": "The quotation marks or line ends do not add up."},
-    )
+@pytest.mark.parametrize(
+    "end", [b"", b'y,"Ada, the first"\n', b"y,\n" * 60_000], ids=["never", "later", "too late"]
+)
+def test_quotation_mark_that_does_not_end_spoils_its_line_alone(end):
+    found = rows(b'user,name\na,\n"b,\nc,\n\n"d,\ne,\n' + end)
+
+    spoilt = {"": "The quotation marks or line ends do not add up."}
+    assert found[:5] == [(2, {}), (3, spoilt), (4, {}), (6, spoilt), (7, {})]
+    assert len(found) == 5 + end.count(b"y,")
+    assert not any(problems for _, problems in found[5:])
 
 
 @pytest.mark.parametrize(
