@@ -9,15 +9,14 @@ from mentorai.core.audit import Audit
 from mentorai.core.bulk import BulkReport, Planned, RowChange, Rows, Seen, apply_rows, refuse
 from mentorai.core.database import Database
 from mentorai.core.errors import InputRejected
-from mentorai.core.identifiers import to_slug
 from mentorai.core.mentors import (
     DEFAULT_PROMPT,
     NAME_LENGTH,
     PROMPT_LENGTH,
-    RESERVED,
     add_mentor,
     change_mentor,
     check_facts,
+    judge_slug,
     mentors,
     select_mentors,
 )
@@ -83,8 +82,9 @@ class MentorSheet:
         self, row: SheetRow, facts: dict[str, str], *, is_new: bool
     ) -> tuple[str, str] | None:
         slug = row.cells["slug"]
-        if slug != to_slug(slug) or slug in RESERVED:
-            return "slug", "Lower-case letters, digits and hyphens, please."
+        fault = judge_slug(slug)
+        if fault:
+            return "slug", fault
         earlier = self._seen.find_earlier(row.line, slug)
         if earlier is not None:
             return "", f"This names the same mentor as line {earlier}."

@@ -30,7 +30,7 @@ from sqlalchemy.exc import IntegrityError
 from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import Conflict, InputRejected, NotFound
-from mentorai.core.identifiers import new_id, to_slug
+from mentorai.core.identifiers import is_id, new_id, to_slug
 from mentorai.core.places import resource_links
 from mentorai.core.prepared import Prepared
 from mentorai.core.values import Launch, MentorRef
@@ -255,6 +255,16 @@ class Mentors:
         return MentorRef(row.mentor_id, row.quiz_id) if row else None
 
 
+def judge_slug(slug: str) -> str:
+    """What is wrong with a short name, or an empty text."""
+    if slug != to_slug(slug):
+        return "Lower-case letters, digits and hyphens, please."
+    # Addresses name a mentor by id or by slug: one's slug must not be another's id.
+    if slug in RESERVED or is_id(slug):
+        return "This names something else in addresses; another one, please."
+    return ""
+
+
 def add_mentor(connection: Connection, organization_id: str, facts: Mapping[str, Any]) -> str:
     """Make a mentor in the caller's transaction; its id. facts: as `Mentors.add` has them.
 
@@ -264,8 +274,9 @@ def add_mentor(connection: Connection, organization_id: str, facts: Mapping[str,
     author = given.pop("author", "")
     slug = given.pop("slug", "") or to_slug(given["display_name"])
     checked = check_facts(given)
-    if slug != to_slug(slug) or slug in RESERVED:
-        raise InputRejected({"slug": ["Lower-case letters, digits and hyphens, please."]})
+    fault = judge_slug(slug)
+    if fault:
+        raise InputRejected({"slug": [fault]})
     prompt = checked.pop("system_prompt")
     moment, mentor_id = now(), new_id()
     defaults = {"description": "", "proactive_prompt": "", "suggested_prompts": []}

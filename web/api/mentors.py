@@ -6,7 +6,7 @@ from flask import Response
 from pydantic import ConfigDict, Field
 
 from mentorai.core.errors import InputRejected, NotFound
-from mentorai.core.identifiers import to_slug
+from mentorai.core.identifiers import is_id, to_slug
 from mentorai.core.mentor_sheets import COLUMNS, apply_mentors
 from mentorai.web.api.mentor import (
     MentorChanges,
@@ -138,7 +138,7 @@ def put_mentor(path: MentorPath, body: PutMentor) -> Response:
     try:
         found = mentors.get(organization_id, path.mentor_id)
     except NotFound:
-        if path.mentor_id != to_slug(path.mentor_id):
+        if is_id(path.mentor_id) or path.mentor_id != to_slug(path.mentor_id):
             raise
         check_if_match(None)
         if "display_name" not in facts:

@@ -1,6 +1,7 @@
 import pytest
 
 from mentorai.core.clock import now
+from mentorai.core.identifiers import new_id
 from mentorai.core.roster_parts import keep_sections
 from mentorai.core.roster_rows import Reading, keep_members
 from mentorai.core.values import CourseSection, Member, Role
@@ -193,6 +194,7 @@ def test_mentor_is_put_only_as_it_was_seen(it):
     ("name", "body", "status"),
     [
         ("Not A Slug", {"display_name": "x"}, 404),
+        (new_id(), {"display_name": "x"}, 404),
         ("new", {}, 422),
         ("bulk", {"display_name": "x"}, 422),
         ("new", {"display_name": "x" * 101}, 422),
@@ -202,6 +204,16 @@ def test_mentor_is_put_only_as_it_was_seen(it):
 def test_wrong_mentor_is_refused(it, name, body, status):
     assert it.put(f"/api/v1/mentors/{name}", json=body).status_code == status
     assert it.get("/api/v1/mentors").json["count"] == 1
+
+
+def test_mentors_short_name_is_never_another_ones_id(it, mentor):
+    facts = {"slug": mentor.id, "display_name": "Not this one"}
+
+    made = it.post("/api/v1/mentors", json=facts)
+    in_a_sheet = it.post("/api/v1/mentors/bulk", json={"mentors": [facts]})
+
+    assert (made.status_code, list(made.json["errors"])) == (422, ["slug"])
+    assert (in_a_sheet.status_code, list(in_a_sheet.json["errors"])) == (422, ["1.slug"])
 
 
 def test_sheet_that_is_no_utf_8_is_refused_by_line(api):
