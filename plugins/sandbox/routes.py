@@ -77,11 +77,13 @@ def _serve_apis(app: Flask, house: House) -> None:
 
 
 def _guard(response: Response, options: Options) -> Response:
-    tool, portal = options.tool_origin, options.portal
+    tool = options.tool_origin
+    # A launch goes there on its way to the tool.
+    known = f"{tool} {options.portal}"
     response.headers.setdefault(
         "Content-Security-Policy",
         f"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data: {tool}; "
-        f"connect-src 'self'; frame-src 'self' {tool} {portal}; form-action 'self' {tool} {portal}; "
+        f"connect-src 'self'; frame-src 'self' {known}; form-action 'self' {known}; "
         f"base-uri 'none'; frame-ancestors 'self' {options.base_url}",
     )
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
