@@ -116,6 +116,16 @@ class Datasets:
         with self._database.read() as connection:
             return [as_dataset(row) for row in connection.execute(query)]
 
+    def list_kept(self, organization_id: str) -> frozenset[str]:
+        """The ids of the documents that can be read as they were sent."""
+        query = (
+            select(dataset_sources.c.dataset_id)
+            .join(datasets, datasets.c.id == dataset_sources.c.dataset_id)
+            .where(datasets.c.organization_id == organization_id)
+        )
+        with self._database.read() as connection:
+            return frozenset(connection.scalars(query))
+
     def get(self, organization_id: str, mentor_id: str, dataset_id: str) -> Dataset:
         """One document. Raises NotFound."""
         with self._database.read() as connection:

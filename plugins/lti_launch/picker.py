@@ -81,19 +81,22 @@ def list_offers(engine: Engine, organization_id: str, place: Place) -> Sequence[
     """Every mentor by name, each followed by its quizzes and its documents; what fits the place."""
     quizzes: dict[str, list[Quiz]] = {}
     documents: dict[str, list[Dataset]] = {}
+    kept: frozenset[str] = frozenset()
     if place.takes_mentors:
         for quiz in engine.quizzes.list(organization_id, published_only=True):
             quizzes.setdefault(quiz.mentor_id, []).append(quiz)
     if place.takes_documents:
         for document in engine.datasets.list_all(organization_id):
             documents.setdefault(document.mentor_id, []).append(document)
+        kept = engine.datasets.list_kept(organization_id)
     offers: list[Offer] = []
     for mentor in engine.mentors.list(organization_id):
         name = mentor.display_name
         offers.append(Offer(mentor.id, name, name, mentor.description, place.fit(MENTOR_KINDS)))
         offers.extend(_offer_quiz(mentor, quiz, place) for quiz in quizzes.get(mentor.id, ()))
         offers.extend(
-            _offer_document(mentor, document, place) for document in documents.get(mentor.id, ())
+            _offer_document(mentor, document, place, is_kept=document.id in kept)
+            for document in documents.get(mentor.id, ())
         )
     return [offer for offer in offers if offer.kinds]
 
@@ -145,13 +148,13 @@ def _offer_quiz(mentor: Mentor, quiz: Quiz, place: Place) -> Offer:
     )
 
 
-def _offer_document(mentor: Mentor, document: Dataset, place: Place) -> Offer:
+def _offer_document(mentor: Mentor, document: Dataset, place: Place, *, is_kept: bool) -> Offer:
     # Where it stands on the web is what tells two documents of one name apart.
     return Offer(
         mentor.id,
         mentor.display_name,
         document.name,
         document.url,
-        place.fit_document(document),
+        place.fit_document(document, is_kept=is_kept),
         document=document,
     )

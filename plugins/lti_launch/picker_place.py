@@ -48,12 +48,13 @@ class Place:
         """Those of these kinds that the platform takes."""
         return tuple(kind for kind in kinds if kind in self.settings.accept_types)
 
-    def fit_document(self, document: Dataset) -> tuple[str, ...]:
+    def fit_document(self, document: Dataset, *, is_kept: bool) -> tuple[str, ...]:
         """What a document can be placed as.
 
         One that came from the web stays where it is, and is linked; what was sent can be copied.
+        is_kept: it is there as it was sent.
         """
         kinds = [LINK] if can_address(document.url, allow_http=self.allow_http) else []
-        if takes_media_type(document.media_type, self.settings.accept_media_types):
+        if is_kept and takes_media_type(document.media_type, self.settings.accept_media_types):
             kinds.append(FILE)
         return self.fit(kinds)

@@ -9,8 +9,10 @@ from io import BytesIO
 import pytest
 import requests
 import time_machine
+from sqlalchemy import delete
 
 from mentorai.core.clock import now
+from mentorai.core.dataset_rows import dataset_sources
 from mentorai.core.datasets import Dataset
 from mentorai.core.errors import NotFound
 from mentorai.lti.content_items import FILE, HTML
@@ -109,6 +111,23 @@ def test_file_is_closed_when_its_document_or_its_platform_is_gone(
     campus.engine.datasets.delete(registration.organization_id, notes.mentor_id, notes.id)
 
     assert (switched_off, requests.get(url, timeout=10).status_code) == (404, 404)
+
+
+def test_document_is_no_file_when_what_was_sent_was_not_kept(
+    campus: Campus, teacher: Teacher, notes: Dataset, article: Dataset
+) -> None:
+    # As of documents that were sent before the tool kept what came.
+    with campus.engine.database.write() as connection:
+        gone = dataset_sources.c.dataset_id.in_([notes.id, article.id])
+        connection.execute(delete(dataset_sources).where(gone))
+    campus.ask_for(accept_types=["file", "link"])
+
+    page = teacher.open()
+
+    assert choice_of(notes) not in page.text
+    assert choice_of(article) in page.text
+    teacher.place(choice_of(article))
+    assert campus.added()[0]["kind"] == "link"
 
 
 def test_document_from_the_web_is_linked_where_it_is(
