@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import structlog
 from sqlalchemy import bindparam, func, select
 
+from mentorai.core.orphans import free_orphans
 from mentorai.core.outbox_table import outbox
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ class Lanes:
             try:
                 if self._is_open and time.monotonic() >= sweep_at:
                     sweep_at = time.monotonic() + SWEEP_SECONDS
+                    free_orphans(self._engine.database)
                     self._rouse([name for name in self._list_lanes() if self._has_due(name)])
                 self._settle(self._gather(sweep_at))
                 for lane in list(self._lanes.values()):

@@ -29,7 +29,7 @@ from mentorai.core.database import Instant
 from mentorai.core.errors import ScoreStale
 from mentorai.core.grade_clocks import TICK, take_moments
 from mentorai.core.grades import grades
-from mentorai.core.identifiers import new_id
+from mentorai.core.lease_holders import issue_lease
 from mentorai.core.outbox_table import outbox
 from mentorai.core.platform_rests import count_calls, is_resting, note_answer
 from mentorai.core.retries import Decision
@@ -174,7 +174,7 @@ def _take(
 ) -> Sequence[Row[Any]]:
     if not row_ids:
         return []
-    lease = {"new_lease": new_id(), "until": moment + timedelta(seconds=seconds)}
+    lease = {"new_lease": issue_lease(), "until": moment + timedelta(seconds=seconds)}
     taken = connection.execute(_TAKE, lease | {"row_ids": row_ids, "moment": moment})
     return sorted(taken, key=lambda row: row_ids.index(row.id))
 

@@ -142,14 +142,14 @@ class OverHttp:
             raise PlatformUnavailable from error
 
 
-def work(data_dir: str, url: str) -> None:
+def work(data_dir: str, url: str, lease_seconds: str = "2") -> None:
     """The worker, less patient than in real life so that a test does not wait for it."""
-    from mentorai.core import outbox
+    from mentorai.core import orphans, outbox
     from mentorai.core.jobs import run_worker
 
-    outbox.HANDED_SECONDS = outbox.WAKE_SECONDS = 0.5
+    outbox.HANDED_SECONDS = outbox.WAKE_SECONDS = orphans.ECHO_SECONDS = 0.5
     engine = Engine.open(Settings(data_dir=Path(data_dir)), plugins=[("http", OverHttp(url))])
-    engine.outbox.lease_seconds = 2.0
+    engine.outbox.lease_seconds = float(lease_seconds)
     run_worker(engine, parent_pid=os.getppid())
     engine.close()
 
@@ -246,6 +246,28 @@ def test_gradebook_is_right_at_the_end_however_often_the_worker_was_killed(
     assert worker.exitcode == 0
     assert arrived
     assert gradebook.grades == last
+    assert gradebook.wrongs == []
+
+
+def test_scores_of_a_killed_worker_go_on_long_before_its_leases_end(engine, gradebook, students):
+    place = (str(engine.settings.data_dir), gradebook.url, "3600")
+    for student in students:
+        report(engine, student, 5)
+    worker = start_worker(work, *place)
+    assert wait_until(lambda: gradebook.requests > 1, 20)
+    worker.kill()
+    worker.join()
+    held = engine.outbox.waiting()
+
+    worker = start_worker(work, *place)
+    arrived = wait_until(lambda: engine.outbox.waiting() == 0, 30)
+    worker.terminate()
+    worker.join(timeout=20)
+
+    assert held > 0
+    assert arrived
+    assert set(gradebook.grades.values()) == {5}
+    assert len(gradebook.grades) == len(students)
     assert gradebook.wrongs == []
 
 
