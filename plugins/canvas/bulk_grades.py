@@ -1,9 +1,10 @@
 """The grades of many at once, by Canvas' own API.
 
 One request queues them, and Canvas works on them by itself (a Progress). What a teacher graded is
-not touched, as by LTI; comments go by LTI, since Canvas adds one each time it is told. What is
-sent is written down first, and asked about before anything else is sent for the same person, so
-that a try that broke off neither sends twice nor is overtaken.
+not touched, as by LTI; comments go by LTI, since Canvas adds one each time it is told, and so does
+what a student handed in, since this way makes no submission. What is sent is written down first,
+and asked about before anything else is sent for the same person, so that a try that broke off
+neither sends twice nor is overtaken.
 Source: Canvas' developer documentation, Submissions (update_grades) and Progress.
 """
 
@@ -69,6 +70,9 @@ class BulkGrades:
         and when it cannot be asked; PlatformThrottled.
         """
         self.settle([score.subject for score in scores])
+        if any(score.is_hand_in for score in scores) and sum(map(_is_bare, scores)) < LEAST:
+            # A quiz is being taken: its submissions go side by side, not one after the other here.
+            return ()
         try:
             found = self._find_column()
             if found is None or found.points <= 0:
@@ -88,6 +92,8 @@ class BulkGrades:
     def push_one(self, score: Score) -> Receipt | None:
         """One grade, if it may stand where it goes; None: by LTI. Raises as `push` does."""
         self.settle([score.subject])
+        if not _is_bare(score):
+            return None
         try:
             column = self._find_column()
             if column is None or column.points <= 0:
@@ -169,7 +175,7 @@ class BulkGrades:
         sending: dict[str, tuple[str, float]] = {}
         for score in scores:
             row = held.get(users.get(score.subject, ""))
-            if row is None or not score.is_final or score.comment or score.given is None:
+            if row is None or score.given is None or not _is_bare(score):
                 continue
             points = round(score.given * column.points / score.maximum, 4)
             if is_near(_read_points(row), points):
@@ -224,6 +230,11 @@ class BulkGrades:
         except Exception as error:
             return error
         return receipt or NoLineItem()
+
+
+def _is_bare(score: Score) -> bool:
+    """Whether it is a grade and nothing besides: no comment, and no submission."""
+    return score.is_final and not score.comment and not score.is_hand_in
 
 
 def _may_replace(row: Mapping[str, Any], sent: ApiGrade | None) -> bool:

@@ -222,6 +222,49 @@ def test_comment_goes_alone_so_that_it_is_there_once(push, canvas, alone):
     assert "text_comment" not in str(canvas.api.courses.updates)
 
 
+@pytest.fixture
+def attempts(canvas, column):
+    """How many submissions a student has."""
+
+    def attempts(name):
+        key = f"{column['id']}/{find_person(name).sub}"
+        return (canvas.platform.shelf.find("result", key) or {}).get("attempts", 0)
+
+    return attempts
+
+
+def hand_in(score):
+    return replace(score, is_hand_in=True, submitted_at=now() - timedelta(minutes=1))
+
+
+def test_what_a_student_handed_in_goes_alone_as_a_submission(push, canvas, held, attempts):
+    batch = scores(4, 5, 0)
+
+    answers = push([hand_in(batch[0]), *batch[1:]])
+
+    assert all(isinstance(answer, Receipt) for answer in answers)
+    assert held() == {"maya": 8.0, "tomas": 10.0, "private": 0.0}
+    assert [attempts(name) for name in STUDENTS] == [1, 0, 0]
+    assert len(canvas.api.courses.updates) == 1
+
+
+def test_class_that_hands_in_goes_one_by_one(push, canvas):
+    assert push([hand_in(score) for score in scores(4, 5, 0)]) == ()
+
+    assert canvas.api.courses.updates == []
+
+
+def test_submission_follows_a_grade_that_went_with_others(push, push_one, held, attempts):
+    """Also one of the same points, by LTI over the grade that went by the API."""
+    push(scores(4, 5, 0))
+
+    push_one(hand_in(score_of("maya", 4)))
+    push_one(hand_in(score_of("tomas", 3)))
+
+    assert held() == {"maya": 8.0, "tomas": 6.0, "private": 0.0}
+    assert [attempts(name) for name in STUDENTS] == [1, 1, 0]
+
+
 def test_who_has_left_the_course_hears_of_it_alone(push, canvas, alone):
     change_membership(canvas.platform, COURSE, "maya", "Deleted")
 
