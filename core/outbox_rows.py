@@ -52,10 +52,10 @@ _NAMED = outbox.c.registration_id == bindparam("lane")
 _NAMELESS = outbox.c.registration_id.is_(None)
 
 
-def _select_due(mine: ColumnElement[bool]) -> Any:
+def _select_due(*mine: ColumnElement[bool]) -> Any:
     return (
         select(outbox.c.id)
-        .where(mine, outbox.c.status == "waiting", outbox.c.due_at <= _MOMENT, _AWAKE, ~_IN_FLIGHT)
+        .where(*mine, outbox.c.status == "waiting", outbox.c.due_at <= _MOMENT, ~_IN_FLIGHT)
         .order_by(outbox.c.due_at)
         .limit(bindparam("most", type_=Integer))
     )
@@ -67,11 +67,13 @@ def _select_lapsed(mine: ColumnElement[bool]) -> Any:
     )
 
 
-_DUE = {True: _select_due(_NAMED), False: _select_due(_NAMELESS)}
+_DUE = {True: _select_due(_NAMED, _AWAKE), False: _select_due(_NAMELESS, _AWAKE)}
 _LAPSED = {True: _select_lapsed(_NAMED), False: _select_lapsed(_NAMELESS)}
-# Of several workers each takes others.
+# Of several workers each takes others. Whether the platform rests was asked before: for the one
+# that goes first after a rest it does, since all others have to wait for its answer.
 _HELD_DUE = {
-    named: query.with_for_update(skip_locked=True, of=outbox) for named, query in _DUE.items()
+    named: _select_due(mine).with_for_update(skip_locked=True, of=outbox)
+    for named, mine in ((True, _NAMED), (False, _NAMELESS))
 }
 _LOOK_AT = select(
     outbox.c.grade_id,
