@@ -5,6 +5,7 @@ from functools import lru_cache
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 URL_LENGTH = 2000
+NO_ADDRESS = "This must be a full address such as https://lms.example.edu/path."
 DEFAULT_PORTS = {"http": 80, "https": 443}
 # Addresses of IPv6 that lead to the address of IPv4 which they hold, and how many bits follow it:
 # mapped, compatible, translated (RFC 4291, 2765), NAT64 (RFC 6052), 6to4 (RFC 3056).
@@ -29,9 +30,17 @@ def find_url_fault(url: object, *, allow_loopback: bool, longest: int = URL_LENG
     http too, and no other private host. A host name is looked up only when it is called
     (PlatformHttp), since names move.
     """
+    if not isinstance(url, str) or len(url) > longest:
+        return NO_ADDRESS
+    return _find_fault(url, allow_loopback)
+
+
+# A platform's scores all go to a few.
+@lru_cache(maxsize=256)
+def _find_fault(url: str, allow_loopback: bool) -> str | None:
     parts = _split(url)
-    if parts is None or not isinstance(url, str) or len(url) > longest:
-        return "This must be a full address such as https://lms.example.edu/path."
+    if parts is None:
+        return NO_ADDRESS
     if parts.username is not None or parts.password is not None or parts.fragment:
         return "This address must not hold a name, a password or a #fragment."
     if allow_loopback and is_loopback(parts.hostname or ""):

@@ -13,12 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import requests
 import structlog
-from requests.adapters import HTTPAdapter
 from requests.hooks import default_hooks
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError, ReadTimeoutError
@@ -37,6 +36,7 @@ from mentorai.lti.guarded_connections import guard
 from mentorai.lti.host_gates import HostGates
 from mentorai.lti.origins import find_origin, find_url_fault, join_url
 from mentorai.lti.paces import FREE, Pace
+from mentorai.lti.plain_adapter import PlainAdapter
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0
@@ -102,7 +102,7 @@ class PlatformHttp:
         # No session of `requests`: it would add cookies, .netrc and proxies of the environment,
         # which belong to other tenants or would lead a platform's bearer token astray, and what
         # it does for every call costs as much CPU as the call.
-        self._adapter = HTTPAdapter(
+        self._adapter = PlainAdapter(
             pool_connections=CONNECTIONS, pool_maxsize=CONNECTIONS, max_retries=retry
         )
         guard(self._adapter.poolmanager, allow_loopback=self._loopback)
@@ -309,12 +309,20 @@ def _prepare(
 ) -> requests.PreparedRequest:
     request = requests.PreparedRequest()
     request.method = method
-    request.prepare_url(url, None)
+    request.url = _clean_url(url)
     request.headers = CaseInsensitiveDict({**OWN_HEADERS, **headers})
     request.hooks = default_hooks()
     request.body = body or None
     request.prepare_content_length(request.body)
     return request
+
+
+# The scores of a column all go to one.
+@lru_cache(maxsize=256)
+def _clean_url(url: str) -> str | None:
+    request = requests.PreparedRequest()
+    request.prepare_url(url, None)
+    return request.url
 
 
 def _encode(body: bytes | str) -> bytes:
