@@ -74,4 +74,4 @@ def _keep_refusal(tool: Tool, sender: Sender, code: str, reason: str, clause: st
 
 def _find_visit() -> Visit:
     reference = structlog.contextvars.get_contextvars().get("request_id", "")
-    return Visit(str(reference), request.user_agent.string)
+    return Visit(str(reference), request.environ.get("HTTP_USER_AGENT", ""))
