@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import String, bindparam, func, select, type_coerce
 from sqlalchemy.engine import Dialect
 
 from mentorai.core.clock import now
@@ -32,7 +32,7 @@ from mentorai.core.prepared import Prepared
 # "deactivate" is felt after this long at most; the process that did it feels it at once.
 MEMORY_SECONDS = 0.5
 MEMORY_SIZE = 4096
-# What a text is compared with when there is no such key: the same work as for a key.
+# What a text is compared with where there is no key: the same work as where there is one.
 NO_DIGEST = digest_key("no key has this text")
 Listener = Callable[[CheckedKey], None]
 
@@ -87,10 +87,7 @@ class KeyChecks:
         key_id = read_key_id(text)
         if key_id is None:
             raise KeyUnknown
-        known = self._recall(key_id)
-        is_same = hmac.compare_digest(known.digest if known else NO_DIGEST, digest_key(text))
-        if known is None or not is_same:
-            raise KeyUnknown
+        known = self._recall(key_id, digest_key(text))
         moment = now()
         _check_state(known, moment, address)
         recognised(known.key)
@@ -116,15 +113,22 @@ class KeyChecks:
             if known is not None and known.left is not None:
                 self.forget(key_id)
 
-    def _recall(self, key_id: str) -> _Known | None:
-        known = self._memory.get(key_id)
-        moment = time.monotonic()
-        if known is not None and moment - known.read_at < MEMORY_SECONDS:
+    def _recall(self, key_id: str, digest: str) -> _Known:
+        """What is known of the key, remembered or read. Raises KeyUnknown.
+
+        A wrong secret and an id that no key has take the same steps: only a right key is
+        remembered or looked at any further, and in the place of a key that is not there
+        another is read.
+        """
+        known, moment = self._memory.get(key_id), time.monotonic()
+        is_same = hmac.compare_digest(known.digest if known else NO_DIGEST, digest)
+        if known and is_same and moment - known.read_at < MEMORY_SECONDS:
             return known
         changes = self._changes
-        known = self._find(key_id, moment)
-        if known is None:
-            return None
+        row = self._find(key_id)
+        if not hmac.compare_digest(row[_DIGEST] if row else NO_DIGEST, digest) or row is None:
+            raise KeyUnknown
+        known = self._know(row, moment)
         if len(self._memory) >= MEMORY_SIZE:
             self._memory.clear()
         # Another thread may have changed the key after this one read it.
@@ -132,12 +136,16 @@ class KeyChecks:
             self._memory[key_id] = known
         return known
 
-    def _find(self, key_id: str, moment: float) -> _Known | None:
+    def _find(self, key_id: str) -> Sequence[Any] | None:
+        """The row of this key, or of another if there is none; None only where there are no keys.
+
+        Whose it is shows by the digest alone, which is of the whole text, the id in it.
+        """
         if self._database.is_sqlite:
+            row: Sequence[Any] | None
             row = self._database.run(_BY_NUMBER, {"number": number_of(key_id)})
-        else:
-            row = self._fetch(key_id)
-        return None if row is None else self._know(row, moment)
+            return row
+        return self._fetch(key_id)
 
     def _fetch(self, key_id: str) -> Sequence[Any] | None:
         # Straight to the driver: on this path SQLAlchemy's own work would cost three times
@@ -150,15 +158,11 @@ class KeyChecks:
             cursor.close()
         finally:
             connection.close()
-        if row is None:
-            return None
-        values = list(row)
-        values[_EXPIRES_AT] = self._read_instant(values[_EXPIRES_AT])
-        return values
+        return row
 
     def _know(self, row: Sequence[Any], moment: float) -> _Known:
         key_id, organization_id, mentor_id, kind, name, scopes, expires_at, digest, *rest = row
-        disabled_at, revoked_at, allowed_ips, rate_limit, quota, mentor_name = rest
+        is_inactive, allowed_ips, rate_limit, quota, mentor_name = rest
         key = CheckedKey(
             id=key_id,
             organization_id=organization_id,
@@ -166,7 +170,7 @@ class KeyChecks:
             scopes=frozenset(scopes.split()),
             name=name,
             kind=kind,
-            expires_at=expires_at,
+            expires_at=self._read_instant(expires_at),
             rate_limit=rate_limit,
             monthly_quota=quota,
             mentor_name=mentor_name,
@@ -174,7 +178,7 @@ class KeyChecks:
         return _Known(
             key=key,
             digest=digest,
-            is_inactive=disabled_at is not None or revoked_at is not None,
+            is_inactive=bool(is_inactive),
             networks=tuple(map(read_network, allowed_ips.split())),
             left=None if quota is None else self._count_left(key_id, quota),
             read_at=moment,
@@ -217,21 +221,31 @@ _WANTED = (
     api_keys.c.kind,
     api_keys.c.name,
     api_keys.c.scopes,
-    api_keys.c.expires_at,
+    # As the driver gives it: nothing of a row is read before it is known whose it is.
+    type_coerce(api_keys.c.expires_at, String).label("expires_at"),
     api_keys.c.digest,
-    api_keys.c.disabled_at,
-    api_keys.c.revoked_at,
+    func.coalesce(api_keys.c.disabled_at, api_keys.c.revoked_at, type_=String)
+    .is_not(None)
+    .label("is_inactive"),
     api_keys.c.allowed_ips,
     api_keys.c.rate_limit,
     api_keys.c.monthly_quota,
     mentors.c.display_name,
 )
+_NUMBERS = api_keys.alias("numbers")
+# The key of this number, or the next below it, or else the first of all.
+_NEAREST = func.coalesce(
+    select(func.max(_NUMBERS.c.number))
+    .where(_NUMBERS.c.number <= bindparam("number"))
+    .scalar_subquery(),
+    select(func.min(_NUMBERS.c.number)).scalar_subquery(),
+)
 _BY_NUMBER = Prepared(
     select(*_WANTED)
     .outerjoin_from(api_keys, mentors, mentors.c.id == api_keys.c.mentor_id)
-    .where(api_keys.c.number == bindparam("number"))
+    .where(api_keys.c.number == _NEAREST)
 )
-_EXPIRES_AT = _WANTED.index(api_keys.c.expires_at)
+_DIGEST = _WANTED.index(api_keys.c.digest)
 
 
 def _instant_reader(dialect: Dialect) -> Callable[[Any], datetime | None]:

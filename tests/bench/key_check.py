@@ -12,6 +12,7 @@ process. Only the ratios of one run mean anything.
 import argparse
 import hashlib
 import json
+import random
 import sqlite3
 import statistics
 import subprocess
@@ -20,6 +21,7 @@ import tempfile
 import time
 import venv
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -69,46 +71,56 @@ def measure(act: Callable[[str], object], texts: Sequence[str], rounds: int) -> 
 
 
 def fill(folder: Path, count: int) -> tuple[Any, list[str]]:
-    """An installation with `count` keys; and the texts of up to 10,000 of them."""
-    from sqlalchemy import insert
-
-    from mentorai.core.clock import now
+    """An installation with `count` keys; and the texts of up to 10,000 of them, all over it."""
     from mentorai.core.engine import Engine
-    from mentorai.core.key_rows import api_keys
-    from mentorai.core.key_text import digest_key, make_key, number_of
     from mentorai.core.settings import Settings
 
     engine = Engine.open(Settings(data_dir=folder), plugins=[])
     organization_id = engine.organizations.get().id
     mentor_id = engine.mentors.add(organization_id, "Tidal Pools").id
-    texts: list[str] = []
-    for first in range(0, count, 10_000):
-        rows = []
-        for number in range(first, min(first + 10_000, count)):
-            key_id, text = make_key()
-            if len(texts) < 10_000 and number % max(1, count // 10_000) == 0:
-                texts.append(text)
-            rows.append(
-                {
-                    "number": number_of(key_id),
-                    "id": key_id,
-                    "organization_id": organization_id,
-                    "mentor_id": mentor_id,
-                    "kind": "mentor",
-                    "name": f"Key {number}",
-                    "bound_to": mentor_id,
-                    "name_taken": f"key {number}",
-                    "digest": digest_key(text),
-                    "last_four": text[-4:],
-                    "scopes": "chat:write",
-                    "author": "bench",
-                    "created_at": now(),
-                    "allowed_ips": "",
-                }
-            )
-        with engine.database.write() as connection:
-            connection.execute(insert(api_keys), rows)
+    keys, texts = make_keys(count)
+    put_keys(Path(engine.database.url.database), organization_id, mentor_id, keys)
     return engine, texts
+
+
+def make_keys(count: int) -> tuple[list[tuple[int, str, str]], list[str]]:
+    """Number, id and digest of `count` keys in no order, and the texts of up to 10,000.
+
+    Only those have a secret: a million would take a minute to draw.
+    """
+    from mentorai.core.key_text import ID_LENGTH, PAIRS, digest_key, make_key, number_of
+
+    keys, texts = [], []
+    for _ in range(min(count, 10_000)):
+        key_id, text = make_key()
+        keys.append((number_of(key_id), key_id, digest_key(text)))
+        texts.append(text)
+    taken = {number for number, *_ in keys}
+    drawn = (random.randrange(len(PAIRS) ** (ID_LENGTH // 2)) for _ in range(count - len(keys)))
+    for number in set(drawn) - taken:
+        left, key_id = number, ""
+        for _ in range(ID_LENGTH // 2):
+            left, pair = divmod(left, len(PAIRS))
+            key_id = PAIRS[pair] + key_id
+        keys.append((number, key_id, f"sha256${random.randbytes(32).hex()}"))
+    return keys, texts
+
+
+def put_keys(
+    file: Path, organization_id: str, mentor_id: str, keys: Sequence[tuple[int, str, str]]
+) -> None:
+    """Keep them straight in SQLite, in the order of their numbers, which is the quickest."""
+    same = (organization_id, mentor_id, "mentor", mentor_id, "chat:write", "bench")
+    columns = "number, id, digest, name, name_taken, last_four"
+    columns += ", organization_id, mentor_id, kind, bound_to, scopes, author, created_at"
+    moment = "2026-01-01 00:00:00.000000"
+    marks = ", ".join("?" * (columns.count(",") + 1))
+    rows = (
+        (*key, f"Key {n:07}", f"key {n:07}", key[2][-4:], *same, moment)
+        for n, key in enumerate(sorted(keys))
+    )
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.executemany(f"INSERT INTO api_keys ({columns}) VALUES ({marks})", rows)
 
 
 def check_all(engine: Any, texts: Sequence[str], rounds: int) -> dict[str, list[float]]:

@@ -1,5 +1,6 @@
 """What the check of a key costs, counted and not timed."""
 
+import functools
 import string
 import sys
 from collections import Counter
@@ -11,11 +12,12 @@ from sqlalchemy import event
 
 from mentorai.core.database import Database
 from mentorai.core.engine import Engine
-from mentorai.core.errors import KeyUnknown
+from mentorai.core.errors import KeyRejected, KeyUnknown
 from mentorai.core.key_checks import KeyChecks
-from mentorai.core.key_text import make_key
+from mentorai.core.key_text import _check_of, make_key
 from mentorai.web.app import create_app
 
+COSTLY = ("openssl_sha256", "compare_digest", "crc32")
 WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 
 
@@ -62,30 +64,37 @@ def checks(engine, heard):
     database.close()
 
 
-def forge(text: str) -> str:
-    """Another secret for the same id, with the right check characters."""
-    from mentorai.core.key_text import _check_of
-
-    body = text[:15] + "A" * 43
+def sign(body: str) -> str:
+    """The text of a key with the right check characters."""
     return body + _check_of(body)
 
 
-def count_work(checks: KeyChecks, text: str) -> Counter[str]:
-    """How often the costly things are done for a key that is not remembered."""
-    done: Counter[str] = Counter()
+def forge(text: str) -> str:
+    """Another secret for the same id, with the right check characters."""
+    return sign(text[:15] + "A" * 43)
 
-    def note(_frame, happened, what) -> None:
-        if happened == "c_call" and what.__name__ in ("openssl_sha256", "compare_digest", "crc32"):
-            done[what.__name__] += 1
+
+UNKNOWN = sign("mai_" + "z" * 10 + "_" + "A" * 43)
+
+
+def trace(checks: KeyChecks, text: str) -> list[str]:
+    """The name of everything that is called for a key, in order."""
+    called: list[str] = []
+
+    def note(frame, happened, what) -> None:
+        if happened == "call":
+            called.append(frame.f_code.co_qualname)
+        elif happened == "c_call":
+            called.append(what.__name__)
 
     sys.setprofile(note)
     try:
         checks.check(text, scope=None, address="")
-    except KeyUnknown:
+    except KeyRejected:
         pass
     finally:
         sys.setprofile(None)
-    return done
+    return called
 
 
 def test_check_of_a_miss_does_the_work_of_a_hit(checks, issued, heard):
@@ -93,12 +102,38 @@ def test_check_of_a_miss_does_the_work_of_a_hit(checks, issued, heard):
     for text in (issued.text, forge(issued.text), make_key()[1]):
         checks.forget(issued.key.id)
         heard.clear()
-        works.append(count_work(checks, text))
+        called = Counter(trace(checks, text))
+        works.append({name: called[name] for name in COSTLY})
         statements.append(len(heard))
 
     assert works[0] == works[1] == works[2]
-    assert works[0] == {"openssl_sha256": 1, "compare_digest": 1, "crc32": 1}
+    # Compared with what is remembered, and with what is read.
+    assert works[0] == {"openssl_sha256": 1, "compare_digest": 2, "crc32": 1}
     assert statements == [1, 1, 1]
+
+
+def test_no_step_tells_a_wrong_secret_from_an_id_that_no_key_has(engine, checks, issued, heard):
+    """Whatever the key is like that the id belongs to, and wherever the unknown id lies."""
+    issue = functools.partial(
+        engine.keys.issue,
+        *(issued.key.organization_id, issued.key.mentor_id),
+        scopes=["chat:write"],
+        expires_at=None,
+        author="ada",
+    )
+    remembered, counted = issue(name="remembered").text, issue(name="a month", monthly_quota=1)
+    off = issue(name="off")
+    engine.keys.deactivate(off.key.organization_id, off.key.mentor_id, off.key.id, "ada")
+    right = trace(checks, remembered)
+    wrong = [forge(text) for text in (remembered, issued.text, counted.text, off.text)]
+    heard.clear()
+
+    steps = [trace(checks, text) for text in (*wrong, sign("mai_0000000000_" + "A" * 43), UNKNOWN)]
+
+    assert steps == [steps[0]] * len(steps)
+    assert len(heard) == len(steps)
+    read = len(steps[0]) - steps[0][::-1].index("compare_digest")
+    assert right[:read] == steps[0][:read]
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
