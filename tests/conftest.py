@@ -119,6 +119,23 @@ def made_database(server_url: str, template: str | None = None) -> Iterator[URL]
 
 
 @pytest.fixture
+def redis_url(worker_id: str) -> Iterator[str]:
+    """An empty database of the Redis that tests may use, of this test process alone."""
+    server = os.environ.get("TEST_REDIS_URL", "")
+    if not server:
+        pytest.skip("TEST_REDIS_URL names no Redis to try")
+    from redis import Redis
+
+    number = 1 + int(worker_id.removeprefix("gw") if worker_id != "master" else 0)
+    url = f"{server.rpartition('/')[0]}/{number}"
+    redis = Redis.from_url(url)
+    redis.flushdb()
+    yield url
+    redis.flushdb()
+    redis.close()
+
+
+@pytest.fixture
 def postgres_database(postgres_url: str) -> Iterator[str]:
     """An empty PostgreSQL database."""
     with made_database(postgres_url) as url:

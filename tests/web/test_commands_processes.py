@@ -9,11 +9,18 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from email.message import Message
 from pathlib import Path
 
 import pytest
+
+from mentorai.core.engine import Engine
+from mentorai.core.settings import Settings
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/stat").exists(), reason="processes are counted in /proc"
@@ -320,3 +327,68 @@ def test_last_use_of_a_key_is_written_when_the_server_ends(
     process.wait(STOP_SECONDS)
 
     assert "never" not in mentorai("keys", "list", "--mentor", "tidal-pools")
+
+
+def _call_key(port: int, key: str) -> tuple[int, Message]:
+    headers = {"Authorization": f"Api-Token {key}"}
+    call = urllib.request.Request(f"http://127.0.0.1:{port}/api/v1/key", headers=headers)
+    try:
+        with urllib.request.urlopen(call, timeout=10) as answer:
+            return answer.status, answer.headers
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code, refused.headers
+
+
+def test_a_keys_limit_is_exact_over_the_processes_of_two_servers_that_share_a_redis(
+    start: Start, environment: dict[str, str], settings: Settings, redis_url: str
+) -> None:
+    engine = Engine.open(settings, plugins=[])
+    mentor = engine.mentors.add(engine.organizations.get().id, "Tidal Pools")
+    place = (mentor.organization_id, mentor.id)
+    asked = {"scopes": ["chat:write"], "expires_at": None, "author": "test"}
+    key = engine.keys.issue(*place, name="LMS", rate_limit=25, **asked).text
+    engine.close()
+    ports = [_free_port(), _free_port()]
+    environment |= {
+        "MENTORAI_DATA_DIR": str(settings.data_dir),
+        "MENTORAI_LIMITS_URL": redis_url,
+        "MENTORAI_WORKER_INSIDE": "false",
+    }
+    servers = [
+        start("serve", MENTORAI_PORT=str(port), MENTORAI_PROCESSES=processes)
+        for port, processes in zip(ports, "12", strict=True)
+    ]
+    for port in ports:
+        _wait_for_server(port)
+    # All calls belong to one minute.
+    left = 60 - time.time() % 60
+    if left < 5:
+        time.sleep(left)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda n: (n % 2, *_call_key(ports[n % 2], key)), range(40)))
+
+    assert Counter(status for _, status, _ in answers) == {200: 25, 429: 15}
+    assert {server for server, status, _ in answers if status == 200} == {0, 1}
+    remaining = [told["RateLimit"].split(";")[1] for _, status, told in answers if status == 200]
+    assert sorted(remaining) == sorted(f"r={n}" for n in range(25))
+    for _, status, told in answers:
+        assert told["RateLimit-Policy"] == '"key";q=25;w=60'
+        if status == 429:
+            assert told["RateLimit"] == f'"key";r=0;t={told["Retry-After"]}'
+            assert 0 < int(told["Retry-After"]) <= 60
+    servers[1].terminate()
+    assert "Warning" not in servers[1].communicate(timeout=STOP_SECONDS)[0]
+
+
+def test_serve_warns_where_several_processes_count_calls_each_by_itself(
+    start: Start, port: int
+) -> None:
+    process = start("serve", "--port", str(port), MENTORAI_PROCESSES="2")
+    assert process.stdout is not None
+
+    said = next(line for line in process.stdout if "Warning" in line)
+
+    assert "each of the 2 processes counts API calls by itself" in said
+    assert "MENTORAI_LIMITS_URL" in said

@@ -1,8 +1,6 @@
 """The same worker with its queue in Redis: one queue for several machines."""
 
-import os
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,23 +8,6 @@ import pytest
 from mentorai.core.errors import ConfigurationError
 from mentorai.core.jobs import Jobs, run_worker
 from mentorai.core.settings import Settings
-
-
-@pytest.fixture
-def redis_url(worker_id: str) -> Iterator[str]:
-    """A Redis database of this test process alone."""
-    server = os.environ.get("TEST_REDIS_URL", "")
-    if not server:
-        pytest.skip("TEST_REDIS_URL names no Redis to try")
-    from redis import Redis
-
-    number = 1 + int(worker_id.removeprefix("gw") if worker_id != "master" else 0)
-    url = f"{server.rpartition('/')[0]}/{number}"
-    redis = Redis.from_url(url)
-    redis.flushdb()
-    yield url
-    redis.flushdb()
-    redis.close()
 
 
 @pytest.fixture

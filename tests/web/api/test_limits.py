@@ -1,8 +1,5 @@
 """How many calls a key may make, and what its answers say of it."""
 
-import os
-import re
-
 import pytest
 import time_machine
 
@@ -145,15 +142,6 @@ def test_address_behind_proxies_is_the_one_they_vouch_for(
 
 
 # --- counted together ---------------------------------------------------------------------
-
-
-@pytest.fixture
-def redis_url(worker_id: str) -> str:
-    server = os.environ.get("TEST_REDIS_URL", "")
-    if not server:
-        pytest.skip("TEST_REDIS_URL names no Redis to try")
-    database = int(re.sub(r"\D", "", worker_id) or 0) + 1
-    return re.sub(r"/\d*$", "", server) + f"/{database}"
 
 
 def test_processes_count_together_in_redis(tmp_path, redis_url):
