@@ -35,6 +35,8 @@ metadata = MetaData(
 BUSY_SECONDS = 15
 NAP_SECONDS, LONGEST_NAP_SECONDS = 0.00005, 0.002
 CHECKPOINT_SECONDS = 1.0
+# How much of SQLite's file is mapped where single rows are looked for all over it.
+MAPPED_BYTES = 1 << 30
 # How many pages of 4 KB the log may have before a commit copies it itself after all.
 LOG_PAGES = 16_000
 
@@ -97,7 +99,7 @@ class Database:
                 'postgresql+psycopg: pip install "mentorai-toolkit[postgres]"'
             ) from error
         self._compiled: dict[Prepared, Compiled] = {}
-        self._idle: dict[int, list[sqlite3.Connection]] = {}
+        self._idle: dict[tuple[int, bool], list[sqlite3.Connection]] = {}
         self._checkpoints: dict[int, threading.Timer] = {}
         self._is_closed = False
         if self.is_sqlite:
@@ -131,7 +133,7 @@ class Database:
                 return result.first() if result.returns_rows else None
         compiled = self._compile(prepared)
         with self._writing if compiled.writes else _NOTHING:
-            values = self._run_sqlite(compiled.sql, compiled.bind(facts))
+            values = self._run_sqlite(compiled.sql, compiled.bind(facts), compiled.is_scattered)
         if compiled.writes:
             self._checkpoint_soon()
         return None if values is None else compiled.read(values)
@@ -152,14 +154,19 @@ class Database:
             compiled = self._compiled[prepared] = Compiled(prepared, self.engine.dialect)
         return compiled
 
-    def _run_sqlite(self, sql: str, parameters: Sequence[Any]) -> Sequence[Any] | None:
+    def _run_sqlite(
+        self, sql: str, parameters: Sequence[Any], is_scattered: bool = False
+    ) -> Sequence[Any] | None:
         # A few connections outside the pool, whose checks in and out cost more than the
         # statement. One that a parent process opened is neither used nor closed here.
-        idle = self._idle.setdefault(os.getpid(), [])
+        idle = self._idle.setdefault((os.getpid(), is_scattered), [])
         try:
             connection = idle.pop()
         except IndexError:
             connection = self._open_sqlite()
+            if is_scattered:
+                # A page that is in no cache is looked at where it lies, and not copied first.
+                connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES}")
         try:
             values = _ask(connection, sql, parameters)
         except sqlite3.Error as error:
@@ -211,8 +218,9 @@ class Database:
         if timer is not None:
             timer.cancel()
         event.listen(self.engine, "checkin", _close_returned)
-        for connection in self._idle.pop(os.getpid(), ()):
-            connection.close()
+        for is_scattered in (False, True):
+            for connection in self._idle.pop((os.getpid(), is_scattered), ()):
+                connection.close()
         self.engine.dispose()
 
 

@@ -243,7 +243,8 @@ _NEAREST = func.coalesce(
 _BY_NUMBER = Prepared(
     select(*_WANTED)
     .outerjoin_from(api_keys, mentors, mentors.c.id == api_keys.c.mentor_id)
-    .where(api_keys.c.number == _NEAREST)
+    .where(api_keys.c.number == _NEAREST),
+    is_scattered=True,
 )
 _DIGEST = _WANTED.index(api_keys.c.digest)
 

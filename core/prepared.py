@@ -19,12 +19,20 @@ Process = Callable[[Any], Any]
 class Prepared:
     """A statement made once, in a module. All that changes in it are its parameters.
 
-    names: the columns that an INSERT fills.
+    names: the columns that an INSERT fills. is_scattered: whether what it looks for lies anywhere
+    in a table that may be very large.
     """
 
-    def __init__(self, statement: Select[Any] | UpdateBase, names: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        statement: Select[Any] | UpdateBase,
+        names: Sequence[str] = (),
+        *,
+        is_scattered: bool = False,
+    ) -> None:
         self.statement = statement
         self.names = names
+        self.is_scattered = is_scattered
 
 
 class Compiled:
@@ -38,6 +46,7 @@ class Compiled:
         binds: Mapping[str, Any] = getattr(compiled, "binds", {})
         self.sql = str(compiled)
         self.writes = isinstance(statement, UpdateBase)
+        self.is_scattered = prepared.is_scattered
         self._binds = [(name, _on_the_way_in(binds[name].type, dialect)) for name in names]
         self._reads = [_on_the_way_out(column.type, dialect) for column in columns]
         self._row: Any = namedtuple("Row", [column.key for column in columns])  # type: ignore[misc]
