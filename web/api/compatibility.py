@@ -9,7 +9,7 @@ never named one (`default`) answers to any. `user` is taken as it comes and mean
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Self
 from urllib.parse import urlencode
@@ -23,7 +23,7 @@ from mentorai.core.identifiers import is_id, new_id
 from mentorai.core.mentors import Mentor
 from mentorai.core.values import Event, SourcesEvent, StartEvent
 from mentorai.web.api.bodies import check_address, read_object, reject
-from mentorai.web.api.chat import PAGE_CHARACTERS
+from mentorai.web.api.chat import PAGE_CHARACTERS, DocumentId
 from mentorai.web.api.dataset_bodies import Sent, fetch, read_file
 from mentorai.web.api.replies import public_url
 from mentorai.web.api.shapes import GivenMetadata
@@ -81,6 +81,7 @@ class Question(BaseModel):
     prompt: str = Field(min_length=1)
     page_content: str = Field(default="", max_length=PAGE_CHARACTERS)
     metadata: GivenMetadata = Field(default_factory=dict)
+    document_filter: list[DocumentId | int] | None = Field(default=None, max_length=100)
 
 
 class _Tokens:
@@ -196,6 +197,7 @@ def ask() -> Response:
     _name_mentor(asked.flow.name)
     if not is_id(asked.session_id):
         raise NotFound("There is no such session.")
+    document_ids = _find_documents(asked.document_filter or ())
     organization_id, mentor_id = bound_mentor()
     engine, key_id = get_engine(), caller().id
     begun = engine.conversations.begin(organization_id, mentor_id, asked.session_id, key_id=key_id)
@@ -205,6 +207,7 @@ def ask() -> Response:
         message=asked.prompt,
         conversation_id=begun.id,
         key_id=key_id,
+        document_ids=document_ids,
         page_content=asked.page_content,
         metadata=asked.metadata,
     )
@@ -238,6 +241,18 @@ def _name_mentor(name: str) -> Mentor:
             raise
         name_mentor(called[0].id)
     return mentors.get(*bound_mentor())
+
+
+def _find_documents(named: Sequence[str | int]) -> list[str]:
+    """The ids of the documents that are named by id, or by the number that lists give them."""
+    if not named:
+        return []
+    ids: dict[str | int, str] = {}
+    for one in get_engine().datasets.list(*bound_mentor()):
+        ids |= {one.id: one.id, _number(one.id): one.id}
+    if not set(named) <= ids.keys():
+        raise NotFound("There is no such document.")
+    return [ids[name] for name in named]
 
 
 def _read_sent(kind: str, form: Any) -> Sent:

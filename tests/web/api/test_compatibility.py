@@ -185,9 +185,9 @@ def test_named_organization_answers_to_its_own_name_only(app, engine):
 # --- sessions and chat --------------------------------------------------------------------
 
 
-def ask(client, session_id: str, mentor: str, prompt: str = "Where is the scar?"):
+def ask(client, session_id: str, mentor: str, prompt: str = "Where is the scar?", **more):
     flow = {"name": mentor, "tenant": "acme", "username": "lee", "pathway": mentor}
-    body = {"flow": flow, "session_id": session_id, "prompt": prompt, "page_content": "x"}
+    body = {"flow": flow, "session_id": session_id, "prompt": prompt, "page_content": "x", **more}
     return client.post("/api/agent/chat/", json=body)
 
 
@@ -353,3 +353,32 @@ def test_admin_token_ends_when_its_person_signs_out(office, engine, admin):
 def test_admin_token_opens_nothing_else(office, mentor):
     assert office.get("/api/v1/key").status_code == 401
     assert office.get(documents(mentor.id)).status_code == 401
+
+
+def test_answer_is_from_the_documents_of_the_filter_alone(client, api, mentor, dataset):
+    text = {"name": "Other", "text": "# Elsewhere\n\nThe scar is in the north."}
+    other = api.post("/api/v1/datasets", json=text).json["id"]
+    session_id = client.post(SESSIONS, json={}).json["session_id"]
+    listed = api.get(documents(mentor.id)).json["results"]
+    number = next(one["id"] for one in listed if one["document_id"] == other)
+
+    for named in ([other], [number]):
+        ask(api, session_id, mentor.slug, document_filter=named).get_data()
+    ask(api, session_id, mentor.slug, document_filter=None).get_data()
+
+    turns = api.get(f"/api/v1/sessions/{session_id}/messages").json["results"]
+    cited = [{source["dataset"] for source in turn["sources"]} for turn in turns]
+    assert cited[:2] == [{other}, {other}]
+    assert dataset.id in cited[2]
+
+
+@pytest.mark.parametrize(
+    ("named", "status"), [(["nobody's"], 404), ([7], 404), ({"week": 5}, 422), (["x"] * 101, 422)]
+)
+def test_filter_that_cannot_be_honoured_is_refused(api, client, mentor, named, status):
+    session_id = client.post(SESSIONS, json={}).json["session_id"]
+
+    answer = ask(api, session_id, mentor.slug, document_filter=named)
+
+    assert answer.status_code == status
+    assert api.get("/api/v1/sessions").json["count"] == 0
