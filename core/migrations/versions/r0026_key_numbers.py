@@ -1,7 +1,7 @@
 """API keys are kept in the order of their id as a number, so that a check goes down one tree."""
 
 import string
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,14 +19,22 @@ keys = sa.table("api_keys", sa.column("id", sa.String), sa.column("number", sa.B
 def upgrade() -> None:
     op.add_column("api_keys", sa.Column("number", NUMBER, nullable=True))
     connection = op.get_bind()
-    ids = connection.execute(sa.select(keys.c.id)).scalars().all()
-    for first in range(0, len(ids), ROWS):
-        _number(connection, ids[first : first + ROWS])
+    for ids in _read_ids(connection):
+        _number(connection, ids)
     with op.batch_alter_table("api_keys") as batch:
         batch.alter_column("number", existing_type=NUMBER, nullable=False)
         batch.drop_constraint("pk_api_keys", type_="primary")
         batch.create_primary_key("pk_api_keys", ["number"])
         batch.create_unique_constraint("uq_api_keys_id", ["id"])
+
+
+def _read_ids(connection: sa.Connection) -> Iterator[Sequence[str]]:
+    """All ids, ROWS at a time: there may be a million."""
+    query = sa.select(keys.c.id).order_by(keys.c.id).limit(ROWS)
+    ids = connection.execute(query).scalars().all()
+    while ids:
+        yield ids
+        ids = connection.execute(query.where(keys.c.id > ids[-1])).scalars().all()
 
 
 def _number(connection: sa.Connection, ids: Sequence[str]) -> None:
