@@ -20,6 +20,10 @@ def is_id(text: str) -> bool:
 
 
 def to_slug(name: str) -> str:
-    """A short name for addresses and commands: lower-case letters, digits and hyphens."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:64] or "mentor"
+    """A short name for addresses and commands: lower-case letters, digits and hyphens.
+
+    Empty for a name that has none of them.
+    """
+    dashed = "".join("-" if unicodedata.category(one) == "Pd" else one for one in name)
+    plain = unicodedata.normalize("NFKD", dashed).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:64].rstrip("-")

@@ -272,13 +272,13 @@ def add_mentor(connection: Connection, organization_id: str, facts: Mapping[str,
     """
     given = dict(facts)
     author = given.pop("author", "")
-    slug = given.pop("slug", "") or to_slug(given["display_name"])
+    moment, mentor_id = now(), new_id()
+    slug = given.pop("slug", "") or _make_slug(given["display_name"], mentor_id)
     checked = check_facts(given)
     fault = judge_slug(slug)
     if fault:
         raise InputRejected({"slug": [fault]})
     prompt = checked.pop("system_prompt")
-    moment, mentor_id = now(), new_id()
     defaults = {"description": "", "proactive_prompt": "", "suggested_prompts": []}
     row = {
         "id": mentor_id,
@@ -291,6 +291,12 @@ def add_mentor(connection: Connection, organization_id: str, facts: Mapping[str,
     connection.execute(insert(mentors).values(defaults | checked | row))
     _add_version(connection, mentor_id, 1, prompt, author)
     return mentor_id
+
+
+def _make_slug(name: str, mentor_id: str) -> str:
+    """A short name from a mentor's name; from its id if the name's letters make none."""
+    slug = to_slug(name)
+    return slug if slug and not judge_slug(slug) else f"mentor-{mentor_id[:8]}"
 
 
 def change_mentor(

@@ -5,6 +5,7 @@ import pytest
 
 from mentorai.core.engine import Engine
 from mentorai.core.errors import Conflict, InputRejected, NotFound
+from mentorai.core.identifiers import new_id
 from mentorai.core.mentors import DEFAULT_PROMPT, Mentor
 from mentorai.core.organizations import Organization
 
@@ -22,12 +23,27 @@ def test_new_mentor_has_the_first_version_of_the_usual_prompt(mentor: Mentor) ->
 
 @pytest.mark.parametrize(
     ("name", "slug"),
-    [("Café & Théâtre", "cafe-theatre"), ("  Zoo  ", "zoo"), ("微生物学", "mentor")],
+    [
+        ("Café & Théâtre", "cafe-theatre"),
+        ("  Zoo  ", "zoo"),
+        ("Bio\u2011101 \u2013 Cells", "bio-101-cells"),
+        ("x" * 63 + " y", "x" * 63),
+    ],
 )
 def test_slug_is_made_from_the_name(
     engine: Engine, organization: Organization, name: str, slug: str
 ) -> None:
     assert engine.mentors.add(organization.id, name).slug == slug
+
+
+@pytest.mark.parametrize("names", [("微生物学", "数学"), ("bulk", "Bulk"), (new_id(), new_id())])
+def test_slug_is_made_from_the_id_when_the_name_makes_none(
+    engine: Engine, organization: Organization, names: tuple[str, str]
+) -> None:
+    for name in names:
+        made = engine.mentors.add(organization.id, name)
+
+        assert (made.slug, made.display_name) == (f"mentor-{made.id[:8]}", name)
 
 
 @pytest.mark.parametrize("slug", ["Zoo", "a b", "../zoo", "zoo" * 30, "zoo-", "zoé"])
