@@ -56,10 +56,12 @@ def _add_headers(response: Response) -> Response:
     if path.startswith(API):
         # They are the same for all, and cost less outside the framework (requests.py).
         return response
-    if "Cache-Control" not in headers and not path.startswith("/static/"):
-        headers["Cache-Control"] = "no-store"
-    if "Content-Security-Policy" not in headers:
-        headers["Content-Security-Policy"] = _policy(response)
+    # To ask the headers themselves for what is not there costs an exception.
+    told = {name.lower() for name, _ in headers}
+    if "cache-control" not in told and not path.startswith("/static/"):
+        headers.add("Cache-Control", "no-store")
+    if "content-security-policy" not in told:
+        headers.add("Content-Security-Policy", _policy(response))
     if not path.startswith(FRAMED):
         headers["X-Frame-Options"] = "DENY"
     return response

@@ -244,7 +244,9 @@ class _Redirect(Response):
 def send_to(address: str) -> Response:
     """A redirect to GET an address. Without the page that Flask writes beside it: no browser
     shows it, and it costs more than all the rest of the answer."""
-    return _Redirect(status=303, headers={"Location": address, "Content-Length": "0"})
+    headers = {"Location": address, "Content-Length": "0"}
+    # The type that it would have anyway: to find out costs an exception.
+    return _Redirect(status=303, headers=headers, content_type="text/html; charset=utf-8")
 
 
 def find_start(session: Session) -> str:
