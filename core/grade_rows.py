@@ -88,6 +88,11 @@ class Sync:
     result: float | None = None
     is_overridden: bool = False
 
+    @property
+    def will_retry(self) -> bool:
+        """Whether it waits because of something; a busy platform costs it no attempt."""
+        return self.status == "waiting" and bool(self.attempts or self.last_error_code)
+
 
 SYNC_FACTS = len(fields(Sync))
 

@@ -169,6 +169,14 @@ def test_open_attempt_is_gone_on_with(student, home, quiz, attempt):
             },
             "Waiting, will retry",
         ),
+        (
+            {
+                "sync_status": "waiting",
+                "sync_error_code": "platform_throttled",
+                "sync_error_message": "The LMS asked us to slow down.",
+            },
+            "Waiting, will retry at",
+        ),
         ({"sync_status": "sent"}, "Sent to the gradebook"),
         ({"sync_status": "superseded"}, "The gradebook has a newer score."),
         ({"sync_status": "failed", "sync_error_message": "Refused."}, "did not take the score"),
