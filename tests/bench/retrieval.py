@@ -122,7 +122,9 @@ def measure_weak(engine: Engine) -> None:
 
 
 def add_book(engine: Engine) -> tuple[Mentor, float]:
-    mentor = engine.mentors.add(engine.organizations.get().id, "Microbiology", slug=new_id())
+    mentor = engine.mentors.add(
+        engine.organizations.get().id, "Microbiology", slug=f"bench-{new_id()}"
+    )
     begin = time.perf_counter()
     add_book_to(engine, mentor)
     return mentor, time.perf_counter() - begin
@@ -136,7 +138,9 @@ def add_book_to(engine: Engine, mentor: Mentor) -> None:
 
 def add_xquad(engine: Engine, language: str) -> tuple[Mentor, list[tuple[str, str, list[str]]]]:
     """A mentor with one document a paragraph; questions with their document and answers."""
-    mentor = engine.mentors.add(engine.organizations.get().id, f"XQuAD {language}", slug=new_id())
+    mentor = engine.mentors.add(
+        engine.organizations.get().id, f"XQuAD {language}", slug=f"bench-{new_id()}"
+    )
     questions = []
     for a, article in enumerate(read_xquad(language)):
         for p, paragraph in enumerate(article["paragraphs"]):
