@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from mentorai.core.clock import now
 from mentorai.core.engine import Engine
+from mentorai.core.scopes import TEMPLATES
 from mentorai.core.settings import Settings
 from mentorai.web.commands import BUILT_IN, main
 
@@ -106,6 +107,12 @@ def test_every_command_explains_itself(mentorai: Run, name: str) -> None:
 
     assert done.exit_code == 0
     assert BUILT_IN[name].rstrip(".") in done.output
+
+
+def test_every_template_of_scopes_is_in_the_help(mentorai: Run) -> None:
+    said = " ".join(mentorai("keys", "issue", "--help").output.split())
+
+    assert [name for name in TEMPLATES if name not in said] == []
 
 
 def test_help_imports_nothing_that_it_does_not_need() -> None:

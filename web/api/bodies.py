@@ -30,7 +30,6 @@ SENTENCES = {
     "union_tag_not_found": "The kind is missing.",
     "model_type": "An object, please.",
     "dict_type": "An object, please.",
-    "string_pattern_mismatch": "This does not have the form that it must have.",
 }
 
 

@@ -4,7 +4,15 @@ from datetime import datetime
 from typing import Annotated
 
 from flask import Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from mentorai.core.embedding import Guest, find_identity, issue_ticket
 from mentorai.core.errors import InputRejected
@@ -23,7 +31,18 @@ api = Resource("sso", "Single sign-on for portals: whose session it is, and ways
 CREDENTIAL_CHARACTERS = 48_000
 # Lower case, no path, and no character that a header reads as anything else.
 ORIGIN = r"^https?://([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(:[0-9]{1,5})?$"
-Origin = Annotated[str, StringConstraints(pattern=ORIGIN, max_length=300)]
+
+
+def _say_how(value: object, check: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return check(value)
+    except ValidationError:
+        raise ValueError(
+            "a scheme and a host in lower case alone, please, as in https://portal.example.edu"
+        ) from None
+
+
+Origin = Annotated[str, StringConstraints(pattern=ORIGIN, max_length=300), WrapValidator(_say_how)]
 Credential = Annotated[str, StringConstraints(min_length=1, max_length=CREDENTIAL_CHARACTERS)]
 
 

@@ -28,8 +28,8 @@ def command() -> None:
     "--template",
     default=EVERYTHING,
     show_default=True,
-    help="The scopes, when no --scope is given: Read grades, Chat, Manage content, Grade sync, "
-    "Read only or Everything.",
+    help="The scopes, when no --scope is given: Read grades, Chat, Manage content, Enrollment, "
+    "Portal, Grade sync, Read only or Everything.",
 )
 @click.option("--days", type=click.IntRange(1), help="How long it lasts; MENTORAI_KEY_DAYS if not.")
 @click.option("--never", is_flag=True, help="It never expires, if the policy allows that.")

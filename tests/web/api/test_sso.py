@@ -352,6 +352,12 @@ def test_ticket_that_is_wrong_is_refused_by_field(api, field, value):
     assert any(name.startswith((field, "user", "credential")) for name in answer.json["errors"])
 
 
+def test_origin_with_more_than_a_host_is_told_how_one_looks(api):
+    errors = order(api, allowed_origins=["https://Portal.example.edu/"]).json["errors"]
+
+    assert errors["allowed_origins.0"][0].endswith("as in https://portal.example.edu.")
+
+
 def test_credential_that_nobody_vouches_for_gives_no_ticket(api):
     answer = order(api, user=None, credential="stranger")
 
