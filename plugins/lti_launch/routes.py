@@ -22,7 +22,6 @@ from mentorai.lti.login import begin_login, storage_key
 from mentorai.lti.origins import find_origin
 from mentorai.lti.tickets import StoredProof
 from mentorai.lti.tool import Tool
-from mentorai.plugins.lti_launch.posted_form import read_form
 from mentorai.plugins.lti_launch.routes_binding import (
     find_binding,
     find_bindings,
@@ -30,6 +29,7 @@ from mentorai.plugins.lti_launch.routes_binding import (
     put_login_binding,
 )
 from mentorai.plugins.lti_launch.routes_files import add_file_routes
+from mentorai.plugins.lti_launch.routes_form import read_form
 from mentorai.plugins.lti_launch.routes_held import Answer, HeldPages
 from mentorai.plugins.lti_launch.routes_keys import add_key_routes
 from mentorai.plugins.lti_launch.routes_log import keep_log, note_admitted
