@@ -21,6 +21,7 @@ from sqlalchemy.types import TypeDecorator
 
 from mentorai.core.errors import ConfigurationError
 from mentorai.core.prepared import Compiled, Prepared
+from mentorai.core.private_folders import make_private
 
 metadata = MetaData(
     naming_convention={
@@ -208,7 +209,7 @@ class Database:
         from mentorai.core.migrations import upgrade
 
         if self.is_sqlite and self.url.database:
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            make_private(Path(self.url.database).absolute().parent)
         upgrade(self, revision)
 
     def close(self) -> None:

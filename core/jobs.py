@@ -20,6 +20,7 @@ import structlog
 
 from mentorai.core.clock import now
 from mentorai.core.lanes import Lanes
+from mentorai.core.private_folders import make_private
 from mentorai.core.samples import compare_some
 from mentorai.core.webhook_sender import WebhookSender
 
@@ -122,7 +123,7 @@ def _make_queue(settings: "Settings") -> Any:
         return RedisHuey("mentorai", connection_pool=pool, results=False)
     from huey import SqliteHuey
 
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    make_private(settings.data_dir)
     filename = str(settings.data_dir / "jobs.sqlite3")
     return SqliteHuey("mentorai", filename=filename, fsync=True, results=False)
 

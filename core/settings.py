@@ -20,6 +20,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mentorai.core.errors import ConfigurationError
+from mentorai.core.private_folders import make_private
 
 PREFIX = "MENTORAI_"
 SECRET_NAMES = ("web", "tool_keys")
@@ -256,7 +257,7 @@ def _explain(error: ValidationError) -> str:
 
 
 def _read_or_make(path: Path) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(path.parent)
     partial = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     if not path.exists():
         handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

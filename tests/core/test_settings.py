@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mentorai.core.engine import Engine
 from mentorai.core.errors import ConfigurationError
 from mentorai.core.settings import Settings
 
@@ -157,6 +158,19 @@ def test_secret_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert Settings.load().read_secret("web") == made
+
+
+@pytest.mark.parametrize("first", ["secret", "database"])
+def test_data_directory_is_made_for_its_owner_alone(tmp_path: Path, first: str) -> None:
+    settings = Settings.load(data_dir=tmp_path / "srv" / "mentor")
+
+    if first == "secret":
+        settings.read_secret("web")
+    else:
+        Engine.open(settings).close()
+
+    for folder in (settings.data_dir, settings.data_dir.parent):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_secrets_differ(tmp_path: Path) -> None:
