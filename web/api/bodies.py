@@ -22,6 +22,9 @@ MARGIN_BYTES = 100_000
 MEMORY_BYTES = 262_144
 NOT_A_VALUE = re.compile(r"\\u0000|\\u[dD][89a-fA-F]")
 
+WRITTEN_INSTANT = (
+    "A date, a time and an offset, please, as in 2026-11-24T18:00:00Z; an address has %2B for +."
+)
 # Only these sentences of pydantic's would repeat the input or read badly.
 SENTENCES = {
     "missing": "This is needed.",
@@ -30,6 +33,9 @@ SENTENCES = {
     "union_tag_not_found": "The kind is missing.",
     "model_type": "An object, please.",
     "dict_type": "An object, please.",
+    "datetime_parsing": WRITTEN_INSTANT,
+    "datetime_from_date_parsing": WRITTEN_INSTANT,
+    "timezone_aware": WRITTEN_INSTANT,
 }
 
 

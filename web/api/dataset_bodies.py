@@ -87,11 +87,11 @@ def read_sent() -> Sent:
     Raises InputRejected, DocumentTooLarge, UnsupportedMediaType.
     """
     if request.mimetype == MULTIPART:
-        file = request.files.get("file")
-        name = request.form.get("name") or (file.filename if file else "")
-        if file is None or not name:
-            raise InputRejected({"file": ["A file with a name, please."]})
-        return read_file(file, name)
+        files = request.files.getlist("file")
+        name = request.form.get("name") or (files[0].filename if files else "")
+        if len(files) != 1 or not name:
+            raise InputRejected({"file": ["One file with a name, please."]})
+        return read_file(files[0], name)
     if not request.is_json:
         raise UnsupportedMediaType
     body = read_object(get_engine().settings.upload_bytes + MARGIN_BYTES)

@@ -155,6 +155,15 @@ def test_form_without_a_file_is_refused(api):
     assert answer.json["errors"].keys() == {"file"}
 
 
+def test_two_files_in_one_form_are_refused_so_that_none_is_lost(api):
+    files = [(io.BytesIO(b"kelp"), "kelp.txt"), (io.BytesIO(b"crabs"), "crabs.txt")]
+
+    answer = api.post("/api/v1/datasets", data={"file": files})
+
+    assert (answer.status_code, answer.json["errors"].keys()) == (422, {"file"})
+    assert api.get("/api/v1/datasets").json["count"] == 0
+
+
 @pytest.mark.parametrize(
     ("data", "content_type"),
     [(b"kelp", "text/markdown"), (b"a=b", "application/x-www-form-urlencoded"), (b"", None)],

@@ -51,6 +51,13 @@ def test_wrong_filter_is_refused(api, query):
     assert api.get(f"/api/v1/grades?{query}").status_code == 422
 
 
+@pytest.mark.parametrize("since", ["2026-01-01T00:00:00+00:00", "2026-01-01T00:00:00", "24:00"])
+def test_instant_that_is_none_is_told_how_one_is_written(api, since):
+    answer = api.get(f"/api/v1/grades?since={since}")
+
+    assert "%2B for +" in answer.json["errors"]["since"][0]
+
+
 def test_grade_is_put_right_by_hand(api, grade):
     answer = api.patch(f"/api/v1/grades/{grade.id}", json={"score_given": 1, "comment": "Half."})
 
