@@ -37,6 +37,7 @@ class Paces:
         self._find_profile = find_profile
         self._budgets = budgets
         self._known: dict[tuple[str, str], Pace] = {}
+        self._lifted: set[str] = set()
 
     def find(self, registration: Registration) -> Pace:
         """How this platform wants to be called; a client's schools share one budget."""
@@ -62,10 +63,15 @@ class Paces:
         owner: whose calls it counts together, in words of ours; bucket: how, if it does.
         """
         pace = self.find(registration) if registration else FREE
+        if registration is not None and registration.id in self._lifted:
+            return pace
         return replace(pace, budget=self._budgets.get(owner, bucket) if bucket else None)
 
     def lift(self, registration: Registration) -> None:
-        """Count this platform's calls no more in this process: it is one that does not count."""
+        """Count this platform's calls no more in this process, nor those of its own API: it is one
+        that does not count.
+        """
+        self._lifted.add(registration.id)
         self._known[registration.id, registration.family] = FREE
 
     def find_for_token(self, registration: Registration) -> Pace:

@@ -221,7 +221,7 @@ def read_claims(platform: SandboxPlatform, begun: Begun) -> dict[str, Any]:
         },
     }
     claims |= _item_claims(platform, course, item) if item else _picker_claims(begun)
-    own = traits.custom(options.base_url, course)
+    own = traits.custom(platform, begun.person, course, item)
     if own:
         claims[f"{CLAIM}/custom"] = {**claims.get(f"{CLAIM}/custom", {}), **own}
     merged = claims | dict(traits.adds(begun.person, course, item)) | dict(begun.changes)

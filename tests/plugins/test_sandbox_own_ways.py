@@ -109,6 +109,19 @@ def test_moodle_sends_addresses_of_settings_among_the_parameters(be: Any) -> Non
     assert "system_setting_url" not in be("plain").client.launch()[f"{CLAIM}/custom"]
 
 
+def test_canvas_tells_its_own_numbers_and_leaves_a_variable_where_it_has_none(be: Any) -> None:
+    lms = be("canvas")
+
+    graded, plain = (
+        lms.client.launch("maya", item)[f"{CLAIM}/custom"]
+        for item in ("shore-quiz", "tides-mentor")
+    )
+
+    assert graded["canvas_assignment_id"].isdigit()
+    assert graded["canvas_course_id"] == plain["canvas_course_id"] == "101"
+    assert plain["canvas_assignment_id"] == "$Canvas.assignment.id"
+
+
 @pytest.mark.parametrize(("name", "named"), [("moodle", True), ("plain", False)])
 def test_launch_of_a_link_with_two_columns_names_the_first_or_none(
     be: Any, name: str, named: bool

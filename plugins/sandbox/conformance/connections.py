@@ -6,6 +6,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import requests
 
 from mentorai.core.clock import now
 from mentorai.core.connections import Connections
@@ -28,6 +31,7 @@ from mentorai.plugins.sandbox.certification.wire import Environ
 from mentorai.plugins.sandbox.conformance.bench import Bench, describe, get_course
 from mentorai.plugins.sandbox.conformance.case import PluginCase, about
 from mentorai.plugins.sandbox.conformance.families import KNOWN
+from mentorai.plugins.sandbox.personalities.traits import ApiAccess
 from mentorai.plugins.sandbox.wire import Reply
 
 KIND = re.compile(r"[a-z0-9][a-z0-9_]{0,39}")
@@ -41,6 +45,8 @@ REFUSALS = (
     ("500 with a page", Reply(500, PAGE, "text/html")),
     ("200 with a page", Reply(200, PAGE, "text/html")),
 )
+MADE_UP = ApiAccess("conformance-key", SECRET)
+SIGN_IN_SECONDS = 10
 SIGN_IN = ("begin_connection", "finish_connection")
 STATE = "the-state-that-only-the-browser-has"
 ODD = tuple((each, Reply(200, each.encode(), "application/json")) for each in (
@@ -58,24 +64,53 @@ def _find_form(bench: Bench) -> ConnectionForm:
     return found
 
 
-def _connect(bench: Bench) -> Connection:
+def _connect(bench: Bench, access: ApiAccess = MADE_UP) -> Connection:
     """A connection to the sandbox LMS's address, as campus IT would make one."""
     form, rooms = _find_form(bench), bench.engine.room(Connections)
-    bench.private |= {SECRET, TOKEN}
+    bench.private |= {access.secret, TOKEN}
     where = (bench.registration.organization_id, bench.registration.id, form.kind)
     kept = rooms.put(
         *where,
         base_url=bench.platform.base_url,
-        account="conformance-key",
-        secret=SECRET,
+        account=access.account,
+        secret=access.secret,
         scopes=form.scopes,
         author="the kit",
     )
     if form.signs_in:
         hour = now() + timedelta(hours=1)
-        rooms.keep_tokens(kept, ApiTokens(TOKEN, hour, scopes=form.scopes))
+        given = ApiTokens(TOKEN, hour, scopes=form.scopes)
+        rooms.keep_tokens(kept, given if access is MADE_UP else _sign_in(bench, kept))
     rooms.note(kept, "ready")
     return rooms.get(kept.organization_id, kept.id)
+
+
+def _sign_in(bench: Bench, connection: Connection) -> ApiTokens:
+    """The tokens of somebody who signs in at the sandbox and consents. Raises Failed."""
+    asked: dict[str, Any] = {"engine": bench.engine, "connection": connection}
+    begun = bench.ask("begin_connection", state=STATE, **asked)
+    back = requests.get(begun.url, allow_redirects=False, timeout=SIGN_IN_SECONDS)
+    answer = dict(parse_qsl(urlsplit(back.headers.get("Location", "")).query))
+    expect("code" in answer, f"the sandbox gave no code to {find_origin(begun.url)}: {back.text}")
+    tokens = bench.ask("finish_connection", answer=answer, kept=begun.kept, **asked)
+    if not isinstance(tokens, ApiTokens):
+        raise Failed(f"finish_connection gave {describe(tokens)} for a code of the LMS")
+    bench.private |= {tokens.access_token, tokens.refresh_token} - {""}
+    return tokens
+
+
+def _find_access(bench: Bench) -> ApiAccess:
+    """What opens the API of the LMS that the sandbox is; made up where it has none of this LMS."""
+    personality = bench.lms.personality
+    is_theirs = personality.name == bench.subject.family and personality.find_access is not None
+    return personality.find_access() if is_theirs and personality.find_access else MADE_UP
+
+
+def _launch_everybody(bench: Bench) -> None:
+    """Whatever a plugin keeps of launches, it has of everybody in the course."""
+    for person in get_course().members if bench.has("launch_admitted") else ():
+        launch = bench.refine(bench.launch(person))
+        bench.ask("launch_admitted", engine=bench.engine, launch=launch)
 
 
 @contextmanager
@@ -217,7 +252,6 @@ def _sign_in_begins(bench: Bench) -> str:
 
 
 def _ask_for_sections(bench: Bench) -> list[Any] | None:
-    _connect(bench)
     course = get_course()
 
     def read(answer: Any) -> list[Any] | None:
@@ -232,15 +266,24 @@ def _ask_for_sections(bench: Bench) -> list[Any] | None:
 
 
 def _sections_fit(bench: Bench) -> str:
+    access = _find_access(bench)
+    _connect(bench, access)
+    _launch_everybody(bench)
     try:
         found = _ask_for_sections(bench)
     except PlatformError as error:
+        if access is not MADE_UP:
+            raise Failed(f"list_sections raised {error.code}: {error.message}") from error
         raise LeftOut(f"the sandbox does not speak its API: {error.message}") from error
     if found is None:
         raise LeftOut("list_sections gave None: it knows too little of the sandbox's course")
     odd = [each for each in found if not isinstance(each, Member | CourseSection | Group)]
     expect(not odd, f"among the sections there is {describe(odd[:1])}")
     members = [each for each in found if isinstance(each, Member)]
+    is_real = access is not MADE_UP
+    expect(not is_real or len(members) < len(found), "there is no section and no group at all")
+    placed = any(each.section_ids or each.group_ids for each in members)
+    expect(not is_real or placed, "nobody is in a section or a group")
     for kind, fact in ((CourseSection, "section_ids"), (Group, "group_ids")):
         named = {each.lms_id for each in found if isinstance(each, kind)}
         used = {one for member in members for one in getattr(member, fact) or ()}
@@ -250,6 +293,8 @@ def _sections_fit(bench: Bench) -> str:
 
 
 def _sections_break_off(bench: Bench) -> str:
+    _connect(bench, _find_access(bench))
+    _launch_everybody(bench)
     for said, reply in REFUSALS[-2:]:
         with _answering(bench, reply):
             try:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mentorai.plugins.sandbox.personalities.traits import (
     Addresses,
+    ApiAccess,
     ColumnTraits,
     LaunchTraits,
     Personality,
@@ -67,6 +68,13 @@ def make_api(platform: "SandboxPlatform") -> "Blueprint":
     return blackboard_api.make_api(platform)
 
 
+def find_access() -> ApiAccess:
+    """The key and the secret of the application."""
+    from mentorai.plugins.sandbox.personalities import blackboard_api
+
+    return ApiAccess(blackboard_api.KEY, blackboard_api.SECRET)
+
+
 BLACKBOARD = Personality(
     name="blackboard",
     title="Blackboard Learn",
@@ -108,4 +116,5 @@ BLACKBOARD = Personality(
     words=WORDS,
     envelope=show_refusal,
     make_api=make_api,
+    find_access=find_access,
 )

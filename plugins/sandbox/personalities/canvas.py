@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mentorai.plugins.sandbox.personalities.canvas_submissions import read_submission
 from mentorai.plugins.sandbox.personalities.traits import (
     Addresses,
+    ApiAccess,
     ColumnTraits,
     LaunchTraits,
     Links,
@@ -83,6 +84,33 @@ def make_api(platform: "SandboxPlatform") -> "Blueprint":
     return CanvasServer(platform).make_routes()
 
 
+def find_access() -> ApiAccess:
+    """The id and the secret of the developer key for its API."""
+    from mentorai.plugins.sandbox.personalities.canvas_oauth import DeveloperKey
+
+    return ApiAccess(DeveloperKey.client_id, DeveloperKey.secret)
+
+
+def add_custom(
+    platform: "SandboxPlatform", person: Person, course: Course, item: Item | None
+) -> Mapping[str, str]:
+    """Its own numbers, which a tool asks for where it is registered; what there is none of stays
+    a variable.
+    """
+    from mentorai.plugins.sandbox.personalities.canvas_rest import CanvasCourses
+
+    numbers = CanvasCourses(platform)
+    link = item.resource_link_id if item else ""
+    columns = platform.shelf.list("line_item")
+    tied = [column["id"] for column in columns if link and column.get("resourceLinkId") == link]
+    assignment = str(numbers.number_of_column(tied[0])) if tied else "$Canvas.assignment.id"
+    return {
+        "canvas_user_id": str(numbers.number_of(person)),
+        "canvas_course_id": str(numbers.number_of_course(course.id)),
+        "canvas_assignment_id": assignment,
+    }
+
+
 def describe_member(person: Person) -> Mapping[str, Any]:
     """The id that LTI 1.1 had, and what the school's records call the person."""
     return {"lti11_legacy_user_id": _old_id(person), "lis_person_sourcedid": f"sis-{person.id}"}
@@ -148,6 +176,7 @@ CANVAS = Personality(
         lifetime_seconds=3600,
         adds=add_claims,
         previews=True,
+        custom=add_custom,
         login={"canvas_region": "not_configured", "canvas_environment": "production"},
     ),
     throttle=Throttle(
@@ -164,4 +193,5 @@ CANVAS = Personality(
     words=WORDS,
     envelope=show_refusal,
     make_api=make_api,
+    find_access=find_access,
 )

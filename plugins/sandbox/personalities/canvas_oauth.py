@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from mentorai.plugins.sandbox.platform import SandboxPlatform
 from mentorai.plugins.sandbox.wire import Refused, Reply
@@ -21,6 +21,7 @@ CHALLENGE = {"WWW-Authenticate": 'Bearer realm="canvas-lms"'}
 class DeveloperKey:
     """The API key that campus IT made. scopes: None when it does not enforce any.
 
+    redirect_urls: empty for any address of the tool.
     declines: the OAuth error that the person's visit ends with, in the place of consent.
     """
 
@@ -74,7 +75,7 @@ class CanvasOAuth:
         if query.get("client_id") != self.key.client_id or not self.key.is_on:
             raise Refused(401, "unauthorized_client: unknown client")
         back = query.get("redirect_uri", "")
-        if back not in self.key.redirect_urls:
+        if not self._takes(back):
             raise Refused(400, "invalid_request: redirect_uri does not match client settings")
         asked = frozenset(query.get("scope", "").split())
         answer = {"state": query.get("state", "")}
@@ -85,6 +86,12 @@ class CanvasOAuth:
         code = secrets.token_urlsafe(24)
         self._codes[code] = asked if self.key.scopes is not None else None
         return f"{back}?{urlencode(answer | {'code': code})}"
+
+    def _takes(self, url: str) -> bool:
+        if self.key.redirect_urls:
+            return url in self.key.redirect_urls
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.netloc}" == self._platform.options.tool_origin
 
     def issue(self, form: Mapping[str, str]) -> Reply:
         """Answer a token request."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from mentorai.plugins.sandbox.memberships import list_memberships
 from mentorai.plugins.sandbox.platform import SandboxPlatform
-from mentorai.plugins.sandbox.school import PEOPLE, Course, Person
+from mentorai.plugins.sandbox.school import PEOPLE, PREVIEW, Course, Person
 from mentorai.plugins.sandbox.shelf import Record
 from mentorai.plugins.sandbox.wire import Refused
 
@@ -33,7 +33,7 @@ class CanvasCourses:
 
     def number_of(self, person: Person) -> int:
         """The number of a person (`$Canvas.user.id`)."""
-        return FIRST_USER + PEOPLE.index(person)
+        return FIRST_USER + (*PEOPLE, PREVIEW).index(person)
 
     def number_of_course(self, course_id: str) -> int:
         """The number of a course (`$Canvas.course.id`)."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from mentorai.plugins.sandbox.personalities.traits import (
     Addresses,
+    ApiAccess,
     ColumnTraits,
     LaunchTraits,
     Links,
@@ -90,9 +91,11 @@ def add_claims(person: Person, _course: Course, _item: Item | None) -> Mapping[s
     }
 
 
-def add_custom(base_url: str, course: Course) -> Mapping[str, str]:
+def add_custom(
+    platform: "SandboxPlatform", _person: Person, course: Course, _item: Item | None
+) -> Mapping[str, str]:
     """Addresses of its own services among the parameters; the last is never filled in."""
-    services = f"{base_url}/mod/lti/services.php"
+    services = f"{platform.options.base_url}/mod/lti/services.php"
     bound = f"{services}/CourseSection/{course.id}/bindings"
     return {
         "context_memberships_url": f"{bound}/1/memberships",
@@ -126,6 +129,13 @@ def make_api(platform: "SandboxPlatform") -> "Blueprint":
     from mentorai.plugins.sandbox.personalities import moodle_api
 
     return moodle_api.make_api(platform)
+
+
+def find_access() -> ApiAccess:
+    """The token of its web services."""
+    from mentorai.plugins.sandbox.personalities import moodle_api
+
+    return ApiAccess("", moodle_api.TOKEN)
 
 
 MOODLE = Personality(
@@ -222,4 +232,5 @@ MOODLE = Personality(
     envelope=show_refusal,
     ends_courses=False,
     make_api=make_api,
+    find_access=find_access,
 )

@@ -220,8 +220,10 @@ def add_no_claims(_person: Person, _course: Course, _item: Item | None) -> Mappi
     return {}
 
 
-def add_no_custom(_base_url: str, _course: Course) -> Mapping[str, str]:
-    """Most LMSs send the parameters of the tool and the item only."""
+def add_no_custom(
+    _platform: "SandboxPlatform", _person: Person, _course: Course, _item: Item | None
+) -> Mapping[str, str]:
+    """Most LMSs send the parameters of the item only."""
     return {}
 
 
@@ -233,7 +235,8 @@ class LaunchTraits:
     deployment_id: as they look there, for a sandbox that is started as it. family_code,
     version: of the tool_platform claim. lifetime_seconds: of an id_token; None: as the sandbox was
         started. context_type: as it is spelled.
-    adds: claims of its own; None takes one away. custom: parameters of its own. login: fields of
+    adds: claims of its own; None takes one away. custom: parameters of its own, or that a tool
+        registers there. login: fields of
         the login initiation besides.
     shown_here: the errors of an authentication request, or the parameters that are wrong, that
         end in a page here and not at the tool. any_prompt: `prompt` may be absent.
@@ -262,7 +265,9 @@ class LaunchTraits:
     names_first: bool = False
     previews: bool = False
     portal: bool = False
-    custom: Callable[[str, Course], Mapping[str, str]] = add_no_custom
+    custom: Callable[["SandboxPlatform", Person, Course, Item | None], Mapping[str, str]] = (
+        add_no_custom
+    )
     probes: bool = False
     shares: bool = True
     names_alg: bool = True
@@ -318,6 +323,14 @@ def show_plainly(refusal: Refused, _call: Call) -> Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiAccess:
+    """What campus IT enters to connect the API of this LMS."""
+
+    account: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
 class Personality:
     """One LMS to be.
 
@@ -326,7 +339,7 @@ class Personality:
     words: rule (the `rule` of a Refused) -> the status and the words of its refusal; {body} is
         what was sent, in one line. envelope: how a refusal looks on the wire.
     ends_courses: a course that was concluded takes nothing more.
-    make_api: routes of an API of its own, besides LTI.
+    make_api: routes of an API of its own, besides LTI. find_access: what opens it.
     """
 
     name: str
@@ -347,6 +360,7 @@ class Personality:
     envelope: Envelope = show_plainly
     ends_courses: bool = True
     make_api: "Callable[[SandboxPlatform], Blueprint] | None" = None
+    find_access: Callable[[], ApiAccess] | None = None
 
     def refuse(self, refusal: Refused, call: Call) -> Reply:
         """A refusal as this LMS gives it."""
