@@ -125,7 +125,7 @@ class DeepLinks:
             "iss": options.client_id,
             f"{CLAIM}/message_type": RESPONSE,
             f"{CLAIM}/version": "1.3.0",
-            f"{CLAIM}/deployment_id": options.deployment_id,
+            f"{CLAIM}/deployment_id": self._platform.deployment_id,
         }
         for name, value in expected.items():
             if name.rpartition("/")[2] in unchecked:

@@ -104,7 +104,7 @@ class Launches:
             "login_hint": person.sub,
             "lti_message_hint": hint,
             "client_id": options.client_id,
-            "lti_deployment_id": options.deployment_id,
+            "lti_deployment_id": platform.deployment_id,
             **platform.personality.launches.login,
         }
         target = platform.behaviour.storage_target
@@ -189,7 +189,7 @@ def read_claims(platform: SandboxPlatform, begun: Begun) -> dict[str, Any]:
         **(begun.person.shared() if traits.shares else {}),
         "locale": "en",
         f"{CLAIM}/version": "1.3.0",
-        f"{CLAIM}/deployment_id": options.deployment_id,
+        f"{CLAIM}/deployment_id": platform.deployment_id,
         f"{CLAIM}/roles": list(ROLES[begun.person.kind]),
         f"{CLAIM}/context": {
             "id": course.context_id,

@@ -128,6 +128,7 @@ class Behaviour:
         as the specification has it, not at all, or over the nonce of an earlier launch.
     throttles: calls fill the bucket of the LMS it is, and are refused when it is full.
     withheld_scopes: scopes that no token is given for, as where campus IT left a service off.
+    deployment: where launches come from, as of a school that nobody knows yet; empty: from its own.
     merged: people of whom two accounts became one, where rosters go on with the id of before, as
         Canvas' do; their launches and grades have the new one.
     """
@@ -148,6 +149,7 @@ class Behaviour:
     throttles: bool = False
     withheld_scopes: Sequence[str] = ()
     merged: Sequence[str] = ()
+    deployment: str = ""
 
     @property
     def storage_target(self) -> str | None:
@@ -195,6 +197,11 @@ class SandboxPlatform:
         return PERSONALITIES[self.behaviour.personality]
 
     @property
+    def deployment_id(self) -> str:
+        """Where launches come from at this moment."""
+        return self.behaviour.deployment or self.options.deployment_id
+
+    @property
     def scores(self) -> list[Record]:
         """Every score taken, in order: line_item, user_id, and the body as it was sent."""
         return self.shelf.list("score")
@@ -221,6 +228,7 @@ class SandboxPlatform:
             "throttles": lambda v: isinstance(v, bool),
             "withheld_scopes": _is_texts,
             "merged": _is_texts,
+            "deployment": lambda v: isinstance(v, str) and len(v) <= 255 and v.isprintable(),
             "page_size": lambda v: _number(v) and isinstance(v, int) and 1 <= v <= 200,
         }
         errors = {
@@ -280,8 +288,8 @@ def describe_platform(options: Options) -> dict[str, Any]:
 
     lms: name, title and about of the personality.
     platform: name, issuer, client_id, auth_url, token_url, keyset_url, deployment_ids,
-        frame_origins; family and token_audience of an LMS that has its own. tool: the addresses
-        this platform knows it by.
+        frame_origins; family, token_audience and deployment_policy of an LMS that has its own.
+    tool: the addresses this platform knows it by.
     mentors: see school.read_mentors. courses: id, context_id, label, title, mentor, items.
     people: id, sub, name, kind, about, url (where this person is signed in). items[].url: the
         path of the item's page after a person's url.
@@ -300,6 +308,8 @@ def describe_platform(options: Options) -> dict[str, Any]:
             "frame_origins": [options.base_url],
             # Plugins know the sandbox itself by its launches.
             **({} if lms.name == "plain" else {"family": lms.name}),
+            # One registration is for all schools of such a vendor, and each has its deployment.
+            **({"deployment_policy": "hold"} if lms.launches.issuer else {}),
             **({"token_audience": lms.tokens.audience} if lms.tokens.audience else {}),
         },
         "tool": {

@@ -8,6 +8,7 @@ import responses
 
 from mentorai.plugins.sandbox.command_line import describe
 from mentorai.plugins.sandbox.personalities import PERSONALITIES
+from mentorai.plugins.sandbox.platform import Options, describe_platform
 from mentorai.plugins.sandbox.school import COURSES
 from tests.fakes.sandbox_client import LINE_ITEM, SandboxClient, read_form, sandbox_client
 from tests.fakes.sandbox_lms import ENDPOINT, Lms, roster
@@ -195,6 +196,25 @@ def test_sign_in_tokens_and_keys_are_on_the_vendors_host(name: str) -> None:
     school = "http://127.0.0.1:8001"
     assert hosts == {"http://localhost:8001" if name == "blackboard" else school}
     assert told["frame_origins"] == [school]
+
+
+def test_school_that_nobody_knows_yet_launches_from_its_own_deployment(be: Any) -> None:
+    lms = be("blackboard")
+    lms.platform.behave({"deployment": "another-school"})
+
+    login, claims = lms.client.begin(), lms.client.launch()
+
+    lms.platform.behave({"deployment": ""})
+    assert login.fields["lti_deployment_id"] == "another-school"
+    assert claims[f"{CLAIM}/deployment_id"] == "another-school"
+    assert lms.client.launch()[f"{CLAIM}/deployment_id"] != "another-school"
+
+
+@pytest.mark.parametrize(("name", "policy"), [("blackboard", "hold"), ("moodle", None)])
+def test_deployments_of_a_vendor_that_all_schools_share_are_held(name: str, policy: object) -> None:
+    described = describe_platform(Options(personality=name))["platform"]
+
+    assert described.get("deployment_policy") == policy
 
 
 def test_page_of_the_school_lets_a_launch_go_by_the_vendors_host() -> None:
