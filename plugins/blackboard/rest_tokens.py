@@ -12,10 +12,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from authlib.common.security import generate_token
-from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
-from authlib.oauth2.rfc7636 import create_s256_code_challenge
-
 from mentorai.core.clock import now
 from mentorai.core.connections import Connections
 from mentorai.core.errors import (
@@ -55,6 +51,11 @@ class BlackboardTokens:
 
     def begin(self, connection: Connection, state: str) -> ConnectionBegun:
         """Where somebody signs in, to have us act as them. What is kept is PKCE's verifier."""
+        # Scores come by this module, and need none of it.
+        from authlib.common.security import generate_token
+        from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
+        from authlib.oauth2.rfc7636 import create_s256_code_challenge
+
         verifier = generate_token(VERIFIER_LENGTH)
         url = prepare_grant_uri(
             f"{connection.base_url.rstrip('/')}{OAUTH}/authorizationcode",

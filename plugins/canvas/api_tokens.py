@@ -1,8 +1,9 @@
 """Signing in at Canvas for its own API, and the tokens that come of it.
 
 A person with the rights in Canvas signs in once, by a developer key of campus IT; from then on we
-act as that person. authlib speaks OAuth 2.0 here. Canvas has no PKCE, and gives the same refresh
-token for ever, until somebody takes it back.
+act as that person. authlib speaks OAuth 2.0 here, and is imported only where it does: two threads
+that import it by different ways at once may each find it half done. Canvas has no PKCE, and gives
+the same refresh token for ever, until somebody takes it back.
 Source: Canvas' developer documentation, OAuth2; RFC 6749, sections 4.1 and 6.
 """
 
@@ -11,8 +12,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from authlib.common.errors import AuthlibBaseError
-from authlib.integrations.requests_client import OAuth2Session, OAuthError
 from requests import RequestException, Response
 
 from mentorai.core.clock import now
@@ -30,6 +29,8 @@ from mentorai.lti.tool import Tool
 from mentorai.plugins.canvas.throttle import check_not_throttled
 
 if TYPE_CHECKING:
+    from authlib.integrations.requests_client import OAuth2Session, OAuthError
+
     from mentorai.core.engine import Engine
 
 KIND = "canvas_api"
@@ -137,6 +138,9 @@ class CanvasTokens:
         self, connection: Connection, *, code: str = "", kept: ApiTokens | None = None
     ) -> ApiTokens:
         """Tokens for a code, or for the refresh token of those that are kept."""
+        from authlib.common.errors import AuthlibBaseError
+        from authlib.integrations.requests_client import OAuthError
+
         url = f"{connection.base_url}/login/oauth2/token"
         try:
             with self._client(connection) as client:
@@ -154,7 +158,7 @@ class CanvasTokens:
             raise PlatformReplyInvalid("Canvas answered a request for a token oddly.") from error
         return _read_tokens(given, kept)
 
-    def _read_refusal(self, connection: Connection, error: OAuthError) -> MentorAIError:
+    def _read_refusal(self, connection: Connection, error: "OAuthError") -> MentorAIError:
         """What a refused token request means; it is kept for campus IT."""
         if error.error == "invalid_client":
             self._connections.note(connection, "refused", UNKNOWN_KEY)
@@ -163,7 +167,9 @@ class CanvasTokens:
         self._connections.note(connection, "needs_sign_in", SIGN_IN_AGAIN)
         return SignInNeeded(SIGN_IN_AGAIN)
 
-    def _client(self, connection: Connection) -> OAuth2Session:
+    def _client(self, connection: Connection) -> "OAuth2Session":
+        from authlib.integrations.requests_client import OAuth2Session
+
         client = OAuth2Session(
             client_id=connection.account,
             client_secret=self._connections.open_secret(connection),

@@ -2,6 +2,8 @@
 
 import json
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -104,6 +106,20 @@ def test_every_family_has_a_document_with_our_addresses(engine: Engine) -> None:
         assert each.family == "lyceum" or tool.login_url in text
         assert each.family == "lyceum" or tool.keyset_url in text
     assert [each.family for each in documents if not each.is_form] == ["canvas"]
+
+
+def test_scores_import_no_library_that_only_signing_in_needs() -> None:
+    """Lanes that begin at once, of several LMSs, would import it at once, and find it half done."""
+    program = (
+        "import sys\n"
+        "import mentorai.plugins.canvas.own_grades, mentorai.plugins.blackboard.rest_grades\n"
+        "import mentorai.plugins.moodle.web_service_grades\n"
+        "print('authlib' in sys.modules)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert done.stdout == "False\n", done.stdout + done.stderr
 
 
 def test_document_is_served_for_pasting(client: FlaskClient, engine: Engine) -> None:
