@@ -2,7 +2,7 @@
 
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,19 +83,19 @@ def running_campus(
     *,
     with_worker: bool = False,
     personality: str = "plain",
+    plugins: Sequence[tuple[str, Any]] = (("lti_launch", lti_launch),),
 ) -> Iterator[Campus]:
     """A campus of its own; `with_worker` brings scores to the gradebook.
 
     seeded: a database that seed_demo filled, which is copied into the folder. personality: which
-    LMS the sandbox is.
+    LMS the sandbox is. plugins: the tool's, besides the sandbox's own.
     """
     port = free_port()
     url = f"http://localhost:{port}"
     shutil.copyfile(seeded, folder / seeded.name)
     settings = Settings(data_dir=folder, public_url=url, allow_loopback_platforms=True)
-    plugins = [("lti_launch", lti_launch), ("sandbox", sandbox_plugin)]
     with running_sandbox(url, personality=personality) as sandbox:
-        engine = Engine.open(settings, plugins=plugins)
+        engine = Engine.open(settings, plugins=[*plugins, ("sandbox", sandbox_plugin)])
         register(engine, sandbox.description["platform"])
         app = create_app(engine)
         stop = threading.Event()

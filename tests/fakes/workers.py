@@ -15,7 +15,7 @@ NURSERY.set_forkserver_preload(["mentorai.core.jobs", "mentorai.core.engine", "h
 ROOT = str(Path(__file__).parents[2])
 
 
-def start_worker(work: Callable[..., None], *facts: str) -> ForkServerProcess:
+def start_worker(work: Callable[..., None], *facts: object) -> ForkServerProcess:
     """A process that does `work`, a function of a module, with these facts."""
     worker = NURSERY.Process(target=work, args=facts)
     sys.path.append(ROOT)

@@ -1,0 +1,141 @@
+"""A campus with every LMS: each gradebook is right in the end, whatever happens to any of them.
+
+tests/bench/grade_faults.py has one LMS under fire for thousands of scores.
+"""
+
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from random import Random
+from typing import Any
+
+import pytest
+
+from mentorai.core.engine import Engine
+from mentorai.lti.registrations import Registration
+from mentorai.lti.tool import Tool
+from mentorai.plugins.sandbox.faults import Faults
+from mentorai.web.commands.demo_course import register
+from tests.fakes.campus import Campus, running_campus
+from tests.fakes.grades_under_fire import FAULTS, GradesUnderFire, add_quizzes
+from tests.fakes.hasty_worker import PLUGINS, Haste, work
+from tests.fakes.platforms import running_sandbox
+from tests.fakes.workers import start_worker
+
+LMSS = ("canvas", "moodle", "blackboard", "brightspace", "sakai", "openedx")
+SCORES, KILLED_AFTER, QUIZZES = 40, (13, 26), 8
+HASTE = Haste(
+    lease=2.0,
+    finding=1.0,
+    rests=(0.2, 0.4),
+    trial=1.0,
+    backoff=(0.6, 0.8),
+    stale=(1, 1, 2),
+    read=0.4,
+    turn=1.0,
+)
+# What each LMS is asked often enough to meet all of.
+SURE = ("scores", "token", "line_items")
+TICK_SECONDS = 0.01
+SEED = 20_261_130
+
+
+class Trouble(threading.Thread):
+    """Has each LMS do everything wrong that it can, at each endpoint one thing after the other."""
+
+    def __init__(self, lmss: list[Faults], random: Random) -> None:
+        super().__init__()
+        self.is_over = threading.Event()
+        self._queues = [(faults, self._line_up(random)) for faults in lmss]
+
+    def _line_up(self, random: Random) -> Mapping[str, deque[dict[str, Any]]]:
+        queues: dict[str, deque[dict[str, Any]]] = defaultdict(deque)
+        for fault in random.sample(FAULTS, len(FAULTS)):
+            facts = {"seconds": 0.6} if fault["kind"] == "slow" else {}
+            queues[fault["endpoint"]].append({**fault, "times": 1} | facts)
+        return queues
+
+    def run(self) -> None:
+        while not self.is_over.wait(TICK_SECONDS):
+            for faults, queues in self._queues:
+                busy = {fault.endpoint for fault in faults.list()}
+                for endpoint, queue in queues.items():
+                    if queue and endpoint not in busy:
+                        facts = queue.popleft()
+                        faults.add(facts.pop("endpoint"), facts.pop("kind"), **facts)
+
+    def list_unmet(self) -> list[dict[str, Any]]:
+        """The faults that every LMS has to have met, and did not."""
+        waiting = [fault for _, queues in self._queues for name in SURE for fault in queues[name]]
+        there = [fault.as_dict() for faults, _ in self._queues for fault in faults.list()]
+        return waiting + [fault for fault in there if fault["endpoint"] in SURE]
+
+
+@pytest.fixture
+def campus(tmp_path, seeded) -> Iterator[Campus]:
+    with running_campus(tmp_path, seeded, plugins=PLUGINS) as campus:
+        yield campus
+
+
+@pytest.fixture
+def lmss(campus) -> Iterator[list[GradesUnderFire]]:
+    """One of each, besides the campus' own."""
+    random, quizzes = Random(SEED), add_quizzes(campus.engine, campus.mentor, QUIZZES)
+    with ExitStack() as stack:
+        found = []
+        for name in LMSS:
+            sandbox = stack.enter_context(running_sandbox(campus.url, personality=name))
+            registration = register_as(campus.engine, name, sandbox.description["platform"])
+            platform = sandbox.platform
+            found.append(GradesUnderFire(campus.engine, registration, platform, quizzes, random))
+        yield found
+
+
+def register_as(engine: Engine, name: str, platform: dict[str, Any]) -> Registration:
+    registration_id = register(engine, platform | {"name": name})
+    return engine.room(Tool).registrations.get(engine.organizations.get().id, registration_id)
+
+
+def wait_until(condition: Callable[[], object], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(TICK_SECONDS)
+
+
+def test_every_gradebook_is_right_after_every_fault_and_killed_workers(campus, lmss):
+    place = (str(campus.engine.settings.data_dir), campus.url, HASTE)
+    trouble = Trouble([lms.platform.faults for lms in lmss], Random(SEED))
+    set_clocks(lmss, 2.0)
+    trouble.start()
+    worker = start_worker(work, *place)
+    for value in range(1, SCORES + 1):
+        for lms in lmss:
+            lms.report(value)
+        if value in KILLED_AFTER:
+            wanted = count_taken(lmss) + 3
+            wait_until(lambda wanted=wanted: count_taken(lmss) >= wanted, 10)
+            worker.kill()
+            worker.join()
+            worker = start_worker(work, *place)
+            set_clocks(lmss, 0.0)
+            for lms in lmss:
+                lms.crowd()
+    wait_until(lambda: campus.engine.outbox.waiting() == 0, 60)
+    trouble.is_over.set()
+    trouble.join()
+    worker.terminate()
+    worker.join()
+
+    assert {lms.name: lms.find_wrongs() for lms in lmss} == {name: [] for name in LMSS}
+    assert trouble.list_unmet() == []
+
+
+def set_clocks(lmss: list[GradesUnderFire], seconds: float) -> None:
+    for lms in lmss:
+        lms.platform.behave({"clock_offset_seconds": seconds})
+
+
+def count_taken(lmss: list[GradesUnderFire]) -> int:
+    return sum(len(lms.platform.scores) for lms in lmss)
