@@ -20,7 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 from mentorai.core.errors import ConfigurationError
-from mentorai.core.prepared import Compiled, Prepared
+from mentorai.core.prepared import Prepared, hide_parameters
 from mentorai.core.private_folders import make_private
 
 metadata = MetaData(
@@ -99,7 +99,6 @@ class Database:
                 f"database_url: {self.url.drivername} is not installed; for "
                 'postgresql+psycopg: pip install "mentorai-toolkit[postgres]"'
             ) from error
-        self._compiled: dict[Prepared, Compiled] = {}
         self._idle: dict[tuple[int, bool], list[sqlite3.Connection]] = {}
         self._checkpoints: dict[int, threading.Timer] = {}
         self._is_closed = False
@@ -132,28 +131,12 @@ class Database:
                 connection.execution_options(isolation_level="AUTOCOMMIT")
                 result = connection.execute(prepared.statement, facts)
                 return result.first() if result.returns_rows else None
-        compiled = self._compile(prepared)
+        compiled = prepared.compile(self.engine.dialect)
         with self._writing if compiled.writes else _NOTHING:
-            values = self._run_sqlite(compiled.sql, compiled.bind(facts), compiled.is_scattered)
+            values = self._run_sqlite(*compiled.bind(facts), compiled.is_scattered)
         if compiled.writes:
             self._checkpoint_soon()
         return None if values is None else compiled.read(values)
-
-    def put_rows(
-        self, connection: Connection, prepared: Prepared, rows: Sequence[Mapping[str, Any]]
-    ) -> None:
-        """Many rows by one prepared INSERT, in the caller's transaction."""
-        if not self.is_sqlite:
-            connection.execute(prepared.statement, rows)
-            return
-        compiled = self._compile(prepared)
-        connection.exec_driver_sql(compiled.sql, [tuple(compiled.bind(row)) for row in rows])
-
-    def _compile(self, prepared: Prepared) -> Compiled:
-        compiled = self._compiled.get(prepared)
-        if compiled is None:
-            compiled = self._compiled[prepared] = Compiled(prepared, self.engine.dialect)
-        return compiled
 
     def _run_sqlite(
         self, sql: str, parameters: Sequence[Any], is_scattered: bool = False
@@ -171,7 +154,7 @@ class Database:
         try:
             values = _ask(connection, sql, parameters)
         except sqlite3.Error as error:
-            raise _hide_parameters(sql, error) from error
+            raise hide_parameters(sql, error) from error
         finally:
             idle.append(connection)
         return values
@@ -269,11 +252,6 @@ def _read_url(url: str) -> URL:
             "database_url: this is no address of a database; one looks like "
             "postgresql+psycopg://user:password@host/name."
         ) from error
-
-
-def _hide_parameters(sql: str, error: sqlite3.Error) -> Exception:
-    """The error as the engine raises it: without what people sent."""
-    return DBAPIError.instance(sql, None, error, sqlite3.Error, hide_parameters=True)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     func,
+    null,
     select,
     update,
 )
@@ -32,6 +33,7 @@ from mentorai.core.grades import grades
 from mentorai.core.lease_holders import issue_lease
 from mentorai.core.outbox_table import outbox
 from mentorai.core.platform_rests import count_calls, is_resting, note_answer
+from mentorai.core.prepared import Prepared, execute_each
 from mentorai.core.retries import Decision
 from mentorai.core.score_clocks import Arrival, note_arrivals
 from mentorai.core.webhook_events import note_settled_grades
@@ -186,13 +188,13 @@ _GRADES = select(
     grades.c.id, grades.c.sync_row_id, grades.c.mentor_id, grades.c.sync_overridden
 ).where(grades.c.id.in_(_IDS))
 _LEASES = select(outbox.c.id, outbox.c.lease).where(outbox.c.id.in_(_IDS)).with_for_update()
-_SETTLE = (
+_SETTLE = Prepared(
     update(outbox)
     .where(outbox.c.id == bindparam("row_id"))
     .values(
         status=bindparam("new_status"),
-        lease=None,
-        lease_until=None,
+        lease=null(),
+        lease_until=null(),
         attempts=bindparam("tries"),
         stale_attempts=bindparam("stale_tries"),
         due_at=bindparam("due"),
@@ -203,7 +205,7 @@ _SETTLE = (
         updated_at=_MOMENT,
     )
 )
-_NOTE = (
+_NOTE = Prepared(
     update(grades)
     .where(grades.c.id == bindparam("grade_id"), grades.c.sync_row_id == bindparam("row_id"))
     .values(
@@ -258,9 +260,9 @@ def settle_rows(connection: Connection, outcomes: Sequence[Outcome]) -> list[str
                 owner = (row.organization_id, grade.mentor_id)
                 ended.setdefault(owner, []).append(row.grade_id)
     if settled:
-        connection.execute(_SETTLE, settled)
+        execute_each(connection, _SETTLE, settled)
     if noted:
-        connection.execute(_NOTE, noted)
+        execute_each(connection, _NOTE, noted)
     _note_answers(connection, outcomes)
     note_arrivals(connection, [each.arrival for each in outcomes if each.arrival])
     for (organization_id, mentor_id), its_grades in sorted(ended.items()):

@@ -31,6 +31,7 @@ from mentorai.core.clock import now
 from mentorai.core.database import Instant, metadata
 from mentorai.core.line_items import line_items
 from mentorai.core.outbox_table import outbox
+from mentorai.core.prepared import Prepared, execute_each
 from mentorai.core.retries import LONGEST_AHEAD
 
 SECOND = timedelta(seconds=1)
@@ -59,11 +60,14 @@ _READ = (
 _MINE = and_(
     score_clocks.c.column == bindparam("in_column"), score_clocks.c.person_id == bindparam("whose")
 )
-_START = insert(score_clocks).values(
-    column=bindparam("in_column"), person_id=bindparam("whose"), last_at=_SECOND
+_START = Prepared(
+    insert(score_clocks).values(
+        column=bindparam("in_column"), person_id=bindparam("whose"), last_at=_SECOND
+    )
 )
-_MOVE = update(score_clocks).where(_MINE).values(last_at=_SECOND)
-_NOTE = _MOVE.where(score_clocks.c.last_at < _SECOND)
+_SET = update(score_clocks).where(_MINE).values(last_at=_SECOND)
+_MOVE = Prepared(_SET)
+_NOTE = Prepared(_SET.where(score_clocks.c.last_at < _SECOND))
 _UNDER_WAY = (
     select(outbox.c.id, outbox.c.person_id)
     .join(
@@ -116,7 +120,7 @@ def take_seconds(
             busy.add(person_id)
             moved.append({"in_column": column, "whose": person_id, "second": second})
     if moved:
-        connection.execute(_MOVE, moved)
+        execute_each(connection, _MOVE, moved)
     return found
 
 
@@ -139,7 +143,7 @@ def note_arrivals(connection: Connection, arrivals: Iterable[Arrival]) -> None:
     ]
     if found:
         found.sort(key=lambda facts: (facts["in_column"], facts["whose"]))
-        connection.execute(_NOTE, found)
+        execute_each(connection, _NOTE, found)
 
 
 def _hold_clocks(
@@ -155,7 +159,7 @@ def _hold_clocks(
     first = {"in_column": column, "second": moment.replace(microsecond=0) - SECOND}
     try:
         with connection.begin_nested():
-            connection.execute(_START, [first | {"whose": person_id} for person_id in new])
+            execute_each(connection, _START, [first | {"whose": each} for each in new])
     except IntegrityError:
         # Another worker started one at this moment; if not all, each row is tried by itself.
         clocks = {row.person_id: row.last_at for row in connection.execute(_READ, facts)}

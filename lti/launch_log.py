@@ -21,6 +21,7 @@ from sqlalchemy import Column, ColumnElement, Connection, delete, func, select, 
 
 from mentorai.core.clock import now
 from mentorai.core.database import Database
+from mentorai.core.prepared import execute_each
 from mentorai.core.sessions import sessions
 from mentorai.core.values import Launch
 from mentorai.core.webhook_events import note_refused_launch
@@ -240,7 +241,7 @@ class LaunchLog:
         rows = [make_row(note) for note in notes]
         with self._database.write() as connection:
             find_owners(connection, rows)
-            self._database.put_rows(connection, ADD, rows)
+            execute_each(connection, ADD, rows)
             for note, row in zip(notes, rows, strict=True):
                 if row["outcome"] != ADMITTED:
                     note_refused_launch(connection, row, find_link_id(note.claims))
