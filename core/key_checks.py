@@ -42,11 +42,19 @@ def _listen_to_nothing(_key: CheckedKey) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _Facts:
+    """What a row says of a key; the same as long as the row is."""
+
+    row: Sequence[Any]
     key: CheckedKey
     digest: str
     is_inactive: bool
     networks: tuple[Network, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    facts: _Facts
     # What is left of the month's calls, by the counts that are written; None: no quota.
     left: int | None
     read_at: float
@@ -88,18 +96,18 @@ class KeyChecks:
         if key_id is None:
             raise KeyUnknown
         known = self._recall(key_id, digest_key(text))
-        moment = now()
-        _check_state(known, moment, address)
-        recognised(known.key)
-        if scope is not None and scope not in known.key.scopes:
+        moment, key = now(), known.facts.key
+        _check_state(known.facts, moment, address)
+        recognised(key)
+        if scope is not None and scope not in key.scopes:
             raise KeyScopeTooSmall(scope)
         # Before `admit`: who waits for the next month is not told to wait for the next minute.
         if known.left is not None and not self.uses.is_left(key_id, known.left):
             raise _month_is_over(moment)
-        admit(known.key)
+        admit(key)
         if not self.uses.take(key_id, moment, address, route, known.left):
             raise _month_is_over(moment)
-        return known.key
+        return key
 
     def forget(self, key_id: str) -> None:
         """A key was changed: read it again when it is used next."""
@@ -121,14 +129,16 @@ class KeyChecks:
         another is read.
         """
         known, moment = self._memory.get(key_id), time.monotonic()
-        is_same = hmac.compare_digest(known.digest if known else NO_DIGEST, digest)
+        is_same = hmac.compare_digest(known.facts.digest if known else NO_DIGEST, digest)
         if known and is_same and moment - known.read_at < MEMORY_SECONDS:
             return known
         changes = self._changes
         row = self._find(key_id)
         if not hmac.compare_digest(row[_DIGEST] if row else NO_DIGEST, digest) or row is None:
             raise KeyUnknown
-        known = self._know(row, moment)
+        # Twice a second a key in use is read again, and hardly ever is anything new.
+        facts = known.facts if known and known.facts.row == row else self._read(row)
+        known = _Known(facts, self._count_left(facts.key), moment)
         if len(self._memory) >= MEMORY_SIZE:
             self._memory.clear()
         # Another thread may have changed the key after this one read it.
@@ -160,7 +170,7 @@ class KeyChecks:
             connection.close()
         return row
 
-    def _know(self, row: Sequence[Any], moment: float) -> _Known:
+    def _read(self, row: Sequence[Any]) -> _Facts:
         key_id, organization_id, mentor_id, kind, name, scopes, expires_at, digest, *rest = row
         is_inactive, allowed_ips, rate_limit, quota, mentor_name = rest
         key = CheckedKey(
@@ -175,28 +185,29 @@ class KeyChecks:
             monthly_quota=quota,
             mentor_name=mentor_name,
         )
-        return _Known(
+        return _Facts(
+            row=row,
             key=key,
             digest=digest,
             is_inactive=bool(is_inactive),
             networks=tuple(map(read_network, allowed_ips.split())),
-            left=None if quota is None else self._count_left(key_id, quota),
-            read_at=moment,
         )
 
-    def _count_left(self, key_id: str, quota: int) -> int:
+    def _count_left(self, key: CheckedKey) -> int | None:
+        if key.monthly_quota is None:
+            return None
         month = now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        return max(0, quota - self.uses.count_since(key_id, month))
+        return max(0, key.monthly_quota - self.uses.count_since(key.id, month))
 
 
-def _check_state(known: _Known, moment: datetime, address: str) -> None:
-    if known.is_inactive:
+def _check_state(facts: _Facts, moment: datetime, address: str) -> None:
+    if facts.is_inactive:
         raise KeyInactive
-    expires_at = known.key.expires_at
+    expires_at = facts.key.expires_at
     if expires_at is not None and expires_at <= moment:
         end = expires_at.isoformat(timespec="seconds")
         raise KeyExpired(f"This API key expired at {end}.")
-    if known.networks and not is_inside(address, known.networks):
+    if facts.networks and not is_inside(address, facts.networks):
         raise KeyAddressRefused
 
 
