@@ -17,7 +17,13 @@ from mentorai.web.connection_pages import make_connection_pages
 from mentorai.web.errors import make_problem, register_errors
 from mentorai.web.framework import Application, BrowserSessions, this_request
 from mentorai.web.gate import is_carried
-from mentorai.web.headers import api_headers, common_headers, register_headers
+from mentorai.web.headers import (
+    STATIC,
+    api_headers,
+    common_headers,
+    page_headers,
+    register_headers,
+)
 from mentorai.web.one_at_a_time import OneAtATime
 from mentorai.web.requests import API, RequestLine
 
@@ -66,7 +72,8 @@ def _wrap(app: Flask, engine: Engine) -> None:
         n = settings.proxies
         inside = ProxyFix(inside, x_for=n, x_proto=n, x_host=n)
     app.wsgi_app = RequestLine(  # type: ignore[method-assign]
-        inside, common_headers(settings), api_headers(settings)
+        inside,
+        {API: api_headers(settings), STATIC: common_headers(settings), "": page_headers(settings)},
     )
 
 

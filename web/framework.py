@@ -1,10 +1,11 @@
 """Flask, without what it does at every request anew and always with the same result."""
 
-from collections.abc import Callable
-from functools import cache, lru_cache
+from collections.abc import Callable, Iterable
+from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, Response, g, request
+from flask.ctx import _AppCtxGlobals
 from flask.sessions import (
     NullSession,
     SecureCookieSession,
@@ -13,13 +14,18 @@ from flask.sessions import (
 )
 from flask_openapi.openapi import OpenAPI
 from itsdangerous import URLSafeTimedSerializer
+from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.routing import MapAdapter
+from werkzeug.sansio.http import parse_cookie
 from werkzeug.sansio.utils import get_host
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 HOSTS = 64
+# Statuses that have no body, whatever the answer holds; and headers that hold an address.
+BODILESS = (204, 304)
+ADDRESSES = ("location", "content-location")
 
 
 def this_request() -> Request:
@@ -31,6 +37,12 @@ def this_request() -> Request:
     return found
 
 
+def this_g() -> _AppCtxGlobals:
+    """What is kept for this request; the same for Flask's `g`."""
+    found: _AppCtxGlobals = g._get_current_object()
+    return found
+
+
 class _Request(Request):
     """A request that says its blueprints at once, of which Flask asks three times."""
 
@@ -39,6 +51,12 @@ class _Request(Request):
         """The registered names of the blueprint and of those that it is in."""
         rule = self.url_rule
         return [] if rule is None else _blueprints_of(rule.endpoint)
+
+    @cached_property
+    def cookies(self) -> ImmutableMultiDict[str, str]:
+        """What the browser sent; Flask walks through everything that is known of the request."""
+        sent = self.environ.get("HTTP_COOKIE", "")
+        return parse_cookie(sent, self.dict_storage_class)  # type: ignore[return-value]
 
     def close(self) -> None:
         """Close what was uploaded, if anybody looked for it."""
@@ -57,10 +75,39 @@ def _read_host(scheme: str, host: str | None, server: tuple[str, int | None] | N
     return get_host(scheme, host, server)
 
 
+class WholeAnswer(Response):
+    """An answer that goes to the server as it is, where all its bytes are here.
+
+    Flask copies its headers, looks at each, and wraps the bytes twice.
+    """
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        headers = self.headers.to_wsgi_list()
+        if environ["REQUEST_METHOD"] == "HEAD" or not self._is_ready(headers):
+            return super().__call__(environ, start_response)
+        start_response(self.status, headers)
+        whole: list[bytes] = self.response  # type: ignore[assignment]
+        return whole
+
+    def _is_ready(self, headers: Iterable[tuple[str, str]]) -> bool:
+        if self.status_code in BODILESS or self._on_close or not isinstance(self.response, list):
+            return False
+        names = {name.lower() for name, _ in headers}
+        # An address in a header may have to be mended.
+        return "content-length" in names and names.isdisjoint(ADDRESSES)
+
+
 class Application(OpenAPI):
     """The application, as Flask has it."""
 
     request_class = _Request
+    response_class = WholeAnswer
+
+    def make_response(self, rv: Any) -> Response:
+        """An answer of what a view gave; one that is an answer already stays what it is."""
+        return rv if isinstance(rv, Response) else super().make_response(rv)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """The hook itself: ours are never async, which Flask would ask of each."""
@@ -110,6 +157,9 @@ class BrowserSessions(SecureCookieSessionInterface):
         path = request.path
         if path.startswith("/api/") and not path.startswith(self._of_admins):
             return self._none
+        if self.get_cookie_name(app) not in request.environ.get("HTTP_COOKIE", ""):
+            # As it is for all who are no admin.
+            return self.session_class()
         return super().open_session(app, request)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:

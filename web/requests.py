@@ -6,7 +6,7 @@ It wraps the application from outside, because a Flask hook costs as much as som
 import random
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -29,20 +29,18 @@ _READABLE = bytes(LETTERS[byte % 32] for byte in range(256))
 class RequestLine:
     """Gives each request its id, its answer the common headers, and the log a line.
 
-    headers: what every answer carries, unless it says something else itself. api_headers: the
-    same for the API, whose answers are cheap enough to feel each header. A view may add more
-    with `add_header`.
+    headers: by how a path begins, what every answer there carries, unless it says something else
+    itself; the first that fits counts. They are added here because an answer feels each header
+    that the framework handles. A view may add more with `add_header`.
     """
 
     def __init__(
         self,
         application: "WSGIApplication",
-        headers: Sequence[tuple[str, str]],
-        api_headers: Sequence[tuple[str, str]],
+        headers: Mapping[str, Sequence[tuple[str, str]]],
     ) -> None:
         self._application = application
-        self._headers = tuple(headers)
-        self._api_headers = tuple(api_headers)
+        self._headers = tuple(headers.items())
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -52,7 +50,7 @@ class RequestLine:
         environ[REQUEST_ID] = request_id
         more: list[tuple[str, str]] = []
         environ[MORE_HEADERS] = more
-        always = self._api_headers if environ["PATH_INFO"].startswith(API) else self._headers
+        always = self._find_headers(environ["PATH_INFO"])
         started = time.perf_counter()
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
@@ -66,6 +64,12 @@ class RequestLine:
             return start_response(status, headers, *error)
 
         return self._application(environ, start)
+
+    def _find_headers(self, path: str) -> Sequence[tuple[str, str]]:
+        for beginning, headers in self._headers:
+            if path.startswith(beginning):
+                return headers
+        return ()
 
 
 def add_header(environ: "WSGIEnvironment", name: str, value: str) -> None:

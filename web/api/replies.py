@@ -1,9 +1,9 @@
 """Answers of the API: a shape as JSON, a page of a list, a thing with its ETag."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from flask import Response, request
@@ -12,35 +12,14 @@ from werkzeug.exceptions import PreconditionFailed
 
 from mentorai.web.api.shapes import Page
 from mentorai.web.auth import get_engine
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+from mentorai.web.framework import WholeAnswer
 
 Entry = TypeVar("Entry")
-# Where a caller's ETag is still right, there is nothing to send.
-BODILESS = (204, 304)
-
-
-class _Whole(Response):
-    """An answer whose bytes are all here: they go to the server as they are.
-
-    Flask would copy its headers, look at each, and wrap the bytes twice.
-    """
-
-    def __call__(
-        self, environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
-        is_bare = self.status_code in BODILESS or environ["REQUEST_METHOD"] == "HEAD"
-        if is_bare or self._on_close or not isinstance(self.response, list):
-            return super().__call__(environ, start_response)
-        start_response(self.status, self.headers.to_wsgi_list())
-        whole: list[bytes] = self.response
-        return whole
 
 
 def reply(shape: BaseModel, status: int = 200) -> Response:
     """A shape as a JSON answer."""
-    return _Whole(shape.model_dump_json(), status, content_type="application/json")
+    return WholeAnswer(shape.model_dump_json(), status, content_type="application/json")
 
 
 def reply_tagged(shape: BaseModel, etag: str, status: int = 200) -> Response:
