@@ -13,7 +13,6 @@ from typing import Any, cast
 from sqlalchemy import Connection, Select
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.types import TypeEngine
 
@@ -56,7 +55,7 @@ class _Form:
     """
 
     sql: str
-    parts: Sequence[tuple[str, Sequence[str]]]
+    parts: Sequence[Sequence[str]]
     binds: Sequence[tuple[str | None, Process | None, Any]]
 
 
@@ -66,7 +65,7 @@ class Compiled:
     def __init__(self, prepared: Prepared, dialect: Dialect) -> None:
         statement = prepared.statement
         names = list(prepared.names) or None
-        self._compiled = cast(SQLCompiler, statement.compile(dialect=dialect, column_keys=names))
+        self._compiled = statement.compile(dialect=dialect, column_keys=names)
         self._dialect = dialect
         self._lists = [name for name, bind in self._compiled.binds.items() if bind.expanding]
         self._forms: dict[tuple[int, ...], _Form] = {}
@@ -169,7 +168,7 @@ def _fill(items: Sequence[Any]) -> Sequence[Any]:
     So there are few forms of a statement, however many rows it is about.
     """
     length = 1 << (len(items) - 1).bit_length()
-    return [*items, *items[:1] * (length - len(items))] if items else items
+    return [*items, *[items[0]] * (length - len(items))] if items else items
 
 
 def _on_the_way_in(kind: TypeEngine[Any], dialect: Dialect) -> Process | None:
