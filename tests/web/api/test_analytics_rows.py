@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert
 
@@ -180,18 +180,21 @@ def check_hidden(told, sums, by):
     assert by != "user" or not told["results"]
 
 
+# Many things in few examples, which are not made smaller when one fails: that takes minutes.
 @settings(
-    max_examples=6,
+    max_examples=5,
+    phases=[Phase.explicit, Phase.generate],
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+@example(raw={"visits": [], "messages": [], "attempts": []})
 @given(
     raw=st.fixed_dictionaries(
         {
-            "visits": st.lists(visits, max_size=10),
-            "messages": st.lists(messages, min_size=5, max_size=20),
-            "attempts": st.lists(tries, max_size=15),
+            "visits": st.lists(visits, min_size=8, max_size=12),
+            "messages": st.lists(messages, min_size=15, max_size=25),
+            "attempts": st.lists(tries, min_size=15, max_size=25),
         }
     )
 )
