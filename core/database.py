@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,6 +99,8 @@ class Database:
                 f"database_url: {self.url.drivername} is not installed; for "
                 'postgresql+psycopg: pip install "mentorai-toolkit[postgres]"'
             ) from error
+        # The connection of the transaction that all of a thread's work belongs to, if there is one.
+        self._whole = threading.local()
         self._idle: dict[tuple[int, bool], list[sqlite3.Connection]] = {}
         self._checkpoints: dict[int, threading.Timer] = {}
         self._is_closed = False
@@ -108,7 +110,12 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that may write: all of it is kept, or none."""
+        """A transaction that may write: all of it is kept, or none. A part of it in a `whole`."""
+        whole = self._find_whole()
+        if whole is not None:
+            with whole.begin_nested():
+                yield whole
+            return
         with self._writing, self.engine.connect() as connection:
             connection.info["writes"] = True
             try:
@@ -121,11 +128,45 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent look at the data; nothing done in it is kept."""
+        whole = self._find_whole()
+        if whole is not None:
+            yield whole
+            return
         with self.engine.connect() as connection:
             yield connection
 
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """One transaction for all that this thread reads and writes meanwhile.
+
+        Nobody else writes to SQLite before it ends: nothing in it may wait for anybody.
+        """
+        with self.write() as connection:
+            self._whole.connection, self._whole.afterwards = connection, []
+            try:
+                yield
+            finally:
+                self._whole.connection = None
+        for act in self._whole.afterwards:
+            act()
+
+    def when_kept(self, act: Callable[[], None]) -> None:
+        """Do something when all that this thread wrote is kept: now, or after its `whole`."""
+        if self._find_whole() is None:
+            act()
+        else:
+            self._whole.afterwards.append(act)
+
+    def _find_whole(self) -> Connection | None:
+        found: Connection | None = getattr(self._whole, "connection", None)
+        return found
+
     def run(self, prepared: Prepared, facts: Mapping[str, Any]) -> Any:
         """One prepared statement, which is a transaction by itself; its first row, or None."""
+        whole = self._find_whole()
+        if whole is not None:
+            result = whole.execute(prepared.statement, facts)
+            return result.first() if result.returns_rows else None
         if not self.is_sqlite:
             with self.engine.connect() as connection:
                 connection.execution_options(isolation_level="AUTOCOMMIT")

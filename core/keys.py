@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, insert, select, update
@@ -113,7 +114,7 @@ class Keys:
             rotated = old._asdict() | facts
             self._note(connection, rotated, "key_rotated", author, replaced_by=row["id"])
             self._note(connection, row, "key_issued", author, replaces=old.id)
-        self._checks.forget(old.id)
+        self._database.when_kept(partial(self._checks.forget, old.id))
         return IssuedKey(self.get(organization_id, mentor_id, row["id"]), text)
 
     def list(self, organization_id: str, mentor_id: str | None) -> Sequence[ApiKey]:

@@ -8,6 +8,7 @@ sent. So a process that dies between sending and settling sends the same value a
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -139,7 +140,10 @@ class Outbox:
         """
         if row_id is None:
             self.hand_out()
-            return
+        else:
+            self._engine.database.when_kept(partial(self._wake, row_id))
+
+    def _wake(self, row_id: str) -> None:
         with self._engine.database.read() as connection:
             row = connection.execute(select(outbox).where(outbox.c.id == row_id)).one_or_none()
         if row is None:

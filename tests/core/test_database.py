@@ -90,6 +90,42 @@ def test_writers_wait_for_each_other(database: Database) -> None:
     assert len(_texts(database)) == 80
 
 
+def _add(database: Database, text: str | None) -> None:
+    with database.write() as connection:
+        connection.execute(insert(notes).values(text=text))
+
+
+def test_writes_of_a_whole_are_kept_together(database: Database) -> None:
+    said: list[list[str]] = []
+    with closing(Database(str(database.url))) as other, database.whole():
+        _add(database, "a")
+        database.when_kept(lambda: said.append(_texts(other)))
+        with pytest.raises(IntegrityError):
+            _add(database, None)
+        _add(database, "b")
+        within, outside = _texts(database), _texts(other)
+
+    assert (within, outside, said) == (["a", "b"], [], [["a", "b"]])
+    database.when_kept(lambda: said.append(["at once"]))
+    assert said[1:] == [["at once"]]
+
+
+def test_nothing_of_a_whole_is_kept_when_it_fails(database: Database) -> None:
+    done: list[str] = []
+
+    def fail() -> None:
+        with database.whole():
+            _add(database, "a")
+            database.when_kept(lambda: done.append("told"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    _add(database, "b")
+
+    assert (_texts(database), done) == (["b"], [])
+
+
 def test_foreign_keys_are_held(database: Database) -> None:
     with database.write() as connection:
         connection.exec_driver_sql("CREATE TABLE marks (note INTEGER REFERENCES notes (id))")

@@ -76,6 +76,7 @@ class Reply(BaseModel):
     returns=Reply,
     problems=(502, 503),
     also_as={STREAM: EVENTS},
+    waits=True,
 )
 def ask(body: Question) -> Response:
     """Answers with JSON, or with server-sent events for `Accept: text/event-stream`.

@@ -96,6 +96,7 @@ def list_datasets(query: PageQuery) -> Response:
     reads_json=False,
     request_body=BODY,
     also={200: DatasetFacts},
+    waits=True,
 )
 def add_dataset() -> Response:
     """Takes a file (multipart), text, or the address of a document (JSON).
@@ -155,6 +156,7 @@ def delete_dataset(path: DeletedDataset) -> Response:
     returns=DatasetFacts,
     status=202,
     reads_json=False,
+    waits=True,
 )
 def train_dataset(path: DatasetPath) -> Response:
     """Reads a document again: one that failed, or one at an address, which is fetched anew.

@@ -164,6 +164,7 @@ def put_enrollment(body: NewEnrollment) -> Response:
     returns=SheetReport,
     reads_json=False,
     request_body=describe_sheet("enrollments", COLUMNS, EXAMPLE),
+    waits=True,
 )
 def apply_enrollments(query: SheetQuery) -> Response:
     """Takes rows as CSV (`text/csv`, up to 250,000) or JSON (up to 10,000) and brings the

@@ -101,6 +101,7 @@ def make_mentor(body: NewMentor) -> Response:
     returns=SheetReport,
     reads_json=False,
     request_body=describe_sheet("mentors", COLUMNS, EXAMPLE),
+    waits=True,
 )
 def apply_many_mentors(query: SheetQuery) -> Response:
     """Takes rows as CSV or JSON, each with a mentor's `slug`; makes the mentors that are new and

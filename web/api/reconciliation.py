@@ -95,6 +95,7 @@ def compare_grades(query: ReconcileQuery) -> Response:
     scope="grades:write",
     summary="Send again what the gradebook lacks",
     returns=ReconciliationFacts,
+    waits=True,
 )
 def repair_grades(body: Repair) -> Response:
     """Compares, and sends each grade again that the gradebook lacks or holds otherwise.

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from contextlib import ExitStack
 from functools import partial
 from typing import IO
 
@@ -17,9 +18,15 @@ NAME = re.compile(r"[\x21-\x7e]{1,255}")
 STREAM = "text/event-stream"
 
 
-def recall_answer() -> Response | None:
+class _Undone(Exception):
+    """A call failed, or was answered before: nothing of it is kept."""
+
+
+def recall_answer(*, is_whole: bool) -> Response | None:
     """The answer this POST had before; None if it is the first, or was given no name.
 
+    is_whole: whether all that it does is one transaction, its answer among it. If its process dies
+    nothing of it happened, and whoever sends it meanwhile waits.
     Raises Conflict (409) while the first is being answered, InputRejected (422) if the name
     belongs to another call.
     """
@@ -30,10 +37,15 @@ def recall_answer() -> Response | None:
         raise InputRejected({HEADER: ["1 to 255 visible ASCII characters, please."]})
     if STREAM in request.headers.get("Accept", ""):
         raise InputRejected({HEADER: ["A stream cannot be repeated; ask for JSON."]})
-    kept = _calls().begin(caller().id, name, _fingerprint())
+    fingerprint = _fingerprint()
+    g.repeatable_ends = ends = ExitStack()
+    if is_whole:
+        ends.enter_context(get_engine().database.whole())
+    kept = _calls().begin(caller().id, name, fingerprint)
     if kept is None:
         after_this_request(partial(_keep_answer, name))
         return None
+    undo()
     answer = Response(kept.body, kept.status, mimetype=kept.media_type)
     answer.headers["Idempotency-Replayed"] = "true"
     return answer
@@ -49,9 +61,19 @@ def _keep_answer(name: str, response: Response) -> Response:
         body = g.pop("kept_body", None) or response.get_data()
         answer = KeptAnswer(response.status_code, response.mimetype or "", body)
         _calls().finish(caller().id, name, answer)
+        ends: ExitStack = g.pop("repeatable_ends")
+        ends.close()
     else:
+        undo()
         _calls().forget(caller().id, name)
     return response
+
+
+def undo(_error: BaseException | None = None) -> None:
+    """Take back what a named call did that is not answered well, if it was one transaction."""
+    ends: ExitStack | None = g.pop("repeatable_ends", None)
+    if ends is not None:
+        ends.__exit__(_Undone, _Undone(), None)
 
 
 def _calls() -> RepeatableCalls:

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from mentorai.web.api.admins import admit_admin, admit_if_admin
 from mentorai.web.api.bodies import check_address, close_file, read_object
-from mentorai.web.api.repeats import recall_answer
+from mentorai.web.api.repeats import recall_answer, undo
 from mentorai.web.auth import admit_key, name_mentor
 from mentorai.web.framework import this_request
 
@@ -72,6 +72,7 @@ class Resource(APIBlueprint):
         self.callers = callers
         self.before_request(_admit)
         self.teardown_request(close_file)
+        self.teardown_request(undo)
 
     def operation(
         self,
@@ -84,6 +85,7 @@ class Resource(APIBlueprint):
         status: int = 200,
         problems: Sequence[int] = (),
         reads_json: bool = True,
+        waits: bool = False,
         request_body: dict[str, Any] | None = None,
         also: dict[int, Any] | None = None,
         also_as: dict[str, str] | None = None,
@@ -93,6 +95,8 @@ class Resource(APIBlueprint):
         scope: what the key needs; None: any living key. returns: the shape of the answer with
         `status`, None for 204. problems: statuses that can happen besides the usual ones.
         reads_json: whether the body is a JSON object; False: the view reads what was sent.
+        waits: whether it may wait for more than the database, or takes long; one that does neither
+        is one transaction where it may be repeated.
         also: other good answers by status. also_as: examples of the answer by media type, for
         the types it can have besides JSON.
         """
@@ -106,6 +110,7 @@ class Resource(APIBlueprint):
             view.route = f"{method.upper()} {rule}"  # type: ignore[attr-defined]
             view.scope = scope  # type: ignore[attr-defined]
             view.reads_json = takes_body and reads_json  # type: ignore[attr-defined]
+            view.waits = waits  # type: ignore[attr-defined]
             view.callers = self.callers  # type: ignore[attr-defined]
             made: View = getattr(self, method)(
                 rule,
@@ -181,7 +186,7 @@ def _admit() -> Response | None:
     check_address()
     if view.reads_json:
         read_object()
-    return recall_answer() if method == "POST" else None
+    return recall_answer(is_whole=not view.waits) if method == "POST" else None
 
 
 def _admit_caller(view: Any, *, is_named: bool) -> None:

@@ -134,6 +134,7 @@ class TicketFacts(BaseModel):
     summary="See whose session it is",
     returns=Standing,
     problems=(502, 503),
+    waits=True,
 )
 def validate_credential(body: Presented) -> Response:
     """Says whether a session or a campus sign-on is good, whose it is and until when. What is

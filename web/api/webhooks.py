@@ -169,6 +169,7 @@ def list_webhooks(query: PageQuery) -> Response:
     summary="Make a webhook",
     returns=IssuedFacts,
     status=201,
+    waits=True,
 )
 def add_webhook(body: NewWebhook) -> Response:
     """Has events sent to an address, each signed with the secret that is in this answer alone."""
@@ -247,6 +248,7 @@ def rotate_webhook(path: WebhookPath, body: Rotation) -> Response:
     returns=WholeDelivery,
     status=202,
     reads_json=False,
+    waits=True,
 )
 def test_webhook(path: WebhookPath) -> Response:
     """Sends the event `webhook.test`. 409 if the webhook does not run."""
@@ -291,6 +293,7 @@ def get_delivery(path: DeliveryPath) -> Response:
     returns=WholeDelivery,
     status=202,
     reads_json=False,
+    waits=True,
 )
 def replay_delivery(path: DeliveryPath) -> Response:
     """Sends a delivery once more, as it was and under its own id, whatever became of it."""

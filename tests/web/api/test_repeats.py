@@ -1,5 +1,7 @@
 import io
 import json
+import subprocess
+import sys
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -99,6 +101,52 @@ def test_call_whose_process_died_is_tried_again_after_a_while(engine):
 
     with time_machine.travel(now() + timedelta(minutes=11), tick=False):
         assert calls.begin("key", "call", "f" * 64) is None
+
+
+KILLED = """
+import json, os, sys
+from sqlalchemy import event
+from mentorai.core.engine import Engine
+from mentorai.core.settings import Settings
+from mentorai.web.app import create_app
+
+settings, key, body, name, last = json.load(sys.stdin)
+engine = Engine.open(Settings(**settings), plugins=[])
+
+def die(_connection, _cursor, statement, *_more):
+    if statement.startswith(last):
+        os._exit(9)
+
+event.listen(engine.database.engine, "after_cursor_execute", die)
+create_app(engine).test_client().post(
+    "/api/v1/sessions", json=body, headers=name | {"X-API-Key": key}
+)
+"""
+
+
+@pytest.mark.parametrize("last", ["INSERT INTO conversations", "UPDATE repeatable_calls"])
+def test_call_whose_process_was_killed_happens_once_and_at_once(api, settings, key, last):
+    known = settings.model_dump(mode="json", include={"data_dir", "database_url"})
+    told = json.dumps([known, key, BODY, NAME, last])
+
+    died = subprocess.run([sys.executable, "-c", KILLED], input=told, text=True, timeout=60)
+    first = api.post("/api/v1/sessions", json=BODY, headers=NAME)
+    second = api.post("/api/v1/sessions", json=BODY, headers=NAME)
+
+    assert died.returncode == 9
+    assert (first.status_code, second.json) == (201, first.json)
+    assert second.headers["Idempotency-Replayed"] == "true"
+    assert count(api) == 1
+
+
+def test_name_that_is_taken_is_told_within_one_transaction_too(call_as_admin, mentor, key):
+    body = {"name": "Key 1", "scopes": ["chat:write"], "mentor": mentor.id}
+
+    clash = call_as_admin("POST", "/api/v1/keys", json=body, headers=NAME)
+    other = call_as_admin("POST", "/api/v1/keys", json=body | {"name": "Key 2"}, headers=NAME)
+
+    assert (clash.status_code, list(clash.json["errors"])) == (422, ["name"])
+    assert other.status_code == 201
 
 
 @pytest.mark.parametrize(("seconds", "times"), [(0, 1), (1, 2)])
