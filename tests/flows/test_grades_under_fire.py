@@ -129,7 +129,7 @@ def test_every_gradebook_is_right_after_every_fault_and_killed_workers(campus, l
             set_clocks(lmss, 0.0)
             for lms in lmss:
                 lms.crowd()
-    wait_until(lambda: campus.engine.outbox.waiting() == 0, 60)
+    wait_until(lambda: campus.engine.outbox.waiting() == 0, 120)
     trouble.is_over.set()
     trouble.join()
     worker.terminate()
