@@ -27,6 +27,7 @@ from mentorai.core.held_results import find_taken, is_same
 from mentorai.core.line_items import LineItems, find_known
 from mentorai.core.outbox_rows import Outcome
 from mentorai.core.outbox_table import outbox
+from mentorai.core.prepared import Prepared, read_rows
 from mentorai.core.retries import Decision, decide
 from mentorai.core.score_clocks import Arrival, read_arrival, take_seconds
 from mentorai.core.values import LineItem, Receipt, Result, Score
@@ -93,7 +94,7 @@ class Deliveries:
         go nowhere, or not yet.
         """
         facts = {"grade_ids": [row.grade_id for row in rows]}
-        known = {row.id: row for row in connection.execute(_GRADES, facts)}
+        known = {row.id: row for row in read_rows(connection, _GRADES, facts)}
         rows = [row for row in rows if row.grade_id in known]
         wanted = [
             Wanted(row.person_id, row.resource_link_id, row.quiz_id, row.maximum) for row in rows
@@ -317,7 +318,7 @@ _IS_TAKEN = (
     .where(outbox.c.grade_id == grades.c.id, outbox.c.sent_at > attempts.c.submitted_at)
     .correlate(grades, attempts)
 )
-_GRADES = (
+_GRADES = Prepared(
     select(grades.c.id, grades.c.sync_overridden, attempts.c.started_at, attempts.c.submitted_at)
     .add_columns((~_IS_TAKEN).label("is_hand_in"))
     .outerjoin(attempts, attempts.c.id == grades.c.attempt_id)

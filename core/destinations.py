@@ -11,6 +11,7 @@ from mentorai.core.line_items import line_items
 from mentorai.core.mentors import placements
 from mentorai.core.people import enrolments, identities
 from mentorai.core.places import contexts, read_platform, resource_links
+from mentorai.core.prepared import Prepared, read_row, read_rows
 from mentorai.core.quizzes import quizzes
 from mentorai.core.roster_rows import roster_members
 from mentorai.core.values import GradePlace, GradeService, Role
@@ -19,13 +20,13 @@ OUTSIDE_A_COURSE = "This was not opened from a course page, so it belongs to no 
 IS_UNKNOWN = "The LMS did not say who this person is, so it cannot keep a grade for them."
 
 # Made once: for a statement that runs with every score, making it costs more than running it.
-_LINK = (
+_LINK = Prepared(
     select(resource_links, contexts.c.lms_context_id)
     .outerjoin(contexts, contexts.c.id == resource_links.c.context_id)
     .where(resource_links.c.id == bindparam("link_id"))
 )
 _PEOPLE: BindParameter[Any] = bindparam("people", expanding=True)
-_SUBJECTS = (
+_SUBJECTS = Prepared(
     select(identities.c.person_id, identities.c.subject)
     .where(
         identities.c.person_id.in_(_PEOPLE),
@@ -33,20 +34,26 @@ _SUBJECTS = (
     )
     .order_by(identities.c.id.desc())
 )
-_PLACED = select(placements.c.quiz_id).where(placements.c.resource_link_id == bindparam("link_id"))
-_OTHERS = select(line_items.c.id).where(
-    line_items.c.resource_link_id == bindparam("link_id"),
-    line_items.c.url == bindparam("url"),
-    line_items.c.activity_id != bindparam("quiz_id"),
+_PLACED = Prepared(
+    select(placements.c.quiz_id).where(placements.c.resource_link_id == bindparam("link_id"))
+)
+_OTHERS = Prepared(
+    select(line_items.c.id).where(
+        line_items.c.resource_link_id == bindparam("link_id"),
+        line_items.c.url == bindparam("url"),
+        line_items.c.activity_id != bindparam("quiz_id"),
+    )
 )
 # By the course's list, and by their own launches, which count more.
 _ROLES = tuple(
-    select(table.c.person_id, table.c.role).where(
-        table.c.context_id == bindparam("context_id"), table.c.person_id.in_(_PEOPLE)
+    Prepared(
+        select(table.c.person_id, table.c.role).where(
+            table.c.context_id == bindparam("context_id"), table.c.person_id.in_(_PEOPLE)
+        )
     )
     for table in (roster_members, enrolments)
 )
-_TITLE = select(quizzes.c.title).where(quizzes.c.id == bindparam("quiz_id"))
+_TITLE = Prepared(select(quizzes.c.title).where(quizzes.c.id == bindparam("quiz_id")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +92,7 @@ def find_destinations(
     found = dict[Wanted, Destination | NoLineItem | NotGradable]()
     for link_id in dict.fromkeys(each.resource_link_id for each in wanted):
         here = [each for each in wanted if each.resource_link_id == link_id]
-        link = connection.execute(_LINK, {"link_id": link_id}).one_or_none()
+        link = read_row(connection, _LINK, {"link_id": link_id})
         if link is None:
             found |= dict.fromkeys(here, NoLineItem(OUTSIDE_A_COURSE))
         else:
@@ -98,7 +105,7 @@ def _find_in_link(
 ) -> dict[Wanted, Destination | NoLineItem | NotGradable]:
     people = list({each.person_id for each in wanted})
     whose = {"people": people, "authority": f"lti:{link.registration_id}"}
-    subjects = {row.person_id: row.subject for row in connection.execute(_SUBJECTS, whose)}
+    subjects = {row.person_id: row.subject for row in read_rows(connection, _SUBJECTS, whose)}
     staff = _find_staff(connection, link.context_id, people)
     places = dict[tuple[str | None, float], GradePlace]()
     found = dict[Wanted, Destination | NoLineItem | NotGradable]()
@@ -140,11 +147,11 @@ def _find_own_column(connection: Connection, link: Row[Any], quiz_id: str | None
     url: str | None = link.line_item_url
     if url is None or quiz_id is None:
         return url
-    placed = connection.execute(_PLACED, {"link_id": link.id}).scalar_one_or_none()
-    if placed is not None:
-        return url if placed == quiz_id else None
+    placed = read_row(connection, _PLACED, {"link_id": link.id})
+    if placed is not None and placed.quiz_id is not None:
+        return url if placed.quiz_id == quiz_id else None
     others = {"link_id": link.id, "url": url, "quiz_id": quiz_id}
-    return url if connection.execute(_OTHERS, others).first() is None else None
+    return url if read_row(connection, _OTHERS, others) is None else None
 
 
 def _find_staff(
@@ -154,12 +161,12 @@ def _find_staff(
     facts = {"context_id": context_id, "people": people}
     roles = dict[str, str]()
     for query in _ROLES:
-        roles |= {row.person_id: row.role for row in connection.execute(query, facts)}
+        roles |= {row.person_id: row.role for row in read_rows(connection, query, facts)}
     return frozenset(person for person, role in roles.items() if Role(role).is_staff)
 
 
 def _find_title(connection: Connection, quiz_id: str | None) -> str | None:
     if quiz_id is None:
         return None
-    title: str | None = connection.execute(_TITLE, {"quiz_id": quiz_id}).scalar_one_or_none()
-    return title
+    found = read_row(connection, _TITLE, {"quiz_id": quiz_id})
+    return None if found is None else str(found.title)

@@ -24,6 +24,7 @@ from sqlalchemy.exc import IntegrityError
 from mentorai.core.clock import now
 from mentorai.core.database import Instant, metadata
 from mentorai.core.grade_rows import grades
+from mentorai.core.prepared import Prepared, count_changed, read_row, read_rows
 
 TICK = timedelta(microseconds=1)
 
@@ -35,8 +36,8 @@ grade_clocks = Table(
 )
 
 _MINE = grade_clocks.c.mentor_id == bindparam("mentor")
-_READ = select(grade_clocks.c.last_at).where(_MINE).with_for_update()
-_MOVE = update(grade_clocks).where(_MINE).values(last_at=bindparam("moment"))
+_READ = Prepared(select(grade_clocks.c.last_at).where(_MINE).with_for_update())
+_MOVE = Prepared(update(grade_clocks).where(_MINE).values(last_at=bindparam("moment")))
 
 
 def take_moment(connection: Connection, mentor_id: str) -> datetime:
@@ -51,16 +52,18 @@ def take_moment(connection: Connection, mentor_id: str) -> datetime:
 def take_moments(connection: Connection, mentor_id: str, count: int) -> datetime:
     """The same for so many changes: the first one's instant; each next one's is a TICK later."""
     mine = {"mentor": mentor_id}
-    last: datetime | None = connection.execute(_READ, mine).scalar_one_or_none()
-    if last is None:
+    row = read_row(connection, _READ, mine)
+    if row is None:
         try:
             with connection.begin_nested():
                 last = _start(connection, mentor_id)
         except IntegrityError:
             # Another change started it at this moment.
-            last = connection.execute(_READ, mine).scalar_one()
+            last = read_rows(connection, _READ, mine)[0].last_at
+    else:
+        last = row.last_at
     moment = max(now(), last + TICK)
-    connection.execute(_MOVE, mine | {"moment": moment + (count - 1) * TICK})
+    count_changed(connection, _MOVE, mine | {"moment": moment + (count - 1) * TICK})
     return moment
 
 

@@ -34,6 +34,7 @@ from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import NoLineItem
 from mentorai.core.identifiers import new_id
 from mentorai.core.places import resource_links
+from mentorai.core.prepared import Prepared, read_row
 from mentorai.core.values import GradePlace, LineItem
 
 if TYPE_CHECKING:
@@ -66,10 +67,12 @@ line_items = Table(
 )
 
 # Made once: for a statement that runs with every score, making it costs more than running it.
-_FIND = select(line_items).where(
-    line_items.c.resource_link_id == bindparam("link_id"),
-    line_items.c.activity_id == bindparam("activity"),
-    line_items.c.url.is_not(None),
+_FIND = Prepared(
+    select(line_items).where(
+        line_items.c.resource_link_id == bindparam("link_id"),
+        line_items.c.activity_id == bindparam("activity"),
+        line_items.c.url.is_not(None),
+    )
 )
 
 
@@ -207,7 +210,7 @@ def find_known(
 ) -> LineItem | None:
     """The column that is remembered for a place, or None."""
     facts = {"link_id": resource_link_id, "activity": activity_id or ""}
-    row = connection.execute(_FIND, facts).one_or_none()
+    row = read_row(connection, _FIND, facts)
     return _line_item(row) if row else None
 
 

@@ -33,7 +33,7 @@ from mentorai.core.grades import grades
 from mentorai.core.lease_holders import issue_lease
 from mentorai.core.outbox_table import outbox
 from mentorai.core.platform_rests import count_calls, is_resting, note_answer
-from mentorai.core.prepared import Prepared, execute_each
+from mentorai.core.prepared import Prepared, execute_each, read_row, read_rows
 from mentorai.core.retries import Decision
 from mentorai.core.score_clocks import Arrival, note_arrivals
 from mentorai.core.webhook_events import note_settled_grades
@@ -69,27 +69,30 @@ def _select_lapsed(mine: ColumnElement[bool]) -> Any:
     )
 
 
-_DUE = {True: _select_due(_NAMED, _AWAKE), False: _select_due(_NAMELESS, _AWAKE)}
-_LAPSED = {True: _select_lapsed(_NAMED), False: _select_lapsed(_NAMELESS)}
+_LANES = {True: _NAMED, False: _NAMELESS}
+_DUE = {named: Prepared(_select_due(mine, _AWAKE)) for named, mine in _LANES.items()}
+_LAPSED = {named: Prepared(_select_lapsed(mine)) for named, mine in _LANES.items()}
 # Of several workers each takes others. Whether the platform rests was asked before: for the one
 # that goes first after a rest it does, since all others have to wait for its answer.
 _HELD_DUE = {
-    named: _select_due(mine).with_for_update(skip_locked=True, of=outbox)
-    for named, mine in ((True, _NAMED), (False, _NAMELESS))
+    named: Prepared(_select_due(mine).with_for_update(skip_locked=True, of=outbox))
+    for named, mine in _LANES.items()
 }
-_LOOK_AT = select(
-    outbox.c.grade_id,
-    outbox.c.registration_id,
-    select(_OTHER.c.id)
-    .where(
-        _OTHER.c.grade_id == outbox.c.grade_id,
-        _OTHER.c.status == "leased",
-        _OTHER.c.lease_until <= _MOMENT,
-    )
-    .exists()
-    .label("has_lapsed"),
-).where(outbox.c.id.in_(_IDS))
-_TAKE = (
+_LOOK_AT = Prepared(
+    select(
+        outbox.c.grade_id,
+        outbox.c.registration_id,
+        select(_OTHER.c.id)
+        .where(
+            _OTHER.c.grade_id == outbox.c.grade_id,
+            _OTHER.c.status == "leased",
+            _OTHER.c.lease_until <= _MOMENT,
+        )
+        .exists()
+        .label("has_lapsed"),
+    ).where(outbox.c.id.in_(_IDS))
+)
+_TAKE = Prepared(
     update(outbox)
     .where(
         outbox.c.id.in_(_IDS),
@@ -127,13 +130,13 @@ def has_due(connection: Connection, lane: str | None) -> bool:
     """Whether a lane (the rows of one registration, or of none) has something to take."""
     facts = {"moment": now(), "lane": lane, "most": 1}
     queries = (_DUE[lane is not None], _LAPSED[lane is not None])
-    return any(connection.execute(query, facts).first() is not None for query in queries)
+    return any(read_row(connection, query, facts) is not None for query in queries)
 
 
 def list_due(connection: Connection, lane: str | None, most: int) -> list[str]:
     """The rows that are due in a lane, those due longest first."""
     facts = {"moment": now(), "lane": lane, "most": most}
-    return list(connection.execute(_DUE[lane is not None], facts).scalars())
+    return [row.id for row in read_rows(connection, _DUE[lane is not None], facts)]
 
 
 def take_due(
@@ -145,14 +148,14 @@ def take_due(
     """
     moment, is_named = now(), lane is not None
     facts = {"moment": moment, "lane": lane, "most": most}
-    for grade_id in list(connection.execute(_LAPSED[is_named], facts).scalars()):
-        _take_back(connection, grade_id, moment)
-    if connection.execute(_DUE[is_named], facts | {"most": 1}).first() is None:
+    for row in read_rows(connection, _LAPSED[is_named], facts):
+        _take_back(connection, row.grade_id, moment)
+    if read_row(connection, _DUE[is_named], facts | {"most": 1}) is None:
         return []
     facts["most"] = count_calls(connection, lane, moment, most)
     if not facts["most"]:
         return []
-    row_ids = list(connection.execute(_HELD_DUE[is_named], facts).scalars())
+    row_ids = [row.id for row in read_rows(connection, _HELD_DUE[is_named], facts)]
     return _take(connection, row_ids, moment, seconds)
 
 
@@ -163,7 +166,7 @@ def take_rows(connection: Connection, row_ids: Sequence[str], seconds: float) ->
     one through; the other gets IntegrityError.
     """
     moment = now()
-    found = connection.execute(_LOOK_AT, {"row_ids": row_ids, "moment": moment}).all()
+    found = read_rows(connection, _LOOK_AT, {"row_ids": row_ids, "moment": moment})
     if not found:
         return []
     for each in found:
@@ -179,15 +182,19 @@ def _take(
     if not row_ids:
         return []
     lease = {"new_lease": issue_lease(), "until": moment + timedelta(seconds=seconds)}
-    taken = connection.execute(_TAKE, lease | {"row_ids": row_ids, "moment": moment})
+    taken = read_rows(connection, _TAKE, lease | {"row_ids": row_ids, "moment": moment})
     return sorted(taken, key=lambda row: row_ids.index(row.id))
 
 
-_MENTORS = select(grades.c.mentor_id).where(grades.c.id.in_(_IDS)).distinct()
-_GRADES = select(
-    grades.c.id, grades.c.sync_row_id, grades.c.mentor_id, grades.c.sync_overridden
-).where(grades.c.id.in_(_IDS))
-_LEASES = select(outbox.c.id, outbox.c.lease).where(outbox.c.id.in_(_IDS)).with_for_update()
+_MENTORS = Prepared(select(grades.c.mentor_id).where(grades.c.id.in_(_IDS)).distinct())
+_GRADES = Prepared(
+    select(grades.c.id, grades.c.sync_row_id, grades.c.mentor_id, grades.c.sync_overridden).where(
+        grades.c.id.in_(_IDS)
+    )
+)
+_LEASES = Prepared(
+    select(outbox.c.id, outbox.c.lease).where(outbox.c.id.in_(_IDS)).with_for_update()
+)
 _SETTLE = Prepared(
     update(outbox)
     .where(outbox.c.id == bindparam("row_id"))
@@ -228,11 +235,13 @@ def settle_rows(connection: Connection, outcomes: Sequence[Outcome]) -> list[str
     """
     grade_ids = [each.row.grade_id for each in outcomes]
     # From here on nobody else changes these grades.
-    mentor_ids = sorted(connection.execute(_MENTORS, {"row_ids": grade_ids}).scalars())
+    mentor_ids = sorted(
+        row.mentor_id for row in read_rows(connection, _MENTORS, {"row_ids": grade_ids})
+    )
     moments = {each: take_moments(connection, each, len(outcomes)) for each in mentor_ids}
-    present = {row.id: row for row in connection.execute(_GRADES, {"row_ids": grade_ids})}
+    present = {row.id: row for row in read_rows(connection, _GRADES, {"row_ids": grade_ids})}
     row_ids = [each.row.id for each in outcomes]
-    leases = {row.id: row.lease for row in connection.execute(_LEASES, {"row_ids": row_ids})}
+    leases = {row.id: row.lease for row in read_rows(connection, _LEASES, {"row_ids": row_ids})}
     statuses: list[str | None] = []
     moment = now()
     settled, noted, ended = [], [], dict[tuple[str, str], list[str]]()
@@ -294,8 +303,10 @@ def _note_answers(connection: Connection, outcomes: Iterable[Outcome]) -> None:
             release_rows(connection, lane)
 
 
-_NEWER = select(outbox.c.id).where(
-    outbox.c.grade_id.in_(_IDS), outbox.c.status == "waiting", outbox.c.due_at <= _MOMENT
+_NEWER = Prepared(
+    select(outbox.c.id).where(
+        outbox.c.grade_id.in_(_IDS), outbox.c.status == "waiting", outbox.c.due_at <= _MOMENT
+    )
 )
 
 
@@ -303,7 +314,7 @@ def list_newer(connection: Connection, outcomes: Sequence[Outcome]) -> list[str]
     """The rows that waited for these, values that came meanwhile."""
     facts = {"row_ids": [each.row.grade_id for each in outcomes], "moment": now()}
     mine = {each.row.id for each in outcomes}
-    return [each for each in connection.execute(_NEWER, facts).scalars() if each not in mine]
+    return [row.id for row in read_rows(connection, _NEWER, facts) if row.id not in mine]
 
 
 def _take_back(connection: Connection, grade_id: str | None, moment: datetime) -> None:

@@ -30,6 +30,7 @@ from sqlalchemy.exc import IntegrityError
 from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import MentorAIError, PlatformReplyInvalid, PlatformUnavailable
+from mentorai.core.prepared import Prepared, count_changed, read_row
 from mentorai.core.retries import asked_seconds
 
 # A call without any answer weighs four: five in a row, or twenty answers that were no good ones,
@@ -52,15 +53,18 @@ platform_rests = Table(
 
 # Made once: for a statement that runs with every score, making it costs more than running it.
 _MINE = platform_rests.c.registration_id == bindparam("whose")
-_FIND = select(platform_rests).where(_MINE)
-_GO_FIRST = (
+_FIND = Prepared(select(platform_rests).where(_MINE))
+_HOLD = select(platform_rests).where(_MINE).with_for_update()
+_GO_FIRST = Prepared(
     update(platform_rests)
     .where(_MINE, platform_rests.c.rests_until <= bindparam("moment"))
     .values(rests_until=bindparam("until"))
 )
-_END = delete(platform_rests).where(
-    _MINE,
-    or_(platform_rests.c.failures > 0, platform_rests.c.rests_until <= bindparam("moment")),
+_END = Prepared(
+    delete(platform_rests).where(
+        _MINE,
+        or_(platform_rests.c.failures > 0, platform_rests.c.rests_until <= bindparam("moment")),
+    )
 )
 
 
@@ -83,7 +87,7 @@ def count_calls(
 
     After a rest it is one, and it is the caller's then.
     """
-    rest = connection.execute(_FIND, {"whose": registration_id}).one_or_none()
+    rest = read_row(connection, _FIND, {"whose": registration_id})
     if rest is None:
         return wanted
     if rest.rests_until > moment:
@@ -91,7 +95,7 @@ def count_calls(
     if rest.failures < ENOUGH:
         return wanted
     facts = {"whose": registration_id, "moment": moment, "until": moment + TRIAL}
-    return connection.execute(_GO_FIRST, facts).rowcount
+    return count_changed(connection, _GO_FIRST, facts)
 
 
 def note_answer(connection: Connection, registration_id: str | None, answer: object) -> bool:
@@ -101,7 +105,7 @@ def note_answer(connection: Connection, registration_id: str | None, answer: obj
     weight = _weigh(answer)
     if registration_id is None or not (weight or asked):
         facts = {"whose": registration_id, "moment": moment}
-        return connection.execute(_END, facts).rowcount == 1
+        return count_changed(connection, _END, facts) == 1
     rest = _put(connection, registration_id, moment)
     failures = rest.failures + weight
     rests, until = rest.rests, max(rest.rests_until, moment + timedelta(seconds=asked))
@@ -138,8 +142,7 @@ def _weigh(answer: object) -> int:
 
 
 def _put(connection: Connection, registration_id: str, moment: datetime) -> Row[Any]:
-    query = _FIND.with_for_update()
-    found = connection.execute(query, {"whose": registration_id}).one_or_none()
+    found = connection.execute(_HOLD, {"whose": registration_id}).one_or_none()
     if found is None:
         first = {"registration_id": registration_id, "failures": 0, "rests": 0}
         try:
@@ -148,5 +151,5 @@ def _put(connection: Connection, registration_id: str, moment: datetime) -> Row[
                 connection.execute(insert(platform_rests).values(first | times))
         except IntegrityError:
             pass  # Another worker noted the first one at this moment.
-        found = connection.execute(query, {"whose": registration_id}).one()
+        found = connection.execute(_HOLD, {"whose": registration_id}).one()
     return found

@@ -127,6 +127,12 @@ def read_rows(connection: Connection, prepared: Prepared, facts: Mapping[str, An
     return [compiled.read(row) for row in _run(connection, "execute", sql, values).fetchall()]
 
 
+def read_row(connection: Connection, prepared: Prepared, facts: Mapping[str, Any]) -> Any:
+    """The first of them, or None."""
+    rows = read_rows(connection, prepared, facts)
+    return rows[0] if rows else None
+
+
 def count_changed(connection: Connection, prepared: Prepared, facts: Mapping[str, Any]) -> int:
     """How many rows a prepared UPDATE or DELETE changed, in the caller's transaction."""
     if connection.dialect.name != "sqlite":

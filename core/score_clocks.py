@@ -31,7 +31,7 @@ from mentorai.core.clock import now
 from mentorai.core.database import Instant, metadata
 from mentorai.core.line_items import line_items
 from mentorai.core.outbox_table import outbox
-from mentorai.core.prepared import Prepared, execute_each
+from mentorai.core.prepared import Prepared, execute_each, read_rows
 from mentorai.core.retries import LONGEST_AHEAD
 
 SECOND = timedelta(seconds=1)
@@ -50,7 +50,7 @@ score_clocks = Table(
 # Made once: for a statement that runs with every score, making it costs more than running it.
 _PEOPLE: BindParameter[Any] = bindparam("people", expanding=True)
 _SECOND = bindparam("second", type_=Instant())
-_READ = (
+_READ = Prepared(
     select(score_clocks.c.person_id, score_clocks.c.last_at)
     .where(score_clocks.c.column == bindparam("in_column"), score_clocks.c.person_id.in_(_PEOPLE))
     # Always in one order, so that two transactions never wait for each other.
@@ -68,7 +68,7 @@ _START = Prepared(
 _SET = update(score_clocks).where(_MINE).values(last_at=_SECOND)
 _MOVE = Prepared(_SET)
 _NOTE = Prepared(_SET.where(score_clocks.c.last_at < _SECOND))
-_UNDER_WAY = (
+_UNDER_WAY = Prepared(
     select(outbox.c.id, outbox.c.person_id)
     .join(
         line_items,
@@ -109,7 +109,7 @@ def take_seconds(
     column, people = _name(url), sorted(set(rows.values()))
     clocks = _hold_clocks(connection, column, people, moment)
     asked = {"people": people, "moment": moment, "url": url}
-    busy = {row.person_id for row in connection.execute(_UNDER_WAY, asked) if row.id not in rows}
+    busy = {row.person_id for row in read_rows(connection, _UNDER_WAY, asked) if row.id not in rows}
     found: dict[str, datetime | timedelta] = {}
     moved = []
     for row_id, person_id in rows.items():
@@ -151,7 +151,7 @@ def _hold_clocks(
 ) -> dict[str, datetime | None]:
     """The last second of each person, None where there is none yet; nobody else takes one now."""
     facts = {"in_column": column, "people": people}
-    clocks = {row.person_id: row.last_at for row in connection.execute(_READ, facts)}
+    clocks = {row.person_id: row.last_at for row in read_rows(connection, _READ, facts)}
     new = [person_id for person_id in people if person_id not in clocks]
     if not new:
         return clocks
@@ -162,7 +162,7 @@ def _hold_clocks(
             execute_each(connection, _START, [first | {"whose": each} for each in new])
     except IntegrityError:
         # Another worker started one at this moment; if not all, each row is tried by itself.
-        clocks = {row.person_id: row.last_at for row in connection.execute(_READ, facts)}
+        clocks = {row.person_id: row.last_at for row in read_rows(connection, _READ, facts)}
         if set(people) - set(clocks):
             raise
         return clocks

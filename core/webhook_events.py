@@ -15,6 +15,7 @@ from mentorai.core.grade_rows import Grade, grades, read_grade, select_grades
 from mentorai.core.identifiers import new_id
 from mentorai.core.mentors import placements
 from mentorai.core.places import resource_links
+from mentorai.core.prepared import Prepared, read_rows
 from mentorai.core.webhook_rows import hears, webhook_deliveries, webhooks
 
 GRADE_SETTLED = "grade.settled"
@@ -168,7 +169,7 @@ def _had(connection: Connection, webhook_id: str, once: str) -> bool:
 
 # Made once: making a statement costs more than running it. Of a mentor that is NULL it finds the
 # organization's own.
-_LISTENERS = (
+_LISTENERS = Prepared(
     select(webhooks.c.id, webhooks.c.events)
     .where(
         hears(bindparam("organization"), bindparam("mentor", type_=String)),
@@ -183,7 +184,7 @@ def _list_listeners(
     connection: Connection, event: str, organization_id: str, mentor_id: str | None
 ) -> Sequence[str]:
     facts = {"organization": organization_id, "mentor": mentor_id}
-    found = connection.execute(_LISTENERS, facts)
+    found = read_rows(connection, _LISTENERS, facts)
     return [row.id for row in found if event in row.events.split()]
 
 

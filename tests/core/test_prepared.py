@@ -6,11 +6,22 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, String, Table, bindparam, insert, select, update
+from sqlalchemy import (
+    Column,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    bindparam,
+    insert,
+    null,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from mentorai.core.database import Database, Instant
-from mentorai.core.prepared import Prepared
+from mentorai.core.prepared import Prepared, count_changed, execute_each, read_row, read_rows
 
 notes = Table(
     "prepared_notes",
@@ -27,6 +38,17 @@ TAKE = Prepared(
     .where(notes.c.id == bindparam("which"), notes.c.taken.is_(None))
     .values(taken=bindparam("taker"))
     .returning(notes.c.text)
+)
+NEW = Prepared(insert(notes).values(id=bindparam("which"), text=bindparam("said"), at=null()))
+LISTED = Prepared(
+    select(notes.c.id, notes.c.at)
+    .where(notes.c.id.in_(bindparam("ids", expanding=True)), notes.c.text != "z")
+    .order_by(notes.c.id)
+)
+MEND = Prepared(
+    update(notes)
+    .where(notes.c.id.in_(bindparam("ids", expanding=True)))
+    .values(taken="mended", at=bindparam("moment", type_=Instant()))
 )
 MOMENT = datetime(2026, 11, 23, 10, 42, 7, 123456, tzinfo=timezone(timedelta(hours=-7)))
 
@@ -164,3 +186,42 @@ def test_child_process_leaves_its_parents_connections_alone(database: Database, 
 
     assert child.exitcode == 0
     assert database.run(FIND, {"id": note}).taken == "child"
+
+
+@pytest.mark.parametrize("asked", [[], [2], [3, 1, 2], [1, 2, 3, 4, 5, 6, 9]])
+def test_list_may_have_any_length(database: Database, asked: list[int]) -> None:
+    texts = {1: "a", 2: "b", 3: "c", 4: "z", 5: "e"}
+    with database.write() as connection:
+        execute_each(connection, NEW, [{"which": n, "said": said} for n, said in texts.items()])
+        found = read_rows(connection, LISTED, {"ids": asked})
+
+    assert [row.id for row in found] == sorted(set(asked) & {1, 2, 3, 5})
+
+
+def test_how_many_rows_it_changed_is_told(database: Database, note: int) -> None:
+    with database.write() as connection:
+        facts = {"ids": [note, note + 1], "moment": MOMENT}
+        assert count_changed(connection, MEND, facts) == 1
+        row = read_row(connection, FIND, {"id": note})
+
+    assert (row.taken, row.at) == ("mended", MOMENT)
+
+
+def test_transaction_that_fails_keeps_nothing_of_it(database: Database, note: int) -> None:
+    rows = [{"which": 2, "said": "b"}, {"which": note, "said": "my private question"}]
+
+    with pytest.raises(IntegrityError) as raised, database.write() as connection:
+        execute_each(connection, NEW, rows)
+
+    assert "private" not in str(raised.value)
+    assert database.run(FIND, {"id": 2}) is None
+
+
+def test_reader_sees_one_moment(database: Database, note: int) -> None:
+    if not database.is_sqlite:
+        pytest.skip("PostgreSQL shows what others have committed meanwhile")
+    with database.read() as connection:
+        before = read_row(connection, FIND, {"id": note})
+        database.run(TAKE, {"which": note, "taker": "other"})
+
+        assert read_row(connection, FIND, {"id": note}) == before
