@@ -188,7 +188,7 @@ def push_score(
     if receipt is not None or services is None:
         return receipt
     is_own = holds_own(services, line_item, score.subject)
-    receipt = push_by_lti(services, line_item, score, yields=not is_own)
+    receipt = push_by_lti(services, line_item, score, yields=not (is_own or score.replaces_teacher))
     if is_own:
         let_go(services, line_item, score.subject)
     return receipt

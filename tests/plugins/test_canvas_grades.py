@@ -400,3 +400,13 @@ def test_grade_of_a_teacher_stays_when_the_api_is_gone(
     push_one(score_of("maya", 5))
 
     assert held()["maya"] == 9.5
+
+
+def test_grade_of_a_teacher_is_replaced_where_an_instructor_said_so(
+    push_one, canvas, column, launched, held
+):
+    grade_by_teacher(canvas, column, "maya", 9.5)
+
+    push_one(score_of("maya", 4, replaces_teacher=True))
+
+    assert held()["maya"] == 8.0
