@@ -7,8 +7,7 @@ starts a thread for most calls, which costs as much as a whole answer.
 
 import threading
 import time
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -22,8 +21,7 @@ PAUSE_SECONDS = 5.0
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
+class Allowance(NamedTuple):
     """What a caller may still do in this minute. reset_seconds: until the next begins."""
 
     limit: int
@@ -46,11 +44,9 @@ class RateLimits:
 
     def take(self, caller: str, limit: int) -> Allowance:
         """Count a call of `caller`, of whom `limit` calls a minute are taken."""
-        moment = time.time()
-        window = int(moment) // WINDOW_SECONDS
+        window, passed = divmod(int(time.time()), WINDOW_SECONDS)
         number = self._count(caller, window)
-        reset_seconds = WINDOW_SECONDS - int(moment) % WINDOW_SECONDS
-        return Allowance(limit, max(0, limit - number), reset_seconds, number > limit)
+        return Allowance(limit, max(0, limit - number), WINDOW_SECONDS - passed, number > limit)
 
     def close(self) -> None:
         """Give the connections back."""
