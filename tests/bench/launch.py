@@ -35,7 +35,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from joserfc.jwk import RSAKey
-from launch_driver import Round, run_round
+from launch_driver import CLIENTS, Round, run_round
 from launch_platform import Platform, serving, silence
 from launch_servers import Server, read_cpu_seconds, read_memory_mib, running
 from launch_tools import PROCESSES, prepare_ours
@@ -126,7 +126,7 @@ def measure_rates(findings: Findings, keys: Sequence[RSAKey], pairs: int, rounds
                 spent = read_cpu_seconds(server.pid) - before
                 if number:
                     tool.rounds.append(result)
-                    tool.cpu_ms.append(spent * 1000 / pairs)
+                    tool.cpu_ms.append(spent * 1000 / result.sent)
             if not number:
                 cold = platform.asked.copy()
     print_rates(tools, pairs)
@@ -225,7 +225,7 @@ def _age_keysets(database: Path) -> None:
 def _note_dead(findings: Findings, how: str, result: Round) -> None:
     refused = len(result.refused)
     findings.note(
-        f"launches refused of {len(result.latencies)}, key known, key set {how}",
+        f"launches refused of {result.sent}, key known, key set {how}",
         str(refused),
         "0",
         refused == 0,
@@ -252,7 +252,7 @@ def measure_rotation(findings: Findings, pairs: int, rounds: int) -> None:
         most = platform.most_at_once[server.keyset_path]
     refused = sum(len(each.refused) for each in moving)
     findings.note(
-        f"launches refused of {pairs * rounds}, {rounds * ROTATIONS} rotations",
+        f"launches refused of {sum(each.sent for each in moving)}, {rounds * ROTATIONS} rotations",
         str(refused),
         "0",
         refused == 0,
@@ -274,7 +274,7 @@ def _rotate(server: Server, platform: Platform, keys: Sequence[RSAKey], pairs: i
     published, lock = [0], threading.Lock()
 
     def publish(number: int) -> None:
-        wanted = number * len(keys) // pairs
+        wanted = number * len(keys) // (pairs + CLIENTS)
         with lock:
             if wanted > published[0]:
                 published[0] = wanted
