@@ -1,7 +1,6 @@
 import pytest
 
 from mentorai.core.clock import now
-from mentorai.core.identifiers import new_id
 from mentorai.core.roster_parts import keep_sections
 from mentorai.core.roster_rows import Reading, keep_members
 from mentorai.core.values import CourseSection, Member, Role
@@ -194,7 +193,7 @@ def test_mentor_is_put_only_as_it_was_seen(it):
     ("name", "body", "status"),
     [
         ("Not A Slug", {"display_name": "x"}, 404),
-        (new_id(), {"display_name": "x"}, 404),
+        ("0191f2aa-7c11-7d7e-9a51-2b6f3a4c5d6e", {"display_name": "x"}, 404),
         ("new", {}, 422),
         ("bulk", {"display_name": "x"}, 422),
         ("new", {"display_name": "x" * 101}, 422),
