@@ -45,7 +45,7 @@ EXCEPTIONS: Mapping[str, str] = {
     "core.line_items.find_known": _GRADE,
     "core.outbox.Outbox.put": _GRADE,
     "core.outbox.Outbox.resend": _GRADE,
-    "core.outbox.Outbox.wake": _GRADE,
+    "core.outbox.Outbox._wake": _GRADE,
     "core.outbox._find_registration": _GRADE,
     "core.outbox._find_obstacle": _GRADE,
     "core.destinations.find_destinations": _GRADE,
