@@ -8,15 +8,11 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from datetime import timedelta
-from itertools import count
 from random import Random
 from typing import Any
 
 import pytest
-import time_machine
 
-from mentorai.core.clock import now
 from mentorai.core.engine import Engine
 from mentorai.lti.registrations import Registration
 from mentorai.lti.tool import Tool
@@ -137,32 +133,6 @@ def test_every_gradebook_is_right_after_every_fault_and_killed_workers(campus, l
 
     assert {lms.name: lms.find_wrongs() for lms in lmss} == {name: [] for name in LMSS}
     assert trouble.list_unmet() == []
-
-
-def test_lms_that_is_down_for_an_hour_delays_only_its_own_grades(campus, lmss):
-    values = count(1)
-    with time_machine.travel(now(), tick=True) as clock:
-        for down in lmss[:3]:
-            down.platform.faults.add("*", "drop")
-            for _ in range(4):
-                for lms in lmss:
-                    lms.report(next(values))
-                deliver(campus.engine, lmss)
-                found = {lms.name for lms in lmss if lms.find_wrongs()}
-                assert found == {down.name}
-                clock.shift(timedelta(minutes=15))
-            down.platform.faults.clear()
-            clock.shift(timedelta(seconds=61))
-            deliver(campus.engine, lmss)
-
-            assert down.find_wrongs() == []
-
-
-def deliver(engine: Engine, lmss: list[GradesUnderFire]) -> None:
-    """Send what is due in each lane, and what is due then, as a worker does."""
-    for lms in lmss:
-        while groups := engine.outbox.lease(lms.registration.id, 100):
-            engine.outbox.settle([each for group in groups for each in engine.outbox.send(group)])
 
 
 def set_clocks(lmss: list[GradesUnderFire], seconds: float) -> None:
