@@ -75,6 +75,9 @@ NOBODYS: Mapping[str, str] = {
 }
 
 
+DOORS = ("mentorai.core.prepared", "mentorai.core.database")
+
+
 class UnscopedStatement(AssertionError):
     """A statement reaches rows without saying whose they are, or names somebody else."""
 
@@ -112,10 +115,12 @@ class DataGuard:
 
 
 def _find_place() -> str:
+    """Who asked: not the door through which all prepared statements go."""
     frame: Any = sys._getframe()
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
-        if module.startswith(("mentorai.core.", "mentorai.lti.")):
+        is_ours = module.startswith(("mentorai.core.", "mentorai.lti."))
+        if is_ours and module not in DOORS:
             return f"{module.removeprefix('mentorai.')}.{frame.f_code.co_qualname}"
         frame = frame.f_back
     return "elsewhere"
