@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import structlog
-from sqlalchemy import Row, func, or_, select, update
+from sqlalchemy import Connection, Row, func, or_, select, update
 
 from mentorai.core.clock import now
 from mentorai.core.dataset_contents import (
@@ -39,6 +39,7 @@ from mentorai.core.identifiers import new_id
 from mentorai.core.ingest import PDF, read_text, settle_media_type
 from mentorai.core.ingest.apart import longest_seconds, read_apart
 from mentorai.core.ingest.reading import TEXTS, ReadDocument, check_length
+from mentorai.core.mentors import mentors
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
@@ -164,10 +165,14 @@ class Trainings:
         waiting = self._find_due(limit=TOGETHER)
         if not waiting:
             return 0
+        mine = trainings.c.dataset_id.in_(waiting)
+        one_by_one = select(trainings.c.dataset_id).where(mine).order_by(trainings.c.dataset_id)
         with self._database.write() as connection:
+            # Two who hand out the same rows wait for each other once, and not each for the other.
+            connection.execute(one_by_one.with_for_update())
             connection.execute(
                 update(trainings)
-                .where(trainings.c.dataset_id.in_(waiting))
+                .where(mine)
                 .values(due_at=now() + timedelta(seconds=HANDED_SECONDS))
             )
         self._hand(waiting)
@@ -205,6 +210,7 @@ class Trainings:
         mine = trainings.c.dataset_id == dataset_id
         running = select(func.count()).where(trainings.c.leased_until > moment)
         with self._database.write() as connection:
+            _lock_mentor_of(connection, dataset_id)
             if connection.execute(running).scalar_one() >= TOGETHER:
                 # The first who is done hands it on.
                 connection.execute(update(trainings).where(mine).values(due_at=moment))
@@ -238,13 +244,14 @@ class Trainings:
 
     def _settle(self, taken: _Taken, read: ReadDocument) -> None:
         with self._database.write() as connection:
-            check_mentor(connection, taken.row.organization_id, taken.row.mentor_id, lock=True)
+            _lock_mentor_of(connection, taken.row.id)
             if self._is_held(connection, taken):
                 row = taken.row
                 keep_contents(connection, row.organization_id, row.mentor_id, row.id, read)
 
     def _fail(self, taken: _Taken, reason: str) -> None:
         with self._database.write() as connection:
+            _lock_mentor_of(connection, taken.row.id)
             if self._is_held(connection, taken):
                 keep_failure(connection, taken.row.mentor_id, taken.row.id, reason)
 
@@ -253,6 +260,19 @@ class Trainings:
         held = select(trainings.c.lease).where(trainings.c.dataset_id == taken.row.id)
         lease = connection.execute(held.with_for_update()).scalar_one_or_none()
         return bool(lease == taken.lease)
+
+
+def _lock_mentor_of(connection: Connection, dataset_id: str) -> None:
+    """Nobody else changes the documents of its mentor now: all lock the mentor, then the rest.
+
+    Where it is gone already there is nothing to lock, and nothing to find afterwards.
+    """
+    query = (
+        select(mentors.c.id)
+        .join(datasets, datasets.c.mentor_id == mentors.c.id)
+        .where(datasets.c.id == dataset_id)
+    )
+    connection.execute(query.with_for_update(of=mentors, key_share=True))
 
 
 def _is_free(moment: Any) -> Any:

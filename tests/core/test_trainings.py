@@ -13,10 +13,11 @@ from typing import BinaryIO
 
 import pytest
 import time_machine
+from sqlalchemy import update
 
 from mentorai.core import hookimpl
 from mentorai.core.clock import now
-from mentorai.core.dataset_rows import Dataset
+from mentorai.core.dataset_rows import Dataset, datasets
 from mentorai.core.engine import Engine
 from mentorai.core.errors import NotFound
 from mentorai.core.jobs import run_worker
@@ -301,6 +302,27 @@ def test_document_removed_while_it_is_read_stays_away(told, reader):
     told.engine.trainings.train_due()
 
     assert told.engine.datasets.list(*told.place) == []
+
+
+def test_document_may_be_removed_and_taken_up_at_one_moment(told):
+    """Both waited for the other once, each with a row in hand: first in line is the removal."""
+    sent = told("a")
+    engine, removed = told.engine, []
+    remove = threading.Thread(
+        target=lambda: removed.append(engine.datasets.delete(*told.place, sent.id))
+    )
+    train = threading.Thread(target=engine.trainings.train, args=(sent.id,))
+    with engine.database.write() as connection:
+        connection.execute(update(datasets).where(datasets.c.id == sent.id).values(author="Ada"))
+        remove.start()
+        time.sleep(0.3)
+        train.start()
+        time.sleep(0.3)
+    remove.join()
+    train.join()
+
+    assert removed == [None]
+    assert engine.datasets.list(*told.place) == []
 
 
 def test_plugin_that_fails_is_named(told, reader):
