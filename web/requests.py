@@ -9,9 +9,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
-from mentorai.core.logs import write_call
+from mentorai.core.logs import name_request, write_call
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -52,8 +50,7 @@ class RequestLine:
         environ[MORE_HEADERS] = more
         always = self._find_headers(environ["PATH_INFO"])
         started = time.perf_counter()
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        name_request(request_id)
 
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
             own = {name for name, _ in headers}

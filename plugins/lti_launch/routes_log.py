@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from mentorai.core.errors import MentorAIError
 from mentorai.core.explanations import find_explanation
+from mentorai.core.logs import get_request_id
 from mentorai.lti.launch import FinishedLaunch
 from mentorai.lti.launch_log_rows import Sender, Visit
 from mentorai.lti.refusals import build_way_back, read_refusal
@@ -73,5 +74,4 @@ def _keep_refusal(tool: Tool, sender: Sender, code: str, reason: str, clause: st
 
 
 def _find_visit() -> Visit:
-    reference = structlog.contextvars.get_contextvars().get("request_id", "")
-    return Visit(str(reference), request.environ.get("HTTP_USER_AGENT", ""))
+    return Visit(get_request_id(), request.environ.get("HTTP_USER_AGENT", ""))
