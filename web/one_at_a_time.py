@@ -3,13 +3,16 @@
 Python runs one of them at a time anyway. Where four begin at once, each statement and each
 signature hands over to another, and all four end late: the slowest of a hundred launches took
 three times as long as the middle one. A request that takes longer than PATIENCE_SECONDS, because
-it waits for somebody else, holds up nobody: the others go ahead beside it.
+it waits for somebody else, holds up nobody: the others go ahead beside it. What only reads by the
+API goes beside them too: to wait for its turn would cost it more than all that it reads.
 """
 
 import threading
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
+
+from mentorai.web.requests import API
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -28,6 +31,8 @@ class OneAtATime:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] == "GET" and environ["PATH_INFO"].startswith(API):
+            return self._application(environ, start_response)
         is_alone = self._wait()
         try:
             return self._application(environ, start_response)

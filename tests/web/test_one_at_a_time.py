@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -66,3 +67,28 @@ def test_a_request_that_fails_lets_the_next_one_go(monkeypatch: pytest.MonkeyPat
     with pytest.raises(ZeroDivisionError):
         Client(queue).get("/broken")
     assert Client(queue).get("/").text == "done"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "most"),
+    [("GET", "/api/v1/key", 2), ("POST", "/api/v1/grades", 1), ("GET", "/lti/login", 1)],
+)
+def test_what_only_reads_by_the_api_waits_for_nobody(
+    monkeypatch: pytest.MonkeyPatch, method: str, path: str, most: int
+) -> None:
+    monkeypatch.setattr(one_at_a_time, "PATIENCE_SECONDS", 0.3)
+    met = threading.Barrier(2)
+    inside, seen = [], []
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        inside.append(1)
+        with suppress(threading.BrokenBarrierError):
+            met.wait(0.1)
+        seen.append(len(inside))
+        inside.pop()
+        return answer(environ, start_response)
+
+    queue = OneAtATime(application)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: Client(queue).open(path, method=method).text, range(2)))
+    assert max(seen) == most

@@ -14,6 +14,7 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from mentorai.core.errors import InputRejected
 from mentorai.web.errors import Unreadable
+from mentorai.web.framework import this_g, this_request
 
 CSV = "text/csv"
 JSON_BYTES = 1_000_000
@@ -101,14 +102,14 @@ def read_file(limit_bytes: int) -> BinaryIO:
 
 def close_file(_error: BaseException | None) -> None:
     """Close the file of this request's body, if it was read as one."""
-    file: BinaryIO | None = g.pop("body_file", None)
-    if file is not None:
-        file.close()
+    held = this_g()
+    if "body_file" in held:
+        held.pop("body_file").close()
 
 
 def check_address() -> None:
     """Refuse an address with NUL in it, which no database can look for."""
-    environ = request.environ
+    environ = this_request().environ
     if "\0" in environ["PATH_INFO"] or "%00" in environ.get("QUERY_STRING", ""):
         raise BadRequest
 

@@ -1,11 +1,13 @@
 """/key: what the caller's own key is."""
 
 from datetime import datetime
+from functools import lru_cache
 
 from flask import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from mentorai.web.api.replies import reply
+from mentorai.core.keys import CheckedKey
+from mentorai.web.api.replies import reply_json
 from mentorai.web.api.resource import Resource
 from mentorai.web.api.shapes import PAGE_SIZE_LIMIT
 from mentorai.web.auth import calling_key, get_engine
@@ -63,21 +65,31 @@ class KeyFacts(BaseModel):
 def read_key() -> Response:
     """What your key is, what it may do, and until when. Any living key may ask."""
     key, settings = calling_key(), get_engine().settings
-    return reply(
-        KeyFacts(
-            id=key.id,
-            name=key.name,
-            kind=key.kind,
-            mentor=key.mentor_id,
-            mentor_name=key.mentor_name,
-            scopes=sorted(key.scopes),
-            expires_at=key.expires_at,
-            limits=Limits(
-                page_size=PAGE_SIZE_LIMIT,
-                upload_bytes=settings.upload_bytes,
-                message_characters=settings.message_characters,
-                calls_per_minute=key.rate_limit or settings.key_calls_per_minute or None,
-                calls_per_month=key.monthly_quota,
-            ),
-        )
+    per_minute = key.rate_limit or settings.key_calls_per_minute or None
+    return reply_json(
+        _write_facts(key, settings.upload_bytes, settings.message_characters, per_minute)
     )
+
+
+# A program that asks whether its key lives asks again and again, and hears the same.
+@lru_cache(1024)
+def _write_facts(
+    key: CheckedKey, upload_bytes: int, message_characters: int, calls_per_minute: int | None
+) -> bytes:
+    facts = KeyFacts(
+        id=key.id,
+        name=key.name,
+        kind=key.kind,
+        mentor=key.mentor_id,
+        mentor_name=key.mentor_name,
+        scopes=sorted(key.scopes),
+        expires_at=key.expires_at,
+        limits=Limits(
+            page_size=PAGE_SIZE_LIMIT,
+            upload_bytes=upload_bytes,
+            message_characters=message_characters,
+            calls_per_minute=calls_per_minute,
+            calls_per_month=key.monthly_quota,
+        ),
+    )
+    return facts.model_dump_json().encode()

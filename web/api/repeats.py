@@ -12,6 +12,7 @@ from mentorai.core.errors import InputRejected
 from mentorai.core.idempotency import KeptAnswer, RepeatableCalls
 from mentorai.web.api.bodies import CSV, read_file
 from mentorai.web.auth import caller, get_engine
+from mentorai.web.framework import this_g
 
 HEADER = "Idempotency-Key"
 NAME = re.compile(r"[\x21-\x7e]{1,255}")
@@ -71,8 +72,9 @@ def _keep_answer(name: str, response: Response) -> Response:
 
 def undo(_error: BaseException | None = None) -> None:
     """Take back what a named call did that is not answered well, if it was one transaction."""
-    ends: ExitStack | None = g.pop("repeatable_ends", None)
-    if ends is not None:
+    held = this_g()
+    if "repeatable_ends" in held:
+        ends: ExitStack = held.pop("repeatable_ends")
         ends.__exit__(_Undone, _Undone(), None)
 
 

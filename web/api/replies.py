@@ -19,7 +19,14 @@ Entry = TypeVar("Entry")
 
 def reply(shape: BaseModel, status: int = 200) -> Response:
     """A shape as a JSON answer."""
-    return WholeAnswer(shape.model_dump_json(), status, content_type="application/json")
+    return reply_json(shape.model_dump_json().encode(), status)
+
+
+def reply_json(body: bytes, status: int = 200) -> Response:
+    """What is JSON already as an answer."""
+    # As they are, headers cost half of what the same cost as arguments and properties.
+    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    return WholeAnswer([body], status, headers)
 
 
 def reply_tagged(shape: BaseModel, etag: str, status: int = 200) -> Response:
