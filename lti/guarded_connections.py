@@ -20,6 +20,7 @@ from urllib3.util.connection import create_connection
 
 from mentorai.core.errors import PlatformRefused
 from mentorai.lti.origins import is_loopback, is_public_address
+from mentorai.lti.timed_answers import TimedAnswer, limit_seconds
 
 Allowed = Callable[[str], bool]
 
@@ -59,7 +60,7 @@ def _open(connection: HTTPConnection, address: str) -> socket.socket:
     try:
         return create_connection(
             (address, connection.port or 443),
-            timeout,
+            limit_seconds(timeout),
             source_address=connection.source_address,
             socket_options=connection.socket_options,
         )
@@ -71,10 +72,14 @@ def _open(connection: HTTPConnection, address: str) -> socket.socket:
 
 def _make_pools(is_allowed: Allowed) -> dict[str, type[HTTPConnectionPool]]:
     class Http(HTTPConnection):
+        response_class = TimedAnswer
+
         def _new_conn(self) -> socket.socket:
             return _connect(self, is_allowed)
 
     class Https(HTTPSConnection):
+        response_class = TimedAnswer
+
         def _new_conn(self) -> socket.socket:
             return _connect(self, is_allowed)
 

@@ -36,7 +36,10 @@ class PlainAdapter(HTTPAdapter):
             context = {**self.poolmanager.connection_pool_kw, **tls, **address}
             host = self.poolmanager.key_fn_by_scheme[address["scheme"]](context), context
             self._hosts[origin] = host
-        pool: HTTPConnectionPool = self.poolmanager.connection_from_pool_key(*host)
+        key, context = host
+        # A copy: making the connections of a host takes out of it what it uses, and those of the
+        # host that was called longest ago are given up for the next one's.
+        pool: HTTPConnectionPool = self.poolmanager.connection_from_pool_key(key, dict(context))
         return pool
 
     def request_url(self, request: PreparedRequest, _proxies: Any) -> str:

@@ -37,6 +37,7 @@ from mentorai.lti.host_gates import HostGates
 from mentorai.lti.origins import find_origin, find_url_fault, join_url
 from mentorai.lti.paces import FREE, Pace
 from mentorai.lti.plain_adapter import PlainAdapter
+from mentorai.lti.timed_answers import answered_within
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0
@@ -126,18 +127,8 @@ class PlatformHttp:
         PlatformReplyInvalid if the answer is too large; PlatformThrottled if this host has all
         its calls under way, or counts them and had enough (then it is told twice before).
         """
-        carried = dict(headers or {})
-        reply = self._call("GET", url, headers=carried, limit_bytes=limit_bytes, pace=pace)
-        for _ in range(redirects):
-            target = reply.headers.get("Location")
-            if reply.status not in MOVED or not target:
-                break
-            hop = join_url(url, target)
-            if "Authorization" in carried and find_origin(hop) != find_origin(url):
-                raise PlatformRefused("The LMS led a call with a token to another host.")
-            url = hop
-            reply = self._call("GET", url, headers=carried, limit_bytes=limit_bytes, pace=pace)
-        return reply
+        with answered_within(TOTAL_SECONDS):
+            return self._follow(url, dict(headers or {}), limit_bytes, redirects, pace)
 
     def post(
         self,
@@ -184,6 +175,21 @@ class PlatformHttp:
         """Give every connection back."""
         self._adapter.close()
 
+    def _follow(
+        self, url: str, carried: Mapping[str, str], limit_bytes: int, redirects: int, pace: Pace
+    ) -> Reply:
+        reply = self._call("GET", url, headers=carried, limit_bytes=limit_bytes, pace=pace)
+        for _ in range(redirects):
+            target = reply.headers.get("Location")
+            if reply.status not in MOVED or not target:
+                break
+            hop = join_url(url, target)
+            if "Authorization" in carried and find_origin(hop) != find_origin(url):
+                raise PlatformRefused("The LMS led a call with a token to another host.")
+            url = hop
+            reply = self._call("GET", url, headers=carried, limit_bytes=limit_bytes, pace=pace)
+        return reply
+
     def _call(
         self,
         method: str,
@@ -212,7 +218,10 @@ class PlatformHttp:
         host = find_origin(url) or ""
         began = time.monotonic()
         try:
-            with self._gates.enter(host, pace.calls_at_once) as share:
+            with (
+                self._gates.enter(host, pace.calls_at_once) as share,
+                answered_within(TOTAL_SECONDS * share),
+            ):
                 try:
                     reply = self._send(method, url, headers, body, limit_bytes, share)
                 except requests.ConnectionError:
@@ -238,12 +247,11 @@ class PlatformHttp:
         limit_bytes: int,
         share: float,
     ) -> Reply:
-        deadline = time.monotonic() + TOTAL_SECONDS * share
         patience = (CONNECT_SECONDS * share, READ_SECONDS * share)
         request = _prepare(method, url, headers, body)
         try:
             with self._adapter.send(request, stream=True, timeout=patience) as response:
-                content = _read_body(response, deadline, limit_bytes)
+                content = _read_body(response, limit_bytes)
         except (requests.Timeout, ReadTimeoutError) as error:
             raise TimeoutError(type(error).__name__) from error
         reason = response.reason or ""
@@ -329,16 +337,13 @@ def _encode(body: bytes | str) -> bytes:
     return body.encode() if isinstance(body, str) else body
 
 
-def _read_body(response: requests.Response, deadline: float, limit_bytes: int) -> bytes:
+def _read_body(response: requests.Response, limit_bytes: int) -> bytes:
     pieces: list[bytes] = []
     size = 0
-    # read1 gives what has come so far, so that a drip-fed answer meets the deadline.
     while piece := response.raw.read1(_PIECE_BYTES, decode_content=True):
         size += len(piece)
         if size > limit_bytes:
             raise PlatformReplyInvalid("The LMS sent an answer that is too large.")
-        if time.monotonic() > deadline:
-            raise requests.Timeout("the answer took too long")
         pieces.append(piece)
     return b"".join(pieces)
 

@@ -21,11 +21,33 @@ from mentorai.lti import platform_http
 from mentorai.lti.origins import find_origin
 from mentorai.lti.platform_http import PlatformHttp
 
+# What stands before, what drips, and what would make it a good answer in the end.
+DRIPS = {
+    "/status-line": (b"HTTP/1.1 200 ", b"O", b"\r\nContent-Length: 2\r\n\r\n[]"),
+    "/header": (b"HTTP/1.1 200 OK\r\nX: ", b"x", b"\r\nContent-Length: 2\r\n\r\n[]"),
+    "/continue": (
+        b"",
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]",
+    ),
+    "/chunk-extension": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;",
+        b"x",
+        b"\r\n[]\r\n0\r\n\r\n",
+    ),
+    "/trailer": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n",
+        b"X: x\r\n",
+        b"\r\n",
+    ),
+}
+
 
 class Lms(BaseHTTPRequestHandler):
     """A real server with a few bad habits."""
 
     seen: ClassVar[list[dict[str, str]]] = []
+    left: ClassVar = threading.Event()
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
@@ -37,6 +59,8 @@ class Lms(BaseHTTPRequestHandler):
             self.end_headers()
         elif self.path == "/drip":
             self.drip()
+        elif self.path in DRIPS:
+            self.drip_between(*DRIPS[self.path])
         else:
             self.send_response(200)
             self.send_header("Set-Cookie", "lms=1")
@@ -57,13 +81,24 @@ class Lms(BaseHTTPRequestHandler):
                 return
             time.sleep(0.05)
 
+    def drip_between(self, before: bytes, drop: bytes, after: bytes) -> None:
+        try:
+            self.wfile.write(before)
+            for _ in range(40):
+                self.wfile.write(drop)
+                time.sleep(0.05)
+            self.wfile.write(after)
+        except OSError:
+            self.left.set()
+            self.close_connection = True
+
     def log_message(self, *args: Any) -> None:
         """Quiet."""
 
 
 @pytest.fixture
 def lms() -> Iterator[str]:
-    Lms.seen = []
+    Lms.seen, Lms.left = [], threading.Event()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Lms)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -116,6 +151,30 @@ def test_call_ends_when_the_answer_drips(
     with pytest.raises(PlatformUnavailable):
         http.get(f"{lms}/drip")
     assert time.monotonic() - began < 1.5
+
+
+@pytest.mark.parametrize("path", sorted(DRIPS))
+def test_call_ends_when_what_is_around_the_answer_drips(
+    http: PlatformHttp, lms: str, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(platform_http, "TOTAL_SECONDS", 0.3)
+
+    with pytest.raises(PlatformUnavailable):
+        http.get(lms + path)
+    assert Lms.left.wait(5), "the call was waited for to its end"
+
+
+def test_host_is_called_again_after_more_hosts_than_connections_are_kept_for(
+    settings: Settings, lms: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform_http, "CONNECTIONS", 1)
+    http = PlatformHttp(settings)
+    other = lms.replace("127.0.0.1", "localhost")
+
+    answers = [http.get(f"{host}/x").status for host in (lms, other, lms, other)]
+    http.close()
+
+    assert answers == [200] * 4
 
 
 def test_call_to_nobody_is_retryable(http: PlatformHttp) -> None:
