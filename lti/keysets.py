@@ -176,7 +176,7 @@ class Keysets:
                 return loaded
             if not self._claim(url):
                 self._wait_for_another(url)
-                return self._read_kept(url)
+                return self._take_brought(url, kid)
             loaded = self._read_kept(url)
             if loaded and kid in loaded.keys and _age(loaded) < FRESH:
                 # Another process ended its fetch between the look and the claim.
@@ -240,6 +240,18 @@ class Keysets:
                 return
             time.sleep(POLL_SECONDS)
 
+    def _take_brought(self, url: str, kid: str) -> _Loaded | None:
+        """What others brought. Raises PlatformUnavailable if they failed and the kid is not known:
+        whether the platform publishes it cannot be told then.
+        """
+        loaded = self._read_kept(url)
+        if loaded is not None and kid not in loaded.keys:
+            with self._database.read() as connection:
+                row = connection.execute(_READ, {"address": url}).first()
+            if row is not None and _has_failed(row):
+                raise PlatformUnavailable(f"The keys of {find_origin(url)} could not be fetched.")
+        return loaded
+
     def _insert(self, url: str, facts: Mapping[str, Any]) -> bool:
         try:
             with self._database.write() as connection:
@@ -282,14 +294,20 @@ def _is_due(row: Row[Any], moment: datetime) -> bool:
         return True
     if row.ended_at is None:
         return passed > LEASE
-    return passed >= timedelta(seconds=_cooldown_seconds(row))
+    # From its end: a platform that hangs would be asked again as soon as it was given up.
+    rested: timedelta = moment - row.ended_at
+    return rested >= timedelta(seconds=_cooldown_seconds(row))
+
+
+def _has_failed(row: Row[Any]) -> bool:
+    """Whether the last fetch brought nothing, or has not yet."""
+    return bool(row.tried_at and row.fetched_at < row.tried_at)
 
 
 def _cooldown_seconds(row: Row[Any]) -> float:
     if not row.document:
         return EMPTY_COOLDOWN_SECONDS
-    if row.fetched_at < row.tried_at:
-        # The last fetch failed.
+    if _has_failed(row):
         return COOLDOWN_SECONDS
     if not row.misses:
         return 0.0

@@ -17,7 +17,12 @@ from joserfc.util import int_to_base64
 
 from mentorai.core.clock import now
 from mentorai.core.engine import Engine
-from mentorai.core.errors import PlatformError, PlatformReplyInvalid, TokenInvalid
+from mentorai.core.errors import (
+    KeysetUnavailable,
+    PlatformError,
+    PlatformReplyInvalid,
+    TokenInvalid,
+)
 from mentorai.lti import keysets as keysets_module
 from mentorai.lti.keysets import Keysets, read_keyset
 from mentorai.lti.platform_http import PlatformHttp
@@ -99,6 +104,37 @@ def test_launch_is_refused_when_there_never_was_a_keyset(launcher: Any, body: st
 
     with pytest.raises(TokenInvalid, match="could not be fetched"):
         launcher.launch()
+
+
+def test_keyset_that_could_not_be_fetched_is_not_said_to_lack_a_key(
+    launcher: Any, second_key: RSAKey
+) -> None:
+    launcher.launch()
+    launcher.platform.publish(status=500)
+    launcher.platform.key = second_key
+
+    for _ in range(2):
+        with pytest.raises(KeysetUnavailable):
+            launcher.launch()
+    assert launcher.platform.fetches() == 2
+
+
+def test_keyset_that_hung_is_left_alone_after_it_was_given_up(
+    launcher: Any, time_machine: Any
+) -> None:
+    url = launcher.platform.keyset_url
+
+    def hang(_: Any) -> tuple[int, dict[str, str], str]:
+        time_machine.move_to(now() + timedelta(seconds=20), tick=False)
+        return 504, {}, ""
+
+    launcher.platform.wire.remove("GET", url)
+    launcher.platform.wire.add_callback("GET", url, hang)
+
+    for _ in range(3):
+        with pytest.raises(PlatformError):
+            launcher.tool.keysets.find(url, "k1")
+    assert launcher.platform.fetches() == 1
 
 
 def test_keyset_is_refused_when_huge(launcher: Any) -> None:
