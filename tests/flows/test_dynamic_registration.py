@@ -195,6 +195,8 @@ def test_invitation_survives_a_registration_that_failed(
 
     failed = browser.submit(form)
     assert failed.status_code == 503
+    assert "<h1>The LMS is not available just now</h1>" in failed.text
+    assert "It can be tried again." in failed.text
     assert registrations(engine) == []
 
     assert browser.submit(form).status_code == 200
