@@ -1,5 +1,6 @@
 """`mentorai doctor` finds each thing that it promises to look at."""
 
+import json
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from mentorai.core.settings import Settings
 from mentorai.lti.registrations import HOLD, PENDING
 from mentorai.lti.tool import Tool
 from mentorai.web.commands import main
+from tests.fakes.signing_platform import make_key
 
 Run = Callable[..., Result]
 
@@ -54,7 +56,8 @@ class Site:
 @pytest.fixture
 def site() -> Iterator[Site]:
     site = Site()
-    site.answers["/jwks"] = Response('{"keys": [{"kty": "RSA"}]}', mimetype="application/json")
+    keys = json.dumps({"keys": [make_key("k1").as_dict(private=False)]})
+    site.answers["/jwks"] = Response(keys, mimetype="application/json")
     site.answers["/healthz"] = Response('{"status": "ok"}', mimetype="application/json")
     yield site
     site.close()
@@ -228,6 +231,22 @@ def test_lms_without_a_key_set_is_found(registered: Run, site: Site, answer: Res
 
     assert done.exit_code == 1
     assert any("registration Campus:" in line and "--keyset-url" in line for line in _wrong(done))
+
+
+def test_lms_that_fails_is_told_with_its_status(registered: Run, site: Site) -> None:
+    site.answers["/jwks"] = Response("<h1>oops</h1>", 500)
+
+    (found,) = _wrong(registered("doctor"))
+
+    assert "answered 500" in found
+
+
+def test_key_that_no_launch_can_use_is_found(registered: Run, site: Site) -> None:
+    site.answers["/jwks"] = Response('{"keys": [{"kty": "RSA"}]}')
+
+    (found,) = _wrong(registered("doctor"))
+
+    assert "gives no key of use" in found
 
 
 def test_what_waits_for_campus_it_is_noted(registered: Run, folder: Path, site: Site) -> None:

@@ -222,18 +222,20 @@ def _look_who_waits(registration: "Registration") -> Iterator[Finding]:
 
 def _check_registration(tool: "Tool", registration: "Registration") -> Iterator[Finding]:
     from mentorai.core.errors import PlatformError
+    from mentorai.lti.keysets import KEYSET_BYTES, read_keyset
+    from mentorai.lti.platform_http import check_reply
 
     subject = f"registration {registration.name}"
     try:
-        reply = tool.http.get(registration.keyset_url, redirects=2)
-        document = reply.read_json()
+        reply = tool.http.get(registration.keyset_url, limit_bytes=KEYSET_BYTES, redirects=3)
+        check_reply(reply, "a request for its keys")
+        keys = read_keyset(reply.read_json())
     except PlatformError as error:
         sentence = f"{registration.keyset_url}: {error.message} Look at --keyset-url."
         yield Finding(subject, sentence, is_wrong=True)
         return
-    keys = document.get("keys") if isinstance(document, dict) else None
-    if not isinstance(keys, list) or not keys:
-        sentence = f"{registration.keyset_url} gives no key set. Look at --keyset-url."
+    if not keys:
+        sentence = f"{registration.keyset_url} gives no key of use. Look at --keyset-url."
         yield Finding(subject, sentence, is_wrong=True)
         return
     yield Finding(subject, f"publishes {len(keys)} keys.")
