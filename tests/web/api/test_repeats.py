@@ -1,10 +1,12 @@
 import io
 import json
+import signal
 import subprocess
 import sys
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
@@ -104,39 +106,90 @@ def test_call_whose_process_died_is_tried_again_after_a_while(engine):
 
 
 KILLED = """
-import json, os, sys
+import json, os, signal, sys
 from sqlalchemy import event
 from mentorai.core.engine import Engine
 from mentorai.core.settings import Settings
 from mentorai.web.app import create_app
 
-settings, key, body, name, last = json.load(sys.stdin)
+settings, key, path, body, name, last = json.load(sys.stdin)
 engine = Engine.open(Settings(**settings), plugins=[])
 
 def die(_connection, _cursor, statement, *_more):
     if statement.startswith(last):
-        os._exit(9)
+        os.kill(os.getpid(), signal.SIGKILL)
 
 event.listen(engine.database.engine, "after_cursor_execute", die)
 create_app(engine).test_client().post(
-    "/api/v1/sessions", json=body, headers=name | {"X-API-Key": key}
+    f"/api/v1/{path}", json=body, headers=name | {"X-API-Key": key}
 )
 """
 
 
-@pytest.mark.parametrize("last", ["INSERT INTO conversations", "UPDATE repeatable_calls"])
-def test_call_whose_process_was_killed_happens_once_and_at_once(api, settings, key, last):
-    known = settings.model_dump(mode="json", include={"data_dir", "database_url"})
-    told = json.dumps([known, key, BODY, NAME, last])
+@pytest.fixture
+def kill_in_call(settings, key):
+    """Have another process answer a call, and be killed when it has sent the statement `last`."""
 
-    died = subprocess.run([sys.executable, "-c", KILLED], input=told, text=True, timeout=60)
+    def kill(path, body, last):
+        known = settings.model_dump(mode="json", include={"data_dir", "database_url"})
+        told = json.dumps([known, key, path, body, NAME, last])
+        died = subprocess.run([sys.executable, "-c", KILLED], input=told, text=True, timeout=180)
+        assert died.returncode == -signal.SIGKILL
+
+    return kill
+
+
+@pytest.mark.parametrize("last", ["INSERT INTO conversations", "UPDATE repeatable_calls"])
+def test_call_whose_process_was_killed_happens_once_and_at_once(api, kill_in_call, last):
+    kill_in_call("sessions", BODY, last)
+
     first = api.post("/api/v1/sessions", json=BODY, headers=NAME)
     second = api.post("/api/v1/sessions", json=BODY, headers=NAME)
 
-    assert died.returncode == 9
     assert (first.status_code, second.json) == (201, first.json)
     assert second.headers["Idempotency-Replayed"] == "true"
     assert count(api) == 1
+
+
+WAITING = (
+    ("chat", {"prompt": "scar"}, "INSERT INTO turns", 200),
+    ("datasets", {"name": "Kelp.md", "text": "# Kelp\n\nIt holds."}, "INSERT INTO passages", 201),
+    ("enrollments/bulk", {"enrollments": [{"user": "s1"}]}, "INSERT INTO campus_enrolments", 200),
+)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells that a process is dead")
+@pytest.mark.parametrize(("path", "body", "last", "status"), WAITING)
+def test_call_that_waits_is_tried_again_at_once_when_its_process_was_killed(
+    api, dataset, kill_in_call, path, body, last, status
+):
+    kill_in_call(path, body, last)
+
+    tried = api.post(f"/api/v1/{path}", json=body, headers=NAME)
+    again = api.post(f"/api/v1/{path}", json=body, headers=NAME)
+
+    assert (tried.status_code, "Idempotency-Replayed" in tried.headers) == (status, False)
+    assert (again.json, again.headers["Idempotency-Replayed"]) == (tried.json, "true")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells that a process is dead")
+def test_name_that_a_killed_process_held_is_given_to_one_call_alone(
+    api, engine, kill_in_call, dataset
+):
+    kill_in_call("chat", {"prompt": "scar"}, "INSERT INTO turns")
+    key_id = api.get("/api/v1/key").json["id"]
+    together = threading.Barrier(8)
+
+    def begin(_number):
+        together.wait(60)
+        with suppress(Conflict):
+            return RepeatableCalls(engine.database).begin(key_id, "call-1", "f" * 64)
+        return "another was first"
+
+    with ThreadPoolExecutor(8) as pool:
+        begun = list(pool.map(begin, range(8)))
+
+    assert begun.count(None) == 1
 
 
 def test_name_that_is_taken_is_told_within_one_transaction_too(call_as_admin, mentor, key):
