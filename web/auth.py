@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 SCHEMES = ("api-token", "bearer", "token")
+# What a browser puts into Authorization by itself, for a proxy that asked it to sign in.
+BROWSERS_SCHEMES = ("basic", "digest", "negotiate", "ntlm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,12 @@ def read_key_text(environ: "WSGIEnvironment") -> str | None:
     if given.startswith("mai_"):
         return given
     return environ.get("HTTP_X_API_KEY", "").strip() or None
+
+
+def names_key(environ: "WSGIEnvironment") -> bool:
+    """Whether a request means to be judged by a key, though it may have written none, or badly."""
+    scheme = environ.get("HTTP_AUTHORIZATION", "").strip().partition(" ")[0].lower()
+    return "HTTP_X_API_KEY" in environ or (bool(scheme) and scheme not in BROWSERS_SCHEMES)
 
 
 def admit_key(scope: str | None, route: str) -> None:

@@ -82,6 +82,31 @@ def test_key_beside_an_admins_cookie_is_what_counts(call_as_admin, make_key, men
     assert call_as_admin("GET", address, headers={"X-API-Key": "mai_x"}).status_code == 401
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-API-Key": ""},
+        {"Authorization": "Api-Token "},
+        {"Authorization": "Bearer"},
+        {"Authorization": "ApiKey mai_x"},
+    ],
+)
+def test_key_that_was_left_out_is_not_made_good_by_an_admins_cookie(call_as_admin, mentor, headers):
+    address = f"{PREFIX}/mentors/{mentor.slug}/mentor"
+
+    by_name = call_as_admin("GET", address, headers=headers)
+    of_keys = call_as_admin("GET", f"{PREFIX}/keys", headers=headers)
+
+    assert (by_name.status_code, by_name.json["code"]) == (401, "key_missing")
+    assert (of_keys.status_code, of_keys.json["code"]) == (403, "admin_needed")
+
+
+def test_cookie_counts_beside_what_a_browser_tells_a_proxy(call_as_admin):
+    answer = call_as_admin("GET", f"{PREFIX}/keys", headers={"Authorization": "Basic eDp5"})
+
+    assert answer.status_code == 200
+
+
 def test_admins_token_does_what_the_cookie_does_and_needs_no_page(
     client, engine, admin_token, mentor
 ):
