@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, NoReturn
 
@@ -114,6 +114,11 @@ def check_address() -> None:
         raise BadRequest
 
 
+def reject_fields(names: Iterable[str]) -> NoReturn:
+    """Raise InputRejected for fields that there are not."""
+    raise InputRejected({_call(name): [SENTENCES["extra_forbidden"]] for name in names})
+
+
 def reject(error: ValidationError) -> NoReturn:
     """Raise InputRejected with a sentence for each thing that is wrong; it repeats no input."""
     raise InputRejected(explain(error)) from None
@@ -124,14 +129,16 @@ def explain(error: ValidationError) -> Mapping[str, list[str]]:
     errors: dict[str, list[str]] = {}
     for problem in error.errors(include_url=False, include_input=False, include_context=False):
         place = list(problem["loc"])
-        # The name of a field that is not ours is the caller's input.
-        if problem["type"] == "extra_forbidden" and not re.fullmatch(
-            "[a-z_]{1,40}", str(place[-1])
-        ):
-            place[-1] = "unknown"
+        if problem["type"] == "extra_forbidden":
+            place[-1] = _call(place[-1])
         sentence = (
             SENTENCES.get(problem["type"]) or problem["msg"].removeprefix("Value error, ") + "."
         )
         sentences = errors.setdefault(".".join(map(str, place)) or "body", [])
         sentences.append(sentence.replace("..", "."))
     return errors
+
+
+def _call(name: object) -> str:
+    # The name of a field that is not ours is the caller's input.
+    return str(name) if re.fullmatch("[a-z_]{1,40}", str(name)) else "unknown"

@@ -12,7 +12,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 from mentorai.core.errors import InputRejected
 from mentorai.lti.downloads import fetch_document
 from mentorai.lti.tool import Tool
-from mentorai.web.api.bodies import MARGIN_BYTES, read_object, reject
+from mentorai.web.api.bodies import MARGIN_BYTES, read_object, reject, reject_fields
 from mentorai.web.api.shapes import Shape
 from mentorai.web.auth import get_engine
 
@@ -61,6 +61,7 @@ BODY: dict[str, Any] = {
             "schema": {
                 "type": "object",
                 "required": ["file"],
+                "additionalProperties": False,
                 "properties": {
                     "file": {"type": "string", "format": "binary"},
                     "name": {"type": "string", "description": "Instead of the file's own name."},
@@ -87,11 +88,7 @@ def read_sent() -> Sent:
     Raises InputRejected, DocumentTooLarge, UnsupportedMediaType.
     """
     if request.mimetype == MULTIPART:
-        files = request.files.getlist("file")
-        name = request.form.get("name") or (files[0].filename if files else "")
-        if len(files) != 1 or not name:
-            raise InputRejected({"file": ["One file with a name, please."]})
-        return read_file(files[0], name)
+        return _read_parts()
     if not request.is_json:
         raise UnsupportedMediaType
     body = read_object(get_engine().settings.upload_bytes + MARGIN_BYTES)
@@ -103,6 +100,20 @@ def read_sent() -> Sent:
     except ValidationError as error:
         reject(error)
     return Sent(text.name, text.media_type, io.BytesIO(text.text.encode()))
+
+
+def _read_parts() -> Sent:
+    # A part without a name is nobody's field, and does no harm.
+    unknown = {name for name in (*request.files, *request.form) if name} - {"file", "name"}
+    if unknown:
+        reject_fields(unknown)
+    files, names = request.files.getlist("file"), request.form.getlist("name")
+    if len(names) > 1 or "name" in request.files:
+        raise InputRejected({"name": ["One text, please."]})
+    name = (names[0] if names else "") or (files[0].filename if files else "")
+    if len(files) != 1 or "file" in request.form or not name:
+        raise InputRejected({"file": ["One file with a name, please."]})
+    return read_file(files[0], name)
 
 
 def read_file(file: FileStorage, name: str) -> Sent:

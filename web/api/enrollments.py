@@ -11,7 +11,7 @@ from mentorai.core.errors import InputRejected
 from mentorai.core.listed_enrolments import ListedEnrolment
 from mentorai.web.api.replies import no_content, reply, reply_page
 from mentorai.web.api.resource import Resource
-from mentorai.web.api.shapes import LATEST, ExactId, Id, Instant, Page, PageQuery, Shape
+from mentorai.web.api.shapes import LATEST, Changes, ExactId, Id, Instant, Page, PageQuery, Shape
 from mentorai.web.api.sheets import (
     SheetQuery,
     SheetReport,
@@ -54,7 +54,7 @@ class EnrollmentFacts(BaseModel):
     updated_at: datetime = Field(description="On an LMS's list: when it was last read with them.")
 
 
-class NewEnrollment(Shape):
+class NewEnrollment(Changes):
     """An enrollment as it is to be; what is left out stays as it is."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})

@@ -15,7 +15,7 @@ from mentorai.core.identifiers import is_id
 from mentorai.core.outside_grades import OutsideGrade, take_outside_grade
 from mentorai.web.api.replies import check_if_match, make_etag, reply_part, reply_tagged
 from mentorai.web.api.resource import Resource
-from mentorai.web.api.shapes import LATEST, Id, Instant, Page, PageQuery, Shape, to_utc
+from mentorai.web.api.shapes import LATEST, Changes, Id, Instant, Page, PageQuery, Shape, to_utc
 from mentorai.web.auth import author, bound_mentor, get_engine
 
 api = Resource("grades", "Grades and their way to the gradebook.")
@@ -102,7 +102,7 @@ class GradePath(Shape):
     grade_id: Id
 
 
-class GradeChanges(Shape):
+class GradeChanges(Changes):
     """A grade put right by hand; what is left out stays."""
 
     model_config = ConfigDict(
@@ -233,7 +233,8 @@ def get_grade(path: GradePath) -> Response:
     returns=GradeFacts,
 )
 def change_grade(path: GradePath, body: GradeChanges) -> Response:
-    """Puts a grade right by hand, and sends it to the gradebook unless it is held.
+    """Puts a grade right by hand, and sends it to the gradebook unless it is held. What the body
+    does not name stays; nothing is set to null.
 
     Its `source` is `instructor` from then on. With If-Match, only if nobody changed it since.
     """

@@ -20,7 +20,7 @@ from mentorai.web.api.replies import (
     reply_tagged,
 )
 from mentorai.web.api.resource import Resource
-from mentorai.web.api.shapes import Page, PageQuery, Shape
+from mentorai.web.api.shapes import Changes, Page, PageQuery, Shape
 from mentorai.web.auth import author, bound_mentor, get_engine
 
 api = Resource("mentor", "The mentor that the key is bound to.")
@@ -41,14 +41,8 @@ class MentorFacts(BaseModel):
     updated_at: datetime
 
 
-class MentorChanges(Shape):
-    """What to change; what is left out stays."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"suggested_prompts": ["Explain the main idea in simple words."]}]
-        }
-    )
+class MentorSettings(Shape):
+    """What may be said of a mentor."""
 
     display_name: str | None = Field(default=None, min_length=1, max_length=100)
     description: str | None = None
@@ -57,6 +51,16 @@ class MentorChanges(Shape):
     )
     proactive_prompt: str | None = None
     suggested_prompts: list[str] | None = Field(default=None, max_length=8)
+
+
+class MentorChanges(Changes, MentorSettings):
+    """What to change; what is left out stays."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"suggested_prompts": ["Explain the main idea in simple words."]}]
+        }
+    )
 
 
 class PromptFacts(BaseModel):
@@ -106,7 +110,10 @@ def get_mentor() -> Response:
     "patch", "/mentor", scope="mentor:write", summary="Change the mentor", returns=MentorFacts
 )
 def change_mentor(body: MentorChanges) -> Response:
-    """Changes only what the body names. With If-Match, only if nobody changed it since."""
+    """Changes only what the body names, and nothing to null.
+
+    With If-Match, only if nobody changed it since.
+    """
     seen = get_engine().mentors.get(*bound_mentor())
     return reply_mentor(change_seen(seen, body.model_dump(exclude_none=True)))
 

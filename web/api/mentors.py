@@ -11,6 +11,7 @@ from mentorai.core.mentor_sheets import COLUMNS, apply_mentors
 from mentorai.web.api.mentor import (
     MentorChanges,
     MentorFacts,
+    MentorSettings,
     change_seen,
     describe_mentor,
     reply_mentor,
@@ -39,7 +40,7 @@ EXAMPLE: dict[str, Any] = {"slug": "bio-101-03", "display_name": "Biology 101, s
 NEW_EXAMPLE: dict[str, Any] = {"slug": "bio-101-04", "display_name": "Biology 101, section 4"}
 
 
-class NewMentor(MentorChanges):
+class NewMentor(MentorSettings):
     """A mentor to make."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [NEW_EXAMPLE]})
@@ -130,7 +131,8 @@ def apply_many_mentors(query: SheetQuery) -> Response:
     also={201: MentorFacts},
 )
 def put_mentor(path: MentorPath, body: PutMentor) -> Response:
-    """Changes the mentor of this id or slug (200), or makes one of this slug (201).
+    """Changes the mentor of this id or slug (200), or makes one of this slug (201). What the body
+    does not name stays, or is empty; nothing is set to null.
 
     Sent again it changes nothing. With If-Match, only if nobody changed the mentor since.
     """

@@ -11,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     StrictBool,
     StrictFloat,
     StrictInt,
@@ -18,7 +19,9 @@ from pydantic import (
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
+    field_validator,
 )
+from pydantic_core import CoreSchema
 
 PAGE_SIZE = 50
 PAGE_SIZE_LIMIT = 200
@@ -56,6 +59,33 @@ class Shape(BaseModel):
 @cache
 def _usual_schema(kind: type[Shape]) -> dict[str, Any]:
     return super(Shape, kind).model_json_schema()
+
+
+class Changes(Shape):
+    """What is to change: what is left out stays, and nothing of it can be null."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_something(cls, value: object) -> object:
+        # None is the default: what was left out, which is not looked at here.
+        if value is None:
+            raise ValueError("not null, please; leave it out to have it stay")
+        return value
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Without the null that stands for what was left out."""
+        described = handler(schema)
+        for field in handler.resolve_ref_schema(described)["properties"].values():
+            kinds = [kind for kind in field.pop("anyOf", ()) if kind != {"type": "null"}]
+            if len(kinds) == 1:
+                field.update(kinds[0])
+                field.pop("default", None)
+            elif kinds:
+                field["anyOf"] = kinds
+        return described
 
 
 class Problem(BaseModel):

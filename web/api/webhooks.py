@@ -12,7 +12,7 @@ from mentorai.core.webhook_rows import Delivery, Webhook
 from mentorai.core.webhooks import DESCRIPTION_LENGTH, IssuedWebhook
 from mentorai.web.api.replies import cut_page, no_content, reply, reply_page
 from mentorai.web.api.resource import Resource
-from mentorai.web.api.shapes import LATEST, ExactId, Id, Page, PageQuery, Shape
+from mentorai.web.api.shapes import LATEST, Changes, ExactId, Id, Page, PageQuery, Shape
 from mentorai.web.auth import author, bound_mentor, get_engine
 from mentorai.web.webhook_urls import check_webhook_url
 
@@ -97,7 +97,7 @@ class NewWebhook(Shape):
     description: str = Field(default="", max_length=DESCRIPTION_LENGTH)
 
 
-class WebhookChanges(Shape):
+class WebhookChanges(Changes):
     """What is to change; what is left out stays."""
 
     model_config = ConfigDict(
@@ -200,7 +200,10 @@ def get_webhook(path: WebhookPath) -> Response:
     returns=WebhookFacts,
 )
 def change_webhook(path: WebhookPath, body: WebhookChanges) -> Response:
-    """Changes only what the body names; pauses a webhook, or starts it again."""
+    """Changes only what the body names, and nothing to null.
+
+    `status` pauses a webhook, or starts it again.
+    """
     webhook = _get(path.webhook_id)
     changes = body.model_dump(exclude_none=True)
     if body.url is not None:

@@ -36,6 +36,27 @@ def test_file_may_be_given_another_name(api):
     assert upload(api, b"Kelp holds on.", "x.txt", name="Kelp.txt").json["name"] == "Kelp.txt"
 
 
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"access": "private"}, "access"),
+        ({"<script>": "x"}, "unknown"),
+        ({"name": ["a.md", "b.md"]}, "name"),
+        ({"name": (io.BytesIO(b"a"), "a.md")}, "name"),
+        ({"attachment": (io.BytesIO(b"a"), "a.md")}, "attachment"),
+        ({"file": [(io.BytesIO(b"a"), "a.md"), "text"]}, "file"),
+    ],
+    ids=["a field", "no name for one", "two names", "a file as name", "a file", "a text as file"],
+)
+def test_part_that_is_not_known_is_named_and_not_passed_over(api, fields, named):
+    data = {"file": (io.BytesIO(b"Kelp holds on."), "Kelp.md")} | fields
+
+    answer = api.post("/api/v1/datasets", data=data, content_type="multipart/form-data")
+
+    assert (answer.status_code, answer.json["errors"].keys()) == (422, {named})
+    assert api.get("/api/v1/datasets").json["count"] == 0
+
+
 def test_same_document_again_changes_nothing(api):
     first = api.post("/api/v1/datasets", json=TEXT)
 
