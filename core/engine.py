@@ -112,9 +112,13 @@ class Engine:
                 manager.add(plugin, name)
         manager.check()
         engine = cls(settings, manager)
-        engine.database.upgrade()
-        engine.organizations.put("default", "Default")
-        manager.tell("engine_started", engine=engine)
+        with ExitStack() as if_it_fails:
+            if_it_fails.callback(engine.database.close)
+            engine.database.upgrade()
+            engine.keys.peppers.check()
+            engine.organizations.put("default", "Default")
+            manager.tell("engine_started", engine=engine)
+            if_it_fails.pop_all()
         return engine
 
     def room(self, kind: Callable[["Engine"], Room]) -> Room:

@@ -21,6 +21,7 @@ from mentorai.core.errors import (
     KeyUnknown,
     RateLimited,
 )
+from mentorai.core.key_peppers import NO_PEPPERS, Peppers
 from mentorai.core.key_rows import CheckedKey, api_keys
 from mentorai.core.key_rules import Network, is_inside, read_network
 from mentorai.core.key_text import digest_key, number_of, read_key_id
@@ -47,6 +48,7 @@ class _Facts:
 
     row: Sequence[Any]
     key: CheckedKey
+    # Of the key itself, whatever pepper it is kept under: what is remembered needs none.
     digest: str
     is_inactive: bool
     networks: tuple[Network, ...]
@@ -61,10 +63,14 @@ class _Known:
 
 
 class KeyChecks:
-    """Checks keys of one database, and remembers when each was last used."""
+    """Checks keys of one database, and remembers when each was last used.
 
-    def __init__(self, database: Database) -> None:
+    peppers: what its keys are kept under.
+    """
+
+    def __init__(self, database: Database, peppers: Peppers = NO_PEPPERS) -> None:
         self._database = database
+        self._peppers = peppers
         dialect = database.engine.dialect
         self._by_number = str(_BY_NUMBER.statement.compile(dialect=dialect))
         self._read_instant = _instant_reader(dialect)
@@ -134,10 +140,10 @@ class KeyChecks:
             return known
         changes = self._changes
         row = self._find(key_id)
-        if not hmac.compare_digest(row[_DIGEST] if row else NO_DIGEST, digest) or row is None:
+        if not self._peppers.is_kept(row[_DIGEST] if row else NO_DIGEST, digest) or row is None:
             raise KeyUnknown
         # Twice a second a key in use is read again, and hardly ever is anything new.
-        facts = known.facts if known and known.facts.row == row else self._read(row)
+        facts = known.facts if known and known.facts.row == row else self._read(row, digest)
         known = _Known(facts, self._count_left(facts.key), moment)
         if len(self._memory) >= MEMORY_SIZE:
             self._memory.clear()
@@ -170,8 +176,8 @@ class KeyChecks:
             connection.close()
         return row
 
-    def _read(self, row: Sequence[Any]) -> _Facts:
-        key_id, organization_id, mentor_id, kind, name, scopes, expires_at, digest, *rest = row
+    def _read(self, row: Sequence[Any], digest: str) -> _Facts:
+        key_id, organization_id, mentor_id, kind, name, scopes, expires_at, _kept, *rest = row
         is_inactive, allowed_ips, rate_limit, quota, mentor_name = rest
         key = CheckedKey(
             id=key_id,

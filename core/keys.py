@@ -14,12 +14,14 @@ from mentorai.core.clock import now
 from mentorai.core.database import Database
 from mentorai.core.errors import Conflict, InputRejected, MentorAIError, NotFound
 from mentorai.core.key_checks import KeyChecks, Listener
+from mentorai.core.key_peppers import Peppers
 from mentorai.core.key_policies import KeyPolicies, KeyPolicy
 from mentorai.core.key_reminders import find_reminded
 from mentorai.core.key_rows import ApiKey, CheckedKey, Kind, api_keys, read_key
 from mentorai.core.key_rules import KeyRequest, check_request, fold_name
 from mentorai.core.key_text import digest_key, make_key, number_of
 from mentorai.core.mentors import mentors
+from mentorai.core.pepper_rows import PepperRows
 from mentorai.core.scopes import SCOPES, TEMPLATES
 from mentorai.core.settings import Settings
 
@@ -46,7 +48,9 @@ class Keys:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._audit = Audit(database)
-        self._checks = KeyChecks(database)
+        self._peppers = Peppers(settings.key_peppers.get_secret_value())
+        self._checks = KeyChecks(database, self._peppers)
+        self.peppers = PepperRows(database, self._peppers)
         self.policies = KeyPolicies(database, settings)
         self.uses = self._checks.uses
 
@@ -73,7 +77,7 @@ class Keys:
         """
         request = KeyRequest(name=name, scopes=scopes, expires_at=expires_at, **more)
         asked = check_request(self.policies.get(organization_id), kind, request)
-        row, text = _make_row(organization_id, mentor_id, kind, asked, author)
+        row, text = self._make_row(organization_id, mentor_id, kind, asked, author)
         row["once"] = once or None
         try:
             with self._database.write() as connection:
@@ -107,7 +111,7 @@ class Keys:
         with self._database.write() as connection:
             old = _find(connection, organization_id, mentor_id, key_id, is_changed=True)
             asked = check_request(policy, old.kind, _ask_again(old, policy))
-            row, text = _make_row(organization_id, mentor_id, old.kind, asked, author)
+            row, text = self._make_row(organization_id, mentor_id, old.kind, asked, author)
             facts = {"replaced_by": row["id"], "name_taken": None, **_end(old, overlap_seconds)}
             connection.execute(update(api_keys).where(*_exactly(old)).values(facts))
             connection.execute(insert(api_keys).values(row))
@@ -227,6 +231,39 @@ class Keys:
             },
         )
 
+    def _make_row(
+        self,
+        organization_id: str,
+        mentor_id: str | None,
+        kind: Kind,
+        asked: KeyRequest,
+        author: str,
+    ) -> tuple[dict[str, Any], str]:
+        """A new key's row, and its text."""
+        key_id, text = make_key()
+        moment = now()
+        row = {
+            "number": number_of(key_id),
+            "id": key_id,
+            "organization_id": organization_id,
+            "mentor_id": mentor_id,
+            "kind": kind,
+            "name": asked.name,
+            "bound_to": mentor_id or organization_id,
+            "name_taken": fold_name(asked.name),
+            "digest": self._peppers.keep(digest_key(text)),
+            "last_four": text[-4:],
+            "scopes": " ".join(asked.scopes),
+            "author": author,
+            "created_at": moment,
+            "expires_at": asked.expires_at,
+            "allowed_ips": " ".join(asked.allowed_ips),
+            "rate_limit": asked.rate_limit,
+            "monthly_quota": asked.monthly_quota,
+            "reminded_days": find_reminded(moment, asked.expires_at),
+        }
+        return row, text
+
     def _check_binding(
         self, connection: Connection, organization_id: str, mentor_id: str | None, kind: Kind
     ) -> None:
@@ -278,35 +315,6 @@ def _find(
 
 def _exactly(row: Row[Any]) -> tuple[ColumnElement[bool], ...]:
     return api_keys.c.organization_id == row.organization_id, api_keys.c.id == row.id
-
-
-def _make_row(
-    organization_id: str, mentor_id: str | None, kind: Kind, asked: KeyRequest, author: str
-) -> tuple[dict[str, Any], str]:
-    """A new key's row, and its text."""
-    key_id, text = make_key()
-    moment = now()
-    row = {
-        "number": number_of(key_id),
-        "id": key_id,
-        "organization_id": organization_id,
-        "mentor_id": mentor_id,
-        "kind": kind,
-        "name": asked.name,
-        "bound_to": mentor_id or organization_id,
-        "name_taken": fold_name(asked.name),
-        "digest": digest_key(text),
-        "last_four": text[-4:],
-        "scopes": " ".join(asked.scopes),
-        "author": author,
-        "created_at": moment,
-        "expires_at": asked.expires_at,
-        "allowed_ips": " ".join(asked.allowed_ips),
-        "rate_limit": asked.rate_limit,
-        "monthly_quota": asked.monthly_quota,
-        "reminded_days": find_reminded(moment, asked.expires_at),
-    }
-    return row, text
 
 
 def _ask_again(old: Row[Any], policy: KeyPolicy) -> KeyRequest:

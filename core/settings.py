@@ -16,10 +16,11 @@ from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mentorai.core.errors import ConfigurationError
+from mentorai.core.key_peppers import Peppers
 from mentorai.core.private_folders import make_private
 
 PREFIX = "MENTORAI_"
@@ -29,7 +30,9 @@ SECRET_NAMES = ("web", "tool_keys")
 class Settings(BaseSettings):
     """One installation's choices. docs/settings.md lists them; a test compares the two."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True
+    )
 
     data_dir: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("mentorai", appauthor=False)),
@@ -97,6 +100,11 @@ class Settings(BaseSettings):
         description="Calls that an API key without a limit of its own may make in a minute; "
         "0: any number.",
     )
+    key_peppers: SecretStr = Field(
+        default=SecretStr(""),
+        description="Secrets that API keys are kept under, a version before each and spaces "
+        "between: 1:<secret> 2:<secret>; the highest is for new keys. Empty: none.",
+    )
     tool_key_days: int = Field(
         default=180,
         ge=0,
@@ -149,6 +157,12 @@ class Settings(BaseSettings):
     def _redis_only(cls, value: str) -> str:
         if value and urlsplit(value).scheme not in ("redis", "rediss"):
             raise ValueError("must look like redis://localhost:6379/0")
+        return value
+
+    @field_validator("key_peppers")
+    @classmethod
+    def _peppers_only(cls, value: SecretStr) -> SecretStr:
+        Peppers(value.get_secret_value())
         return value
 
     @field_validator("metrics_networks")
@@ -238,9 +252,17 @@ def _read_file(given: Mapping[str, Any]) -> dict[str, Any]:
     if not chosen and not path.exists():
         return {}
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        found = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(f"{path}: {error}") from error
+    if "key_peppers" in found:
+        _check_private(path)
+    return found
+
+
+def _check_private(path: Path) -> None:
+    if path.stat().st_mode & 0o077:
+        raise ConfigurationError(f"{path}: other users can read this secret; chmod 600 it.")
 
 
 def _explain(error: ValidationError) -> str:
@@ -272,6 +294,5 @@ def _read_or_make(path: Path) -> str:
             pass
         finally:
             partial.unlink()
-    if path.stat().st_mode & 0o077:
-        raise ConfigurationError(f"{path}: other users can read this secret; chmod 600 it.")
+    _check_private(path)
     return path.read_text("utf-8").strip()

@@ -1,6 +1,6 @@
 """Whether the time of a key's check tells what was wrong with the key.
 
-    python tests/bench/key_timing.py [--keys 10000] [--rounds 300]
+    python tests/bench/key_timing.py [--keys 10000] [--rounds 300] [--peppers 0]
 
 In one process and in turns, in an order that each round draws anew: a right key, an unknown id, a
 known id with a wrong secret, a key with one flipped character, a deactivated one and an expired
@@ -10,7 +10,8 @@ the right key) it lies from the right key's, and the chance that a single call o
 longer than one of a right key: 50 % where nothing can be told.
 
 A flipped character is refused before the database by its checksum, which everybody can reckon: it
-tells nothing of any key. Unknown and wrong are the two that must look alike.
+tells nothing of any key. Unknown and wrong are the two that must look alike, also where, of several
+peppers, each has its share of the keys, and none has one too.
 """
 
 import argparse
@@ -52,6 +53,28 @@ def make_texts(engine: Any, texts: Sequence[str]) -> dict[str, list[str]]:
         "deactivated": off,
         "expired": over,
     }
+
+
+def put_under_peppers(engine: Any, texts: Sequence[str], count: int) -> Any:
+    """The engine started anew with `count` peppers, the keys under each and under none in turn."""
+    from mentorai.core.engine import Engine
+    from mentorai.core.key_peppers import Peppers
+    from mentorai.core.key_rows import api_keys
+    from mentorai.core.key_text import digest_key, number_of
+    from mentorai.core.settings import Settings
+
+    secrets = " ".join(f"{n}:{random.randbytes(32).hex()}" for n in range(1, count + 1))
+    peppers = Peppers(secrets).known
+    with engine.database.write() as connection:
+        for number, text in enumerate(texts):
+            place = number // 3 % (count + 1)
+            if place < count:
+                which = api_keys.c.number == number_of(text[4:14])
+                kept = peppers[place].cover(digest_key(text))
+                connection.execute(api_keys.update().where(which).values(digest=kept))
+    engine.close()
+    folder = engine.settings.data_dir
+    return Engine.open(Settings(data_dir=folder, key_peppers=secrets), plugins=[])
 
 
 def sign(body: str) -> str:
@@ -121,9 +144,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--keys", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=300)
+    parser.add_argument("--peppers", type=int, default=0)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         engine, texts = fill(Path(name), asked.keys)
+        engine = put_under_peppers(engine, texts, asked.peppers) if asked.peppers else engine
         report(measure(engine, make_texts(engine, texts), asked.rounds))
         engine.close()
 

@@ -6,8 +6,10 @@ import sys
 from collections import Counter
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
+from pydantic import SecretStr
 from sqlalchemy import event
 
 from mentorai.core.database import Database
@@ -15,9 +17,11 @@ from mentorai.core.engine import Engine
 from mentorai.core.errors import KeyRejected, KeyUnknown
 from mentorai.core.key_checks import KeyChecks
 from mentorai.core.key_text import _check_of, make_key
+from mentorai.core.keys import IssuedKey, Keys
 from mentorai.web.app import create_app
 
-COSTLY = ("openssl_sha256", "compare_digest", "crc32")
+COSTLY = ("openssl_sha256", "hmac_digest", "compare_digest", "crc32")
+PEPPERS = f"1:{'a' * 32} 2:{'b' * 32}"
 WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 
 
@@ -31,6 +35,12 @@ def traced(database_url: str) -> None:
     """First of all, so that nothing is open yet when there is nothing to be seen."""
     if database_url and not database_url.startswith("sqlite"):
         pytest.skip("psycopg has no trace; the code is the same but for the driver")
+
+
+@pytest.fixture(params=["", PEPPERS], ids=["no pepper", "two peppers"])
+def settings(settings, request):
+    """With and without peppers: what follows holds of both."""
+    return settings.model_copy(update={"key_peppers": SecretStr(request.param)})
 
 
 @pytest.fixture
@@ -55,7 +65,7 @@ def checks(engine, heard):
     """A process that has checked no key yet, and whose statements are heard."""
     database = Database(engine.settings.url_of_database)
     listen(database, heard)
-    checks = KeyChecks(database)
+    checks = KeyChecks(database, engine.keys.peppers.peppers)
     with pytest.raises(KeyUnknown):
         checks.check(make_key()[1], scope=None, address="")
     heard.clear()
@@ -97,19 +107,31 @@ def trace(checks: KeyChecks, text: str) -> list[str]:
     return called
 
 
-def test_check_of_a_miss_does_the_work_of_a_hit(checks, issued, heard):
+def issue_without_pepper(engine: Engine, issued: IssuedKey) -> str:
+    """A key of before there was a pepper."""
+    before = Keys(
+        engine.database, engine.settings.model_copy(update={"key_peppers": SecretStr("")})
+    )
+    asked = {"scopes": ["chat:write"], "expires_at": None, "author": "ada"}
+    return before.issue(issued.key.organization_id, issued.key.mentor_id, name="old", **asked).text
+
+
+def test_check_of_a_miss_does_the_work_of_a_hit(engine, checks, issued, heard):
     works, statements = [], []
-    for text in (issued.text, forge(issued.text), make_key()[1]):
-        checks.forget(issued.key.id)
+    old = issue_without_pepper(engine, issued)
+    for text in (issued.text, forge(issued.text), make_key()[1], old, forge(old)):
+        checks.forget(text[4:14])
         heard.clear()
         called = Counter(trace(checks, text))
         works.append({name: called[name] for name in COSTLY})
         statements.append(len(heard))
 
-    assert works[0] == works[1] == works[2]
-    # Compared with what is remembered, and with what is read.
-    assert works[0] == {"openssl_sha256": 1, "compare_digest": 2, "crc32": 1}
-    assert statements == [1, 1, 1]
+    assert works == [works[0]] * len(works)
+    # Compared with what is remembered, and with what is read, which is under whichever pepper.
+    covered = len(engine.keys.peppers.peppers.known)
+    hashed = {"openssl_sha256": 1, "hmac_digest": covered}
+    assert works[0] == hashed | {"compare_digest": 2, "crc32": 1}
+    assert statements == [1] * len(works)
 
 
 def test_no_step_tells_a_wrong_secret_from_an_id_that_no_key_has(engine, checks, issued, heard):
@@ -125,7 +147,8 @@ def test_no_step_tells_a_wrong_secret_from_an_id_that_no_key_has(engine, checks,
     off = issue(name="off")
     engine.keys.deactivate(off.key.organization_id, off.key.mentor_id, off.key.id, "ada")
     right = trace(checks, remembered)
-    wrong = [forge(text) for text in (remembered, issued.text, counted.text, off.text)]
+    old = issue_without_pepper(engine, issued)
+    wrong = [forge(text) for text in (remembered, issued.text, counted.text, off.text, old)]
     heard.clear()
 
     steps = [trace(checks, text) for text in (*wrong, sign("mai_0000000000_" + "A" * 43), UNKNOWN)]
@@ -136,7 +159,7 @@ def test_no_step_tells_a_wrong_secret_from_an_id_that_no_key_has(engine, checks,
     assert right[:read] == steps[0][:read]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.integers(0, 63), character=st.sampled_from(string.ascii_letters + string.digits))
 def test_one_wrong_character_is_refused_before_the_database(
     checks, issued, heard, place, character
@@ -149,6 +172,14 @@ def test_one_wrong_character_is_refused_before_the_database(
         checks.check(typo, scope=None, address="")
 
     assert heard == []
+
+
+def test_key_that_is_remembered_needs_no_pepper(checks, issued):
+    checks.check(issued.text, scope=None, address="")
+
+    called = Counter(trace(checks, issued.text))
+
+    assert (called["openssl_sha256"], called["hmac_digest"]) == (1, 0)
 
 
 def test_key_that_is_remembered_is_not_read_again(checks, issued, heard):

@@ -17,9 +17,12 @@ from mentorai.core.connections import Connections
 from mentorai.core.embedding import issue_ticket
 from mentorai.core.engine import Engine
 from mentorai.core.errors import DeploymentHeld
+from mentorai.core.idempotency import RepeatableCalls
 from mentorai.core.kept_sheets import KeptSheets
+from mentorai.core.key_peppers import Peppers
 from mentorai.core.launch_facts import GroupService, LaunchDetails
 from mentorai.core.mentors import Mentor
+from mentorai.core.pepper_rows import PepperRows
 from mentorai.core.settings import Settings
 from mentorai.core.sign_ons import SignOff
 from mentorai.core.values import (
@@ -90,6 +93,8 @@ def _fill(engine: Engine) -> None:
         author="test",
     )
     engine.check_key(issued.text, scope="chat:write", address="192.0.2.1", route="POST /chat")
+    RepeatableCalls(engine.database).begin("key", "call", "f" * 64)
+    PepperRows(engine.database, Peppers("1:" + "a" * 32)).check()
     engine.enrolments.put(
         organization.id, mentor.id, {"user": "s1"}, platforms=frozenset(), author="test"
     )

@@ -87,6 +87,23 @@ def test_key_is_stopped_started_and_deleted(with_mentor: Run) -> None:
     assert "There is no key yet." in with_mentor("keys", "list", *arguments).output
 
 
+def test_keys_are_put_under_a_pepper_and_stay_the_same(
+    with_mentor: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = with_mentor("keys", "issue", "Dashboard", "--mentor", "tidal-pools").stdout.strip()
+    without = with_mentor("keys", "pepper")
+    monkeypatch.setenv("MENTORAI_KEY_PEPPERS", "1:" + "a" * 32)
+
+    done = with_mentor("keys", "pepper")
+
+    engine = Engine.open(Settings.load(), plugins=[])
+    key = engine.check_key(text, scope=None, address="127.0.0.1")
+    engine.close()
+    assert (without.exit_code, done.output) == (1, "API keys put under the newest pepper: 1.\n")
+    assert "there is no pepper yet" in without.stderr
+    assert key.name == "Dashboard"
+
+
 def test_policy_for_keys_is_shown_and_changed(with_mentor: Run) -> None:
     before = with_mentor("keys", "policy").output
     after = with_mentor("keys", "policy", "--max-days", "9", "--scope", "chat:write").output

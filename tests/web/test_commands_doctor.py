@@ -195,6 +195,35 @@ def test_tool_key_that_cannot_be_read_is_found(installed: Run, folder: Path) -> 
     assert any(line.startswith("tool keys:") for line in _wrong(done))
 
 
+def test_peppers_of_api_keys_are_told_and_one_that_is_missing_is_wrong(
+    installed: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = "1:" + "a" * 32, "2:" + "b" * 32
+    scopes = ("--provisioning", "--scope", "mentors:provision")
+    installed("keys", "issue", "Bare", *scopes)
+    bare = installed("doctor")
+    monkeypatch.setenv("MENTORAI_KEY_PEPPERS", one)
+    installed("keys", "issue", "One", *scopes)
+
+    monkeypatch.setenv("MENTORAI_KEY_PEPPERS", f"{one} {two}")
+    both = installed("doctor")
+    monkeypatch.setenv("MENTORAI_KEY_PEPPERS", f"1:refused {two}")
+    refused = installed("doctor")
+    monkeypatch.setenv("MENTORAI_KEY_PEPPERS", two)
+    missing = installed("doctor")
+
+    assert "ok     key peppers: new API keys are kept under no pepper" in bare.output
+    assert "ok     key peppers: new API keys are kept under version 2." in both.output
+    assert "note   key peppers: 1 under none: `mentorai keys pepper` puts" in both.output
+    assert "note   key peppers: 1 under version 1: rotate those keys" in both.output
+    assert "note   key peppers: 1 under version 1: they are refused" in refused.output
+    assert (both.exit_code, refused.exit_code, missing.exit_code) == (0, 0, 1)
+    (wrong,) = _wrong(missing)
+    assert "1 API key needs version 1, which is not there." in wrong
+    assert "aaaa" not in both.output + refused.output + missing.output
+    assert "bbbb" not in both.output + refused.output + missing.output
+
+
 @pytest.fixture
 def registered(installed: Run, site: Site) -> Run:
     engine = Engine.open(Settings.load(), plugins=[])

@@ -158,6 +158,26 @@ def check_plugins(engine: "Engine") -> Iterator[Finding]:
     yield Finding("plugins", f"{', '.join(sorted(loaded)) or 'none'} loaded.")
 
 
+def check_key_peppers(engine: "Engine") -> Iterator[Finding]:
+    """Under which peppers are the API keys kept?"""
+    from mentorai.core.key_peppers import BARE
+
+    peppers = engine.keys.peppers.peppers
+    newest = peppers.newest.version if peppers.newest else BARE
+    place = f"version {newest}" if newest else "no pepper, as their SHA-256"
+    yield Finding("key peppers", f"new API keys are kept under {place}.")
+    for version, count in engine.keys.peppers.count().items():
+        if not count or (version == newest and version not in peppers.refused):
+            continue
+        advice = "rotate those keys to have them under the newest pepper."
+        if version in peppers.refused:
+            advice = "they are refused: rotate or delete them."
+        elif version == BARE:
+            advice = "`mentorai keys pepper` puts them under the newest."
+        place = f"version {version}" if version else "none"
+        yield Finding("key peppers", f"{count:,} under {place}: {advice}", is_note=True)
+
+
 def check_tool_keys(engine: "Engine") -> Iterator[Finding]:
     """Can the key that signs for us be read, and does it sign?"""
     from mentorai.lti.tool import Tool

@@ -21,10 +21,10 @@ def command(registration: str) -> None:
     """Say what is wrong with this installation and what to do.
 
     Looks at the settings, the data directory and its secrets, the database and its migrations,
-    full-text search, the public URL, plugins, tool keys, the registered LMSs, the clock and the
-    outbox. With --registration it asks one LMS for what launches, grades and rosters need: clock,
-    key set, access tokens and their audience, redirect URI, line items and roster; nothing is
-    changed there. The exit code is 1 when something is wrong.
+    full-text search, the public URL, plugins, peppers of API keys, tool keys, the registered LMSs,
+    the clock and the outbox. With --registration it asks one LMS for what launches, grades and
+    rosters need: clock, key set, access tokens and their audience, redirect URI, line items and
+    roster; nothing is changed there. The exit code is 1 when something is wrong.
     """
     wrong = 0
     for finding in _try_registration(registration) if registration else _look():
@@ -79,6 +79,7 @@ def _look_inside(settings: "Settings") -> "Iterator[Finding]":
     try:
         with opened() as engine:
             yield from checks.check_plugins(engine)
+            yield from checks.check_key_peppers(engine)
             yield from checks.check_tool_keys(engine)
             yield from checks.check_key_fetches(engine)
             yield from checks.check_registrations(engine)

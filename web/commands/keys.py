@@ -209,6 +209,20 @@ def policy(
     click.echo(f"Scopes          {'all' if found.allows_all else ' '.join(found.scopes)}")
 
 
+@command.command("pepper")
+def pepper() -> None:
+    """Put the keys that are kept without a pepper under the newest one.
+
+    The keys themselves stay the same. Start every server with MENTORAI_KEY_PEPPERS first: one that
+    runs without it refuses these keys from now on.
+    """
+    from mentorai.web.commands.opening import opened
+
+    with opened() as engine:
+        covered = engine.keys.peppers.cover(AUTHOR)
+    click.echo(f"API keys put under the newest pepper: {covered:,}.")
+
+
 def _print_once(issued: "IssuedKey") -> None:
     click.echo(issued.text)
     expiry = _day(issued.key.expires_at)
