@@ -1,11 +1,13 @@
 """Addresses of platforms: which are acceptable, and what their origin is."""
 
 import ipaddress
+import re
 from functools import lru_cache
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 URL_LENGTH = 2000
 NO_ADDRESS = "This must be a full address such as https://lms.example.edu/path."
+ENDS_IN_NUMBER = re.compile(r"\.([0-9]+|0x[0-9a-f]*)$")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 # Addresses of IPv6 that lead to the address of IPv4 which they hold, and how many bits follow it:
 # mapped, compatible, translated (RFC 4291, 2765), NAT64 (RFC 6052), 6to4 (RFC 3056).
@@ -96,7 +98,8 @@ def is_public_host(host: str) -> bool:
     try:
         return is_public_address(host)
     except ValueError:
-        return "." in host
+        # Some resolvers take 0x7f.1 and 0177.0.0.1 for 127.0.0.1; no name ends in a number.
+        return "." in host and ENDS_IN_NUMBER.search(host) is None
 
 
 def is_public_address(address: str) -> bool:
