@@ -2,6 +2,8 @@
 
 import pytest
 
+from mentorai.core.scopes import SCOPES
+from mentorai.web.api.examples import read_examples
 from mentorai.web.api.resource import PREFIX
 
 LATEST = "latest"
@@ -47,6 +49,28 @@ def test_null_is_refused_by_the_name_of_its_field_and_described_so(api, one_of_e
         name: [name] for name in fields
     }
     assert "null" not in str(fields)
+
+
+def test_field_that_there_is_not_is_named_by_every_operation(
+    call_as_admin, client, api, one_of_each, mentor
+):
+    """Of a body as the description's example has it, with one field more."""
+    description = client.get(f"{PREFIX}/openapi.json").json
+    key_id = api.get(f"{PREFIX}/key").json["id"]
+    asked = [one for one in read_examples(description) if isinstance(one.body, dict)]
+    for one in asked:
+        path = one.path.format(**dict.fromkeys(one.names, LATEST) | one.places)
+        if set(one.scopes) <= set(SCOPES) and one.scopes:
+            path = path.replace(PREFIX, f"{PREFIX}/mentors/{mentor.slug}")
+        path = path.replace(f"/keys/{LATEST}", f"/keys/{key_id}")
+
+        answer = call_as_admin(
+            one.method, path, json=one.body | {"colour": "red"}, query_string=one.query
+        )
+
+        assert (one.path, answer.status_code) == (one.path, 422), answer.text
+        assert "colour" in answer.json["errors"] or one.path.endswith("/bulk")
+    assert len(asked) > 15
 
 
 def test_key_is_neither_stopped_nor_started_by_null(call_as_admin, api):
