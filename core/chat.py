@@ -11,6 +11,7 @@ import structlog
 
 from mentorai.core.conversation_rows import Fact
 from mentorai.core.errors import (
+    DatabaseUnavailable,
     InputRejected,
     MentorAIError,
     ModelError,
@@ -207,7 +208,8 @@ class Chat:
         except Exception as problem:
             log.exception("turn_failed", turn_id=turn.id, reason=type(problem).__name__)
             self._settle_quietly(writing, "failed")
-            yield ErrorEvent(ModelError.code, BROKE_OFF)
+            known = problem if isinstance(problem, DatabaseUnavailable) else ModelError(BROKE_OFF)
+            yield ErrorEvent(known.code, known.message)
         finally:
             self._give_slot()
 

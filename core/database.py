@@ -20,6 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 from mentorai.core.errors import ConfigurationError
+from mentorai.core.passing_failures import FAILURES, check_passing
 from mentorai.core.prepared import Prepared, hide_parameters
 from mentorai.core.private_folders import make_private
 
@@ -69,7 +70,8 @@ class Database:
     """Connections to one database.
 
     url: `sqlite:///path` or `postgresql+psycopg://...`.
-    Raises ConfigurationError for an address that is not served.
+    Raises ConfigurationError for an address that is not served. Whatever is done with it raises
+    DatabaseUnavailable for what passes by itself: a deadlock, a lost connection, a locked file.
     """
 
     def __init__(self, url: str) -> None:
@@ -112,28 +114,36 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """A transaction that may write: all of it is kept, or none. A part of it in a `whole`."""
         whole = self._find_whole()
-        if whole is not None:
-            with whole.begin_nested():
-                yield whole
-            return
-        with self._writing, self.engine.connect() as connection:
-            connection.info["writes"] = True
-            try:
-                with connection.begin():
-                    yield connection
-            finally:
-                connection.info["writes"] = False
+        try:
+            if whole is not None:
+                with whole.begin_nested():
+                    yield whole
+                return
+            with self._writing, self.engine.connect() as connection:
+                connection.info["writes"] = True
+                try:
+                    with connection.begin():
+                        yield connection
+                finally:
+                    connection.info["writes"] = False
+        except FAILURES as error:
+            check_passing(error)
+            raise
         self._checkpoint_soon()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent look at the data; nothing done in it is kept."""
         whole = self._find_whole()
-        if whole is not None:
-            yield whole
-            return
-        with self.engine.connect() as connection:
-            yield connection
+        try:
+            if whole is not None:
+                yield whole
+                return
+            with self.engine.connect() as connection:
+                yield connection
+        except FAILURES as error:
+            check_passing(error)
+            raise
 
     @contextmanager
     def whole(self) -> Iterator[None]:
@@ -163,6 +173,13 @@ class Database:
 
     def run(self, prepared: Prepared, facts: Mapping[str, Any]) -> Any:
         """One prepared statement, which is a transaction by itself; its first row, or None."""
+        try:
+            return self._run(prepared, facts)
+        except FAILURES as error:
+            check_passing(error)
+            raise
+
+    def _run(self, prepared: Prepared, facts: Mapping[str, Any]) -> Any:
         whole = self._find_whole()
         if whole is not None:
             result = whole.execute(prepared.statement, facts)

@@ -284,6 +284,16 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "number; `mentorai doctor` may say why.",
         screen="here",
     ),
+    "database_unavailable": Explanation(
+        title="The mentor could not be opened at this moment",
+        student="Open the activity again from the course page in a few seconds. If it happens "
+        "again, give your campus IT the reference number.",
+        instructor="The mentor's database did not answer in time; nothing in your course is wrong.",
+        it="The log has the reason under the reference number: a database that is restarted or has "
+        "too few connections, or two changes that waited for each other. `mentorai doctor` looks "
+        "whether it answers.",
+        screen="here",
+    ),
     "too_large": Explanation(
         title="The mentor could not be opened",
         student=AGAIN,

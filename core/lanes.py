@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import structlog
 from sqlalchemy import bindparam, func, select
 
+from mentorai.core.errors import DatabaseUnavailable
 from mentorai.core.orphans import free_orphans
 from mentorai.core.outbox_table import outbox
 
@@ -56,6 +57,8 @@ class Lanes:
         self._is_open = False
         self._keeper: threading.Thread | None = None
         self._teller: ThreadPoolExecutor | None = None
+        # What was sent, and could not be written down yet.
+        self._unsettled: list[Outcome] = []
 
     def start(self) -> None:
         """Begin to look for due rows, and to deliver them."""
@@ -136,7 +139,7 @@ class Lanes:
             is_alone = sum(lane.under_way for lane in self._lanes.values()) <= 1
         if not is_alone:
             time.sleep(GATHER_SECONDS)
-        outcomes = list["Outcome"]()
+        outcomes, self._unsettled = self._unsettled, []
         unsent = list["Errand"]()
         with self._lock:
             for lane in self._lanes.values():
@@ -168,7 +171,12 @@ class Lanes:
     def _settle(self, outcomes: Sequence["Outcome"]) -> None:
         if not outcomes:
             return
-        ended = self._engine.outbox.settle(outcomes)
+        try:
+            ended = self._engine.outbox.settle(outcomes)
+        except DatabaseUnavailable:
+            # Not only when their leases lapse: the platforms would get these scores once more.
+            self._unsettled = list(outcomes)
+            raise
         if ended and self._teller is not None:
             self._teller.submit(self._engine.outbox.tell, ended)
 

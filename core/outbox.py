@@ -29,6 +29,7 @@ from mentorai.core.deliveries import (
 from mentorai.core.destinations import Wanted, find_destination
 from mentorai.core.errors import (
     Conflict,
+    DatabaseUnavailable,
     MentorAIError,
     NoLineItem,
     NotGradable,
@@ -270,10 +271,15 @@ class Outbox:
         return Outcome(row, ready) if isinstance(ready, Decision) else ready
 
     def settle(self, outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
-        """Write down what became of leased rows; those whose way has ended, for `tell`."""
+        """Write down what became of leased rows; those whose way has ended, for `tell`.
+
+        Raises DatabaseUnavailable, and then nothing is written: try again while the leases last.
+        """
         try:
             with self._engine.database.write() as connection:
                 statuses = settle_rows(connection, outcomes)
+        except DatabaseUnavailable:
+            raise
         except Exception:
             if len(outcomes) == 1:
                 raise

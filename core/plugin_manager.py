@@ -3,7 +3,7 @@
 ask_first   the first answer that is not None; what a plugin raises as one of our errors
             flies on, anything else becomes PluginFailed
 ask_all     every answer that is not None; a plugin that raises is logged and left out
-judge       the first Denial; a plugin that raises refuses
+judge       the first Denial; a plugin that raises refuses, unless the database is away
 tell        each plugin alone; a plugin that raises is logged
 """
 
@@ -14,7 +14,13 @@ import pluggy
 import structlog
 
 from mentorai.core import hookspecs
-from mentorai.core.errors import ConfigurationError, MentorAIError, PluginConflict, PluginFailed
+from mentorai.core.errors import (
+    ConfigurationError,
+    DatabaseUnavailable,
+    MentorAIError,
+    PluginConflict,
+    PluginFailed,
+)
 from mentorai.core.installed_plugins import find_installed_plugins
 from mentorai.core.values import Denial, PlatformProfile
 
@@ -147,6 +153,9 @@ class Plugins:
         for implementation in self._asked(hook):
             try:
                 denial = self._call(implementation, hook, facts)
+            except DatabaseUnavailable:
+                # Nothing was judged; whoever asked may ask again.
+                raise
             except MentorAIError as error:
                 return Denial(reason=error.message, code=error.code)
             if denial is not None:

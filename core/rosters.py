@@ -21,6 +21,7 @@ from mentorai.core.clock import now
 from mentorai.core.connection_rows import platform_connections
 from mentorai.core.errors import (
     Conflict,
+    DatabaseUnavailable,
     MentorAIError,
     NotFound,
     PlatformRefused,
@@ -124,6 +125,9 @@ class Rosters:
         is_old = row.complete_at is None or row.complete_at < now() - WHOLE_AFTER
         try:
             place = self._get_place(row.organization_id, context_id)
+        except DatabaseUnavailable:
+            # It stays due, and is handed out again.
+            return
         except MentorAIError as error:
             # The LMS shows it no more. It would stay the first that is due, before all others.
             self._stop(context_id, error)

@@ -7,6 +7,7 @@ not for ever: what broke off TRIES times has failed.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -34,7 +35,7 @@ from mentorai.core.dataset_rows import (
     get_dataset_row,
     trainings,
 )
-from mentorai.core.errors import Conflict, DocumentUnsupported, MentorAIError
+from mentorai.core.errors import Conflict, DatabaseUnavailable, DocumentUnsupported, MentorAIError
 from mentorai.core.identifiers import new_id
 from mentorai.core.ingest import PDF, read_text, settle_media_type
 from mentorai.core.ingest.apart import longest_seconds, read_apart
@@ -145,10 +146,13 @@ class Trainings:
             return
         try:
             self._settle(taken, self._read(taken))
+        except DatabaseUnavailable:
+            self._give_back(taken)
+            return
         except MentorAIError as error:
             self._fail(taken, error.message)
         except Exception:
-            # The database is away, perhaps. The lease lapses, and it is tried again.
+            # The lease lapses, and it is tried again.
             log.exception("training_broken_off", dataset_id=dataset_id)
             return
         self.hand_out()
@@ -254,6 +258,16 @@ class Trainings:
             _lock_mentor_of(connection, taken.row.id)
             if self._is_held(connection, taken):
                 keep_failure(connection, taken.row.mentor_id, taken.row.id, reason)
+
+    def _give_back(self, taken: _Taken) -> None:
+        """Let it be taken up again, as if it had not been: now, or else when its lease lapses."""
+        mine = (trainings.c.dataset_id == taken.row.id, trainings.c.lease == taken.lease)
+        free = {"lease": None, "leased_until": None, "due_at": now()}
+        with suppress(DatabaseUnavailable), self._database.write() as connection:
+            _lock_mentor_of(connection, taken.row.id)
+            connection.execute(
+                update(trainings).where(*mine).values(**free, attempts=trainings.c.attempts - 1)
+            )
 
     def _is_held(self, connection: Any, taken: _Taken) -> bool:
         """Whether the document is still the one that was taken; it may be another by now."""

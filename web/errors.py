@@ -31,6 +31,7 @@ STATUSES: Mapping[type[e.MentorAIError], int] = {
     e.Conflict: 409,
     e.InputRejected: 422,
     e.TooManyStreams: 503,
+    e.DatabaseUnavailable: 503,
     e.KeyRejected: 401,
     e.KeyMissing: 401,
     e.KeyUnknown: 401,

@@ -7,6 +7,7 @@
     + Conflict
     + InputRejected
     + TooManyStreams
+    + DatabaseUnavailable    nothing of what was asked is kept
     + KeyRejected            KeyMissing KeyUnknown KeyExpired KeyInactive KeyScopeTooSmall
                              KeyAddressRefused AdminNeeded
     + RateLimited
@@ -106,6 +107,7 @@ from mentorai.core.errors.plugins import (
 from mentorai.core.errors.root import (
     ConfigurationError,
     Conflict,
+    DatabaseUnavailable,
     InputRejected,
     MentorAIError,
     MentorNotChosen,
@@ -129,6 +131,7 @@ __all__ = [
     "ConfigurationError",
     "Conflict",
     "CourseConcluded",
+    "DatabaseUnavailable",
     "DeploymentHeld",
     "DeploymentRefused",
     "DocumentRejected",

@@ -60,3 +60,10 @@ class TooManyStreams(MentorAIError):
 
     code = "busy"
     retryable = True
+
+
+class DatabaseUnavailable(MentorAIError):
+    """The database could not do this at the moment; try again in a few seconds."""
+
+    code = "database_unavailable"
+    retryable = True

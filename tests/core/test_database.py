@@ -12,7 +12,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError, StatementError
 
 from mentorai.core import database as database_module
 from mentorai.core.database import Database, Instant
-from mentorai.core.errors import ConfigurationError
+from mentorai.core.errors import ConfigurationError, DatabaseUnavailable
 
 notes = Table(
     "notes",
@@ -208,10 +208,12 @@ def test_write_inside_a_write_is_refused_and_hangs_nobody(database):
 
     with (
         database.write(),
-        pytest.raises(sqlite3.OperationalError, match="locked"),
+        pytest.raises(DatabaseUnavailable) as raised,
         database.write(),
     ):
         pass
+
+    assert "locked" in str(raised.value.__cause__)
 
 
 def test_connection_that_outlives_the_database_is_closed_when_given_back(postgres_database):

@@ -64,6 +64,7 @@ def test_failed_plugin_is_named_with_its_hook() -> None:
         (errors.PlatformRefused, False),
         (errors.ScoreOutOfRange, False),
         (errors.TooManyStreams, True),
+        (errors.DatabaseUnavailable, True),
     ],
 )
 def test_error_knows_whether_to_try_again(kind: type[MentorAIError], retryable: bool) -> None:

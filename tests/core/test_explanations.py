@@ -19,6 +19,7 @@ ENDINGS = [
 ]
 # Rules and our own trouble: no specification says anything of them.
 WITHOUT_A_CLAUSE = {
+    "database_unavailable",
     "launch_denied",
     "mentor_not_chosen",
     "session_invalid",

@@ -18,9 +18,10 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
 from mentorai.core.database import Database, Instant
+from mentorai.core.errors import DatabaseUnavailable
 from mentorai.core.prepared import Prepared, count_changed, execute_each, read_row, read_rows
 
 notes = Table(
@@ -154,8 +155,10 @@ def test_it_waits_for_another_process_for_so_long(
 ) -> None:
     monkeypatch.setattr("mentorai.core.database.BUSY_SECONDS", 0.05)
 
-    with pytest.raises(OperationalError, match="locked"):
+    with pytest.raises(DatabaseUnavailable) as raised:
         database.run(TAKE, {"which": note, "taker": "patient"})
+
+    assert "locked" in str(raised.value.__cause__)
 
     assert database.run(FIND, {"id": note}).taken is None
 

@@ -3,6 +3,7 @@
 import html
 import json
 import re
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,6 +28,7 @@ from mentorai.lti.tool import Tool
 from mentorai.plugins import lti_launch
 from mentorai.web.app import create_app
 from tests.fakes.signing_platform import MEMBERSHIP, SigningPlatform, read_query
+from tests.rivals import rival
 
 DL = "https://purl.imsglobal.org/spec/lti-dl/claim/"
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
@@ -762,3 +764,24 @@ def test_launch_tells_the_other_plugins(browser: Browser, engine: Engine, mentor
 @pytest.mark.parametrize("name", ["%00", "x", "../admin", "0" * 300])
 def test_picker_of_a_name_that_is_none_is_not_found(browser: Browser, name: str) -> None:
     assert browser.client.get(f"/lti/deep-linking/{name}").status_code == 404
+
+
+def test_launch_that_ends_in_a_deadlock_is_explained_and_the_next_one_arrives(
+    browser: Browser, mentor: Mentor, engine: Engine
+) -> None:
+    def launch(name: str) -> Any:
+        return browser.launch(**{"name": name, f"{CLAIM}context": {"id": "c", "title": name}})
+
+    first, answers = launch("Ada Byron"), list[Any]()
+    thread = threading.Thread(target=lambda: answers.append(launch("Ada King")))
+    with rival(engine.database) as other:
+        other.lock("contexts")
+        thread.start()
+        other.wait_for()
+        other.lock("people")
+        thread.join(20)
+
+    assert (first.status_code, answers[0].status_code) == (303, 503)
+    assert int(answers[0].headers["Retry-After"]) > 0
+    assert "Open the activity again from the course page in a few seconds." in answers[0].text
+    assert launch("Ada King").status_code == 303

@@ -47,7 +47,7 @@ PROBLEMS = {
     422: ("validation_failed", "Some of what was sent is not right; see `errors`."),
     500: ("internal_error", "Something went wrong here; it was noted."),
     502: ("model_error", "The language model did not answer as it should."),
-    503: ("busy", "Busy; try again after Retry-After seconds."),
+    503: ("database_unavailable", "Busy at this moment; try again after Retry-After seconds."),
 }
 ADMIN_PROBLEMS = {
     400: ("bad_request", "Not to be understood; `csrf_failed`: without the header X-CSRF-Token."),
@@ -55,7 +55,7 @@ ADMIN_PROBLEMS = {
     403: ("admin_needed", "No admin is signed in here, or an API key came along."),
     404: ("not_found", "There is no such thing in your organization."),
 }
-ALWAYS = (400, 401, 403, 404, 422, 429, 500)
+ALWAYS = (400, 401, 403, 404, 422, 429, 500, 503)
 WITH_BODY = (409, 412, 413, 415)
 
 

@@ -1,6 +1,7 @@
 """Platforms do not wait for each other: each has a lane of the worker."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -24,6 +25,7 @@ from mentorai.core.values import (
     Role,
     Score,
 )
+from tests.rivals import rival
 
 
 class Campus:
@@ -148,3 +150,23 @@ def test_backlog_is_delivered_whole_when_the_platform_comes_back(
 
     assert campus.wait(lambda: len(campus.arrived) == 11)
     assert campus.arrived == ["hanging"] * 11
+
+
+def test_score_is_sent_once_when_writing_that_down_ends_in_a_deadlock(
+    engine, mentor, campus, report, work
+):
+    report("hanging", "s-1")
+    work()
+    assert campus.wait(lambda: campus.hanging == 1)
+    with rival(engine.database) as other:
+        other.lock("outbox")
+        campus.let_go()
+        other.wait_for()
+        other.lock("grade_clocks", mentor_id=mentor.id)
+
+    deadline = time.monotonic() + 20
+    while engine.outbox.waiting() and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+    assert engine.outbox.waiting() == 0
+    assert campus.arrived == ["hanging"]

@@ -2,11 +2,13 @@
 
 import io
 import re
+import threading
 from datetime import datetime
 
 import pytest
 
 from tests.fakes.visitor import open_session
+from tests.rivals import rival
 
 
 def upload(instructor, pages, *files):
@@ -139,6 +141,25 @@ def test_earlier_prompt_is_restored(engine, mentor, instructor, pages):
     assert read_mentor(engine, mentor).system_prompt == mentor.system_prompt
     assert instructor.post(f"{pages}/prompt/restore", {"version": "99"}).status_code == 404
     assert instructor.post(f"{pages}/prompt/restore", {"version": "x"}).status_code == 404
+
+
+def test_page_that_the_database_ends_says_so_and_may_be_sent_again(
+    engine, mentor, instructor, pages
+):
+    answers = []
+    instructor.get(f"{pages}/prompt")
+    save = threading.Thread(target=lambda: answers.append(save_prompt(instructor, pages)))
+    with rival(engine.database) as other:
+        other.lock("mentors", id=mentor.id)
+        save.start()
+        other.wait_for()
+        other.end_them()
+        save.join(20)
+
+    assert answers[0].status_code == 503
+    assert "The database could not do this at the moment" in answers[0].text
+    assert read_mentor(engine, mentor).system_prompt == mentor.system_prompt
+    assert save_prompt(instructor, pages).status_code == 303
 
 
 def test_nobodys_change_is_lost_when_two_write_at_once(engine, mentor, instructor, pages):

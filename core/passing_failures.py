@@ -1,0 +1,44 @@
+"""What a database refuses for the moment only: the same may go well a little later.
+
+Of two transactions that wait for each other PostgreSQL ends one, a server that is restarted ends
+all, and a file that somebody else writes is not free. None of that is the caller's fault, and
+nothing of the transaction is kept: it may be asked for again.
+"""
+
+import sqlite3
+
+import structlog
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from mentorai.core.errors import DatabaseUnavailable
+
+FAILURES = (DBAPIError, PoolTimeout, sqlite3.Error)
+# By PostgreSQL's list of codes, appendix A: the connection is lost or was never made, a deadlock
+# or a clash of transactions, and too little of anything.
+PASSING_CLASSES = ("08", "40", "53")
+# Not within its `lock_timeout`; ended by an administrator or a crash; not up yet.
+PASSING_CODES = ("55P03", "57P01", "57P02", "57P03")
+log = structlog.get_logger(__name__)
+
+
+def check_passing(error: Exception) -> None:
+    """Raise DatabaseUnavailable from what a driver or the pool raised, if it passes by itself."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if _is_passing(error, cause):
+        state = getattr(cause, "sqlstate", None)
+        log.warning("database_unavailable", reason=type(cause).__name__, state=state)
+        raise DatabaseUnavailable from error
+
+
+def _is_passing(error: Exception, cause: BaseException | None) -> bool:
+    if isinstance(cause, sqlite3.Error):
+        # One that a callback raised has no code. The lower byte is the kind.
+        return getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+    if isinstance(error, PoolTimeout):
+        return True
+    state = getattr(cause, "sqlstate", None)
+    if state is None:
+        # The server did not say anything: it is not there, or is gone.
+        return isinstance(error, OperationalError)
+    return str(state).startswith(PASSING_CLASSES) or state in PASSING_CODES
