@@ -34,6 +34,7 @@ from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import InputRejected, NotFound
 from mentorai.core.identifiers import new_id
 from mentorai.core.organizations import organizations
+from mentorai.core.row_locks import delete_old
 
 SETUP_HOURS = 24
 PASSWORD_LENGTH = (12, 200)
@@ -88,7 +89,7 @@ class Admins:
         """A code that makes one admin of this organization: good once, for 24 hours."""
         code, moment = secrets.token_urlsafe(32), now()
         with self._database.write() as connection:
-            connection.execute(delete(setup_codes).where(setup_codes.c.expires_at <= moment))
+            delete_old(connection, setup_codes, setup_codes.c.expires_at <= moment)
             organization_id = connection.execute(
                 select(organizations.c.id).where(organizations.c.slug == organization_slug)
             ).scalar_one_or_none()

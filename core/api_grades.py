@@ -14,6 +14,7 @@ from sqlalchemy import Column, ColumnElement, Float, String, Table, delete, inse
 
 from mentorai.core.clock import now
 from mentorai.core.database import Instant, metadata
+from mentorai.core.row_locks import hold_parent, hold_rows
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
@@ -55,9 +56,12 @@ class ApiGrades:
         """Write down what is about to be sent: subject -> points."""
         column, moment = _name(column_url), now()
         place = {"registration_id": registration_id, "column": column, "job": "", "sent_at": moment}
-        rows = [{**place, "subject": subject, "points": value} for subject, value in points.items()]
+        rows = [{**place, "subject": each, "points": points[each]} for each in sorted(points)]
+        where = _of(registration_id, column, points)
         with self._database.write() as connection:
-            connection.execute(delete(api_grades).where(*_of(registration_id, column, points)))
+            hold_parent(connection, api_grades.c.registration_id, registration_id)
+            hold_rows(connection, api_grades, *where)
+            connection.execute(delete(api_grades).where(*where))
             connection.execute(insert(api_grades), rows)
 
     def note_job(
@@ -66,12 +70,14 @@ class ApiGrades:
         """Write down that the LMS is at the grades of these, or, with an empty job, no more."""
         where = _of(registration_id, _name(column_url), subjects)
         with self._database.write() as connection:
+            hold_rows(connection, api_grades, *where)
             connection.execute(update(api_grades).where(*where).values(job=job))
 
     def forget(self, registration_id: str, column_url: str, subjects: Iterable[str]) -> None:
         """What was written down of these is not so, or no longer."""
         where = _of(registration_id, _name(column_url), subjects)
         with self._database.write() as connection:
+            hold_rows(connection, api_grades, *where)
             connection.execute(delete(api_grades).where(*where))
 
     def find(

@@ -10,6 +10,7 @@ from sqlalchemy import Column, String, Table, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from mentorai.core.database import metadata
+from mentorai.core.row_locks import hold_parent, hold_rows
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
@@ -88,15 +89,17 @@ class ApiIds:
 
     def _put(self, registration_id: str, kind: str, changed: Mapping[str, str]) -> None:
         place = {"registration_id": registration_id, "kind": kind}
-        rows = [{**place, "lti_id": one, "api_id": other} for one, other in changed.items()]
-        gone = delete(api_ids).where(
+        rows = [{**place, "lti_id": one, "api_id": other} for one, other in sorted(changed.items())]
+        gone = (
             api_ids.c.registration_id == registration_id,
             api_ids.c.kind == kind,
             api_ids.c.lti_id.in_(changed),
         )
         try:
             with self._database.write() as connection:
-                connection.execute(gone)
+                hold_parent(connection, api_ids.c.registration_id, registration_id)
+                hold_rows(connection, api_ids, *gone)
+                connection.execute(delete(api_ids).where(*gone))
                 connection.execute(insert(api_ids), rows)
         except IntegrityError:
             pass  # Another launch noted the same at this moment.

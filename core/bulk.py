@@ -8,12 +8,13 @@ from hashlib import blake2b
 from itertools import islice
 from typing import Any, Literal, Protocol, TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from mentorai.core.database import Database
 from mentorai.core.errors import InputRejected
 from mentorai.core.organizations import organizations
+from mentorai.core.row_locks import hold_rows
 from mentorai.core.sheets import SheetRow
 
 BATCH = 500
@@ -187,9 +188,8 @@ def _begin(database: Database, organization_id: str) -> Iterator[Connection]:
     """A transaction in which no other sheet of the organization is written. On PostgreSQL launches
     do not wait for it; on SQLite everybody who writes does.
     """
-    mine = select(organizations.c.id).where(organizations.c.id == organization_id)
     with database.write() as connection:
-        connection.execute(mine.with_for_update(key_share=True))
+        hold_rows(connection, organizations, organizations.c.id == organization_id)
         yield connection
 
 

@@ -1,6 +1,7 @@
 """The database: one engine, short transactions, the same rules on SQLite and PostgreSQL.
 
 Rooms define their tables on `metadata` beside the code that owns them; migrations/ makes them.
+In which order a transaction locks rows is told in row_locks.py.
 """
 
 import os

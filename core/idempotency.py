@@ -14,8 +14,10 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
     delete,
     insert,
+    or_,
     select,
 )
 from sqlalchemy import update as update_table
@@ -25,6 +27,7 @@ from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import Conflict, InputRejected
 from mentorai.core.lease_holders import is_holder_gone, issue_lease
+from mentorai.core.row_locks import delete_old
 
 KEPT = timedelta(hours=24)
 # A call that has not answered by then died with its process, whether or not that can be seen.
@@ -78,17 +81,18 @@ class RepeatableCalls:
         }
         try:
             with self._database.write() as connection:
-                connection.execute(
-                    delete(repeatable_calls).where(repeatable_calls.c.started_at < moment - KEPT)
+                is_old = repeatable_calls.c.started_at < moment - KEPT
+                is_given_up = and_(
+                    repeatable_calls.c.status.is_(None),
+                    repeatable_calls.c.started_at < moment - GIVEN_UP,
                 )
                 connection.execute(
                     delete(repeatable_calls).where(
-                        repeatable_calls.c.id == call_id,
-                        repeatable_calls.c.status.is_(None),
-                        repeatable_calls.c.started_at < moment - GIVEN_UP,
+                        repeatable_calls.c.id == call_id, or_(is_old, is_given_up)
                     )
                 )
                 connection.execute(insert(repeatable_calls).values(row))
+                delete_old(connection, repeatable_calls, is_old)
         except IntegrityError:
             held = self._find(call_id)
             if held is not None and _is_orphan(held):

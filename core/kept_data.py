@@ -21,6 +21,7 @@ from mentorai.core.grade_rows import grades
 from mentorai.core.mentors import mentors
 from mentorai.core.people import enrolments, identities, people
 from mentorai.core.places import contexts
+from mentorai.core.row_locks import hold_rows
 
 VERSION = 1
 
@@ -121,11 +122,12 @@ class KeptData:
         """
         with self._database.write() as connection:
             _get_person(connection, organization_id, person_id)
-            mine = delete(conversations).where(
+            mine = (
                 conversations.c.organization_id == organization_id,
                 conversations.c.person_id == person_id,
             )
-            count = connection.execute(mine).rowcount
+            hold_rows(connection, conversations, *mine)
+            count = connection.execute(delete(conversations).where(*mine)).rowcount
             if count:
                 self._audit.write(
                     connection,

@@ -24,6 +24,7 @@ from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import NotFound
 from mentorai.core.identifiers import is_id, new_id
+from mentorai.core.row_locks import delete_old
 
 KEPT = timedelta(hours=1)
 NAME_LENGTH = 200
@@ -76,9 +77,9 @@ class KeptSheets:
             kept_sheets.c.author == author,
         )
         with self._database.write() as connection:
-            connection.execute(delete(kept_sheets).where(kept_sheets.c.expires_at <= moment))
             connection.execute(delete(kept_sheets).where(*own))
             connection.execute(insert(kept_sheets).values(row))
+            delete_old(connection, kept_sheets, kept_sheets.c.expires_at <= moment)
         return kept
 
     def get(self, organization_id: str, author: str, sheet_id: str) -> KeptSheet:

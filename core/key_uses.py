@@ -16,7 +16,6 @@ from sqlalchemy import (
     String,
     Table,
     bindparam,
-    delete,
     func,
     or_,
     select,
@@ -27,6 +26,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.key_rows import api_keys
+from mentorai.core.row_locks import delete_old
 
 FLUSH_SECONDS = 60.0
 KEPT_DAYS = 400
@@ -155,7 +155,7 @@ class KeyUses:
         """Forget counts older than KEPT_DAYS days."""
         with self._database.write() as connection:
             before = now() - timedelta(days=KEPT_DAYS)
-            connection.execute(delete(key_uses).where(key_uses.c.hour < before))
+            delete_old(connection, key_uses, key_uses.c.hour < before)
 
     def _list(self, key_id: str, since: datetime, by: Column[Any]) -> Sequence[Any]:
         query = (

@@ -50,6 +50,7 @@ from mentorai.core.outbox_rows import (
 from mentorai.core.outbox_table import is_due, outbox
 from mentorai.core.places import resource_links
 from mentorai.core.retries import Decision
+from mentorai.core.row_locks import hold_rows
 from mentorai.core.webhook_events import note_settled_grade
 
 if TYPE_CHECKING:
@@ -163,10 +164,12 @@ class Outbox:
             row_ids = list(connection.execute(query).scalars())
         if not row_ids:
             return 0
+        mine = outbox.c.id.in_(row_ids)
         with self._engine.database.write() as connection:
+            hold_rows(connection, outbox, mine)
             connection.execute(
                 update(outbox)
-                .where(outbox.c.id.in_(row_ids))
+                .where(mine)
                 .values(handed_until=moment + timedelta(seconds=HANDED_SECONDS))
             )
         self._hand(row_ids)

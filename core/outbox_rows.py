@@ -1,12 +1,11 @@
 """The rows of the outbox: taken, taken back, settled; outbox.py has the doors.
 
 Each function works in its caller's transaction, on as many rows as there are: what a transaction
-costs is shared by all of them. On PostgreSQL locks are taken in one order everywhere, so that no
-two transactions wait for each other: clocks of mentors, rests, rows that wait, clocks of scores,
-webhooks.
+costs is shared by all of them. Locks are taken in the order that core/row_locks.py tells; rows that
+are leased come before the rests, and rows that wait after them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +20,7 @@ from sqlalchemy import (
     bindparam,
     func,
     null,
+    or_,
     select,
     update,
 )
@@ -35,8 +35,9 @@ from mentorai.core.outbox_table import outbox
 from mentorai.core.platform_rests import count_calls, is_resting, note_answer
 from mentorai.core.prepared import Prepared, execute_each, read_row, read_rows
 from mentorai.core.retries import Decision
+from mentorai.core.row_locks import hold_rows
 from mentorai.core.score_clocks import Arrival, note_arrivals
-from mentorai.core.webhook_events import note_settled_grades
+from mentorai.core.webhook_events import GRADE_SETTLED, hold_listeners, note_settled_grades
 
 # Made once: for a statement that runs with every score, making it costs more than running it.
 _MOMENT = bindparam("moment", type_=Instant())
@@ -148,8 +149,9 @@ def take_due(
     """
     moment, is_named = now(), lane is not None
     facts = {"moment": moment, "lane": lane, "most": most}
-    for row in read_rows(connection, _LAPSED[is_named], facts):
-        _take_back(connection, row.grade_id, moment)
+    lapsed = [row.grade_id for row in read_rows(connection, _LAPSED[is_named], facts)]
+    if lapsed:
+        _take_back(connection, lapsed, moment)
     if read_row(connection, _DUE[is_named], facts | {"most": 1}) is None:
         return []
     facts["most"] = count_calls(connection, lane, moment, most)
@@ -169,11 +171,14 @@ def take_rows(connection: Connection, row_ids: Sequence[str], seconds: float) ->
     found = read_rows(connection, _LOOK_AT, {"row_ids": row_ids, "moment": moment})
     if not found:
         return []
-    for each in found:
-        if each.has_lapsed:
-            _take_back(connection, each.grade_id, moment)
+    lapsed = [each.grade_id for each in found if each.has_lapsed]
+    if lapsed:
+        _take_back(connection, lapsed, moment)
     may_go = count_calls(connection, found[0].registration_id, moment, len(row_ids))
-    return _take(connection, row_ids[:may_go], moment, seconds)
+    mine = row_ids[:may_go]
+    if len(mine) > 1:
+        hold_rows(connection, outbox, outbox.c.id.in_(mine), outbox.c.status == "waiting")
+    return _take(connection, mine, moment, seconds)
 
 
 def _take(
@@ -192,8 +197,12 @@ _GRADES = Prepared(
         grades.c.id.in_(_IDS)
     )
 )
+# Only what is leased: a row whose lease was lost may wait again, and those come after the rests.
 _LEASES = Prepared(
-    select(outbox.c.id, outbox.c.lease).where(outbox.c.id.in_(_IDS)).with_for_update()
+    select(outbox.c.id, outbox.c.lease)
+    .where(outbox.c.id.in_(_IDS), outbox.c.status == "leased")
+    .order_by(outbox.c.id)
+    .with_for_update()
 )
 _SETTLE = Prepared(
     update(outbox)
@@ -274,6 +283,7 @@ def settle_rows(connection: Connection, outcomes: Sequence[Outcome]) -> list[str
         execute_each(connection, _NOTE, noted)
     _note_answers(connection, outcomes)
     note_arrivals(connection, [each.arrival for each in outcomes if each.arrival])
+    hold_listeners(connection, GRADE_SETTLED, ended)
     for (organization_id, mentor_id), its_grades in sorted(ended.items()):
         note_settled_grades(connection, organization_id, mentor_id, its_grades)
     return statuses
@@ -292,15 +302,18 @@ def _describe(outcome: Outcome, status: str) -> dict[str, Any]:
 
 
 def _note_answers(connection: Connection, outcomes: Iterable[Outcome]) -> None:
-    """Remember how the platforms answered, in that order; of good ones in a row one is enough."""
+    """Remember how each platform answered, in that order; of good ones in a row one is enough."""
     was_good = dict[str | None, bool]()
-    for each in outcomes:
+    rested = set[str | None]()
+    for each in sorted(outcomes, key=lambda each: each.row.registration_id or ""):
         lane, is_good = each.row.registration_id, not isinstance(each.answer, Exception)
         if each.answer is None or (is_good and was_good.get(lane)):
             continue
         was_good[lane] = is_good
         if note_answer(connection, lane, each.answer):
-            release_rows(connection, lane)
+            rested.add(lane)
+    if rested:
+        release_rows(connection, rested)
 
 
 _NEWER = Prepared(
@@ -317,14 +330,20 @@ def list_newer(connection: Connection, outcomes: Sequence[Outcome]) -> list[str]
     return [row.id for row in read_rows(connection, _NEWER, facts) if row.id not in mine]
 
 
-def _take_back(connection: Connection, grade_id: str | None, moment: datetime) -> None:
-    """Let go of a grade's row whose worker did not come back; a newer value replaces it."""
-    current = select(grades.c.sync_row_id).where(grades.c.id == grade_id).scalar_subquery()
+def _take_back(connection: Connection, grade_ids: Sequence[str], moment: datetime) -> None:
+    """Let go of grades' rows whose worker did not come back; newer values replace them."""
+    current = (
+        select(grades.c.sync_row_id)
+        .where(grades.c.id == outbox.c.grade_id)
+        .correlate(outbox)
+        .scalar_subquery()
+    )
     lapsed = and_(
-        outbox.c.grade_id == grade_id,
+        outbox.c.grade_id.in_(grade_ids),
         outbox.c.status == "leased",
         outbox.c.lease_until <= moment,
     )
+    hold_rows(connection, outbox, lapsed)
     for status, is_current in (("waiting", True), ("superseded", False)):
         which = outbox.c.id == current if is_current else outbox.c.id != current
         connection.execute(
@@ -334,11 +353,12 @@ def _take_back(connection: Connection, grade_id: str | None, moment: datetime) -
         )
 
 
-def release_rows(connection: Connection, registration_id: str | None) -> None:
-    """Let a platform's rows go that it kept waiting, since it answers again."""
-    mine = and_(outbox.c.registration_id == registration_id, outbox.c.status == "waiting")
+def release_rows(connection: Connection, registration_ids: Collection[str | None]) -> None:
+    """Let the rows of platforms go that these kept waiting, since they answer again."""
+    mine = and_(outbox.c.registration_id.in_(registration_ids), outbox.c.status == "waiting")
     moment = now()
     failed = and_(mine, outbox.c.last_error_code == "platform_unavailable")
-    connection.execute(update(outbox).where(failed).values(due_at=moment))
     handed = and_(mine, outbox.c.handed_until > moment)
+    hold_rows(connection, outbox, or_(failed, handed))
+    connection.execute(update(outbox).where(failed).values(due_at=moment))
     connection.execute(update(outbox).where(handed).values(handed_until=moment))

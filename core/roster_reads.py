@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from mentorai.core.clock import now
 from mentorai.core.errors import Conflict, PlatformError
+from mentorai.core.organizations import organizations
 from mentorai.core.places import read_group_service, read_platform
 from mentorai.core.roster_parts import keep_groups, keep_sections
 from mentorai.core.roster_rows import (
@@ -21,6 +22,7 @@ from mentorai.core.roster_rows import (
     keep_parts,
     rosters,
 )
+from mentorai.core.row_locks import hold_rows
 from mentorai.core.values import Context, CourseSection, Group, Member, RosterEnd
 
 if TYPE_CHECKING:
@@ -138,7 +140,10 @@ class RosterRead:
         return self._keep(members[:half]) + self._keep(members[half:])
 
     def _keep_once(self, members: list[Member]) -> int:
+        mine = organizations.c.id == self._reading.organization_id
         with self._database.write() as connection:
+            # Lists of two courses, or a sheet, may name the same new people in another order.
+            hold_rows(connection, organizations, mine)
             self._hold(connection)
             return keep_members(connection, self._reading, members)
 

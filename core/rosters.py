@@ -274,10 +274,11 @@ class Rosters:
         with self._database.write() as connection:
             if is_whole and found.count == 0 and has_members(connection, reading.context_id):
                 raise PlatformReplyInvalid(EMPTY)
-            gone = count_missing(connection, reading) if is_whole else 0
-            row = connection.execute(select(rosters).where(leased(reading))).one_or_none()
+            held = select(rosters).where(leased(reading)).with_for_update()
+            row = connection.execute(held).one_or_none()
             if row is None:
                 raise Conflict(TAKEN_OVER)
+            gone = count_missing(connection, reading) if is_whole else 0
             interval = _next_interval(row.interval_seconds, bool(found.changed or gone))
             connection.execute(
                 update(rosters)

@@ -34,6 +34,7 @@ from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import SessionEnded, SessionExpired, SessionRejected
 from mentorai.core.identifiers import new_id
 from mentorai.core.prepared import Prepared
+from mentorai.core.row_locks import delete_old, hold_rows
 from mentorai.core.values import Role, Session
 
 HANDOFF_SECONDS = 120
@@ -177,13 +178,10 @@ class Sessions:
     def _end(
         self, which: ColumnElement[bool], ended_at: datetime | Column[datetime]
     ) -> Sequence[Session]:
-        ending = (
-            update(sessions)
-            .where(which, sessions.c.ended_at.is_(None))
-            .values(ended_at=ended_at)
-            .returning(*sessions.c)
-        )
+        mine = (which, sessions.c.ended_at.is_(None))
+        ending = update(sessions).where(*mine).values(ended_at=ended_at).returning(*sessions.c)
         with self._database.write() as connection:
+            hold_rows(connection, sessions, *mine)
             rows = connection.execute(ending).all()
         return [_session(row) for row in rows if row.binding_hash]
 
@@ -234,7 +232,6 @@ class Sessions:
         """
         code, moment = secrets.token_urlsafe(32), now()
         with self._database.write() as connection:
-            connection.execute(delete(handoffs).where(handoffs.c.expires_at <= moment))
             connection.execute(
                 insert(handoffs).values(
                     code_hash=_digest(code),
@@ -243,6 +240,7 @@ class Sessions:
                     proof_hash=proof_hash,
                 )
             )
+            delete_old(connection, handoffs, handoffs.c.expires_at <= moment)
         return code
 
     def take_handoff(self, code: str, proof: str | None = None) -> Session:

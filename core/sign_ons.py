@@ -30,6 +30,7 @@ from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.identifiers import new_id
 from mentorai.core.people import People, identities, people
+from mentorai.core.row_locks import delete_old, hold_rows
 from mentorai.core.values import Identity, Person
 
 SUBJECT_LENGTH = 255
@@ -95,11 +96,6 @@ class SignOns:
     ) -> None:
         """Keep that this identity came in, into a session or as an administrator."""
         connection.execute(
-            delete(sign_ons).where(
-                sign_ons.c.organization_id == organization_id, sign_ons.c.expires_at <= now()
-            )
-        )
-        connection.execute(
             insert(sign_ons).values(
                 id=new_id(),
                 organization_id=organization_id,
@@ -111,6 +107,8 @@ class SignOns:
                 expires_at=expires_at,
             )
         )
+        mine = sign_ons.c.organization_id == organization_id
+        delete_old(connection, sign_ons, mine, sign_ons.c.expires_at <= now())
 
     def take(self, word: SignOff) -> EndedSignOns:
         """Forget the sign-ons that a provider says are over, and say what they had opened.
@@ -124,12 +122,14 @@ class SignOns:
         try:
             with self._database.write() as connection:
                 connection.execute(insert(sign_ons).values(_keep(word)))
-                taking = delete(sign_ons).where(
+                over = (
                     sign_ons.c.organization_id == word.organization_id,
                     sign_ons.c.authority == word.authority,
                     sign_ons.c.ended_at.is_(None),
                     _is_named(word.subject, word.sign_on_id),
                 )
+                hold_rows(connection, sign_ons, *over)
+                taking = delete(sign_ons).where(*over)
                 rows = connection.execute(taking.returning(*sign_ons.c)).all()
         except IntegrityError:
             # This word was heard before.

@@ -41,6 +41,7 @@ from mentorai.core.ingest import PDF, read_text, settle_media_type
 from mentorai.core.ingest.apart import longest_seconds, read_apart
 from mentorai.core.ingest.reading import TEXTS, ReadDocument, check_length
 from mentorai.core.mentors import mentors
+from mentorai.core.row_locks import hold_rows
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
@@ -170,10 +171,8 @@ class Trainings:
         if not waiting:
             return 0
         mine = trainings.c.dataset_id.in_(waiting)
-        one_by_one = select(trainings.c.dataset_id).where(mine).order_by(trainings.c.dataset_id)
         with self._database.write() as connection:
-            # Two who hand out the same rows wait for each other once, and not each for the other.
-            connection.execute(one_by_one.with_for_update())
+            hold_rows(connection, trainings, mine)
             connection.execute(
                 update(trainings)
                 .where(mine)

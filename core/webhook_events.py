@@ -4,7 +4,7 @@ So an event is there exactly when what it tells of is, whatever dies afterwards.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -16,6 +16,7 @@ from mentorai.core.identifiers import new_id
 from mentorai.core.mentors import placements
 from mentorai.core.places import resource_links
 from mentorai.core.prepared import Prepared, read_rows
+from mentorai.core.row_locks import hold_rows
 from mentorai.core.webhook_rows import hears, webhook_deliveries, webhooks
 
 GRADE_SETTLED = "grade.settled"
@@ -53,6 +54,17 @@ def note_event(
     """
     for webhook_id in _list_listeners(connection, event, organization_id, mentor_id):
         add_delivery(connection, webhook_id, event, data, mentor_id=mentor_id, once=once)
+
+
+def hold_listeners(connection: Connection, event: str, owners: Collection[tuple[str, str]]) -> None:
+    """Hold the webhooks that hear of an event of several mentors, before the first of them is
+    noted: one of the organization's hears of each, and there is no order that fits them all.
+
+    owners: the organization and the mentor of each.
+    """
+    if len(owners) > 1:
+        found = {each for owner in owners for each in _list_listeners(connection, event, *owner)}
+        hold_rows(connection, webhooks, webhooks.c.id.in_(found))
 
 
 def note_settled_grade(

@@ -13,12 +13,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import Row, and_, delete, or_, select, update
+from sqlalchemy import Row, and_, or_, select, update
 
 from mentorai.core.clock import now
 from mentorai.core.errors import MentorAIError, PlatformThrottled, PlatformUnavailable
 from mentorai.core.identifiers import new_id
 from mentorai.core.retries import GIVE_UP_AFTER, asked_seconds, backoff_seconds
+from mentorai.core.row_locks import delete_old, hold_rows
 from mentorai.core.webhook_rows import webhook_deliveries, webhooks
 from mentorai.core.webhook_signing import sign_delivery
 
@@ -83,10 +84,12 @@ class WebhookSender:
             found = list(connection.execute(query).scalars())
         if not found:
             return 0
+        mine = webhooks.c.id.in_(found)
         with self._database.write() as connection:
+            hold_rows(connection, webhooks, mine)
             connection.execute(
                 update(webhooks)
-                .where(webhooks.c.id.in_(found))
+                .where(mine)
                 .values(handed_until=moment + timedelta(seconds=HANDED_SECONDS))
             )
         self._engine.room(Jobs).hand_webhooks(found)
@@ -117,12 +120,9 @@ class WebhookSender:
     def forget_old(self) -> None:
         """Delete deliveries that are settled and older than 30 days."""
         with self._database.write() as connection:
-            connection.execute(
-                delete(webhook_deliveries).where(
-                    webhook_deliveries.c.created_at < now() - KEPT,
-                    webhook_deliveries.c.status != "waiting",
-                )
-            )
+            is_old = webhook_deliveries.c.created_at < now() - KEPT
+            is_settled = webhook_deliveries.c.status != "waiting"
+            delete_old(connection, webhook_deliveries, is_old, is_settled)
 
     def _take(self, webhook_id: str) -> str | None:
         moment, lease = now(), new_id()

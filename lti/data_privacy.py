@@ -16,7 +16,6 @@ from sqlalchemy import (
     ForeignKey,
     String,
     Table,
-    delete,
     insert,
     select,
 )
@@ -26,6 +25,7 @@ from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import StateMismatch
 from mentorai.core.identifiers import new_id
 from mentorai.core.people import People
+from mentorai.core.row_locks import delete_old
 from mentorai.core.values import Launch
 from mentorai.lti.claims import CLAIM, Claims, read_object
 from mentorai.lti.page_handoffs import PageHandoffs
@@ -115,7 +115,7 @@ class PrivacyVisits:
             person = asked.about and self._people.find_identity(
                 connection, launch.organization_id, f"lti:{launch.registration_id}", asked.about
             )
-            connection.execute(delete(visits).where(visits.c.expires_at < moment))
+            delete_old(connection, visits, visits.c.expires_at < moment)
             connection.execute(
                 insert(visits).values(
                     id=visit_id,

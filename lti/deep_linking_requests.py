@@ -19,7 +19,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    delete,
     insert,
     select,
     update,
@@ -29,6 +28,7 @@ from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import LaunchDenied, NonceReused, StateMismatch
 from mentorai.core.identifiers import new_id
+from mentorai.core.row_locks import delete_old
 from mentorai.core.settings import Settings
 from mentorai.core.values import Launch
 from mentorai.lti.deep_linking import DeepLinkingSettings, check_return_url
@@ -103,7 +103,7 @@ class DeepLinkingRequests:
         moment, context = now(), launch.context
         request_id = request_id or new_id()
         with self._database.write() as connection:
-            connection.execute(delete(requests).where(requests.c.expires_at < moment - LIFETIME))
+            delete_old(connection, requests, requests.c.expires_at < moment - LIFETIME)
             connection.execute(
                 insert(requests).values(
                     id=request_id,

@@ -20,6 +20,7 @@ from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import Conflict, InputRejected, InvitationInvalid, NotFound
 from mentorai.core.identifiers import is_id, new_id
+from mentorai.core.row_locks import delete_old
 
 PREFIX = "mri_"
 HOST_LENGTH = 255
@@ -92,11 +93,8 @@ class Invitations:
             "expires_at": moment + timedelta(hours=hours),
         }
         with self._database.write() as connection:
-            connection.execute(
-                delete(invitations).where(
-                    invitations.c.used_at.is_(None), invitations.c.expires_at <= moment
-                )
-            )
+            is_over = (invitations.c.used_at.is_(None), invitations.c.expires_at <= moment)
+            delete_old(connection, invitations, *is_over)
             connection.execute(insert(invitations).values(row))
             self._audit.write(
                 connection,

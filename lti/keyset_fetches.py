@@ -13,11 +13,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-from sqlalchemy import Column, String, Table, delete, insert, select, update
+from sqlalchemy import Column, String, Table, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
+from mentorai.core.row_locks import delete_old
 from mentorai.lti.registrations import Registration
 from mentorai.lti.tool_keys import ToolKey
 
@@ -108,9 +109,7 @@ class KeysetFetches:
                     .limit(1)
                     .scalar_subquery()
                 )
-                connection.execute(
-                    delete(keyset_fetches).where(keyset_fetches.c.fetched_at <= oldest)
-                )
+                delete_old(connection, keyset_fetches, keyset_fetches.c.fetched_at <= oldest)
         except IntegrityError:
             # Another process wrote the same reader at the same time, which is as good.
             return

@@ -17,11 +17,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Column, ColumnElement, Connection, delete, func, select, update
+from sqlalchemy import Column, ColumnElement, Connection, func, select, update
 
 from mentorai.core.clock import now
 from mentorai.core.database import Database
 from mentorai.core.prepared import execute_each
+from mentorai.core.row_locks import delete_old
 from mentorai.core.sessions import sessions
 from mentorai.core.values import Launch
 from mentorai.core.webhook_events import note_refused_launch
@@ -234,7 +235,7 @@ class LaunchLog:
                 _prune(connection, kind)
         if time.monotonic() - self._aged > AGE_SECONDS:
             with self._database.write() as connection:
-                connection.execute(delete(launch_log).where(launch_log.c.at < now() - DAYS))
+                delete_old(connection, launch_log, launch_log.c.at < now() - DAYS)
             self._aged = time.monotonic()
 
     def _write_some(self, notes: Sequence[Note]) -> Sequence[dict[str, Any]]:
@@ -288,7 +289,7 @@ def _prune(connection: Connection, kind: tuple[str, str | None, bool]) -> None:
     oldest = select(launch_log.c.id).where(*same).order_by(launch_log.c.id.desc())
     last_id = connection.execute(oldest.offset(kept).limit(1)).scalar()
     if last_id is not None:
-        connection.execute(delete(launch_log).where(*same, launch_log.c.id <= last_id))
+        delete_old(connection, launch_log, *same, launch_log.c.id <= last_id)
 
 
 def _is(column: Column[Any], value: str | None) -> ColumnElement[bool]:

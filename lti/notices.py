@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Column, Connection, ForeignKey, String, Table, delete, insert, select
+from sqlalchemy import Column, Connection, ForeignKey, String, Table, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from mentorai.core.clock import now
@@ -28,6 +28,7 @@ from mentorai.core.errors import (
     TokenInvalid,
 )
 from mentorai.core.identifiers import new_id
+from mentorai.core.row_locks import delete_old
 from mentorai.lti.claims import (
     CLAIM,
     ID_LENGTH,
@@ -240,7 +241,7 @@ def _read_origins(claims: Claims) -> Sequence[str]:
 def _put_once(connection: Connection, notice: Notice) -> bool:
     """Whether this notice was not there yet; of any number at once, one is told so."""
     registration, moment = notice.registration, now()
-    connection.execute(delete(notices).where(notices.c.received_at < moment - KEPT))
+    delete_old(connection, notices, notices.c.received_at < moment - KEPT)
     row = {
         "id": new_id(),
         "organization_id": registration.organization_id,

@@ -15,6 +15,7 @@ from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import NotFound
 from mentorai.core.identifiers import is_id, new_id
+from mentorai.core.row_locks import delete_old
 
 # Further ones take the place of the oldest.
 DRAFTS_LIMIT = 50
@@ -112,9 +113,7 @@ def _drop_oldest(connection: Any, organization_id: str) -> None:
     order = (registration_drafts.c.updated_at.desc(), registration_drafts.c.id)
     kept = select(registration_drafts.c.id).where(mine).order_by(*order).limit(DRAFTS_LIMIT)
     ids = connection.execute(kept).scalars().all()
-    connection.execute(
-        delete(registration_drafts).where(mine, registration_drafts.c.id.not_in(ids))
-    )
+    delete_old(connection, registration_drafts, mine, registration_drafts.c.id.not_in(ids))
 
 
 def _of(organization_id: str, draft_id: str) -> tuple[Any, Any]:

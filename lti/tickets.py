@@ -24,7 +24,6 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
-    delete,
     insert,
     select,
     update,
@@ -34,6 +33,7 @@ from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import NonceReused, StateMismatch, UnknownDeployment
 from mentorai.core.prepared import Prepared
+from mentorai.core.row_locks import delete_old
 
 STATE_PREFIX = "state-"
 LIFETIME = timedelta(minutes=10)
@@ -213,10 +213,12 @@ class Tickets:
             .order_by(tickets.c.id)
             .limit(1)
         )
-        expired = delete(tickets).where(tickets.c.expires_at < moment)
+        expired = [tickets.c.expires_at < moment]
         with self._database.write() as connection:
             first = connection.execute(lasting).scalar()
-            connection.execute(expired if first is None else expired.where(tickets.c.id < first))
+            if first is not None:
+                expired.append(tickets.c.id < first)
+            delete_old(connection, tickets, *expired)
 
     def _is_time_to_sweep(self) -> bool:
         with self._sweep_lock:

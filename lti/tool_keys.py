@@ -43,6 +43,7 @@ from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import Conflict, NotFound
 from mentorai.core.identifiers import new_id
+from mentorai.core.row_locks import hold_rows
 from mentorai.core.sealing import Seal
 from mentorai.core.settings import Settings
 
@@ -207,11 +208,11 @@ class ToolKeys:
     def withdraw_old(self) -> None:
         """Take the retiring keys whose time is over out of the key set."""
         before = now() - LONGEST_LIFE - GRACE
+        is_over = (tool_keys.c.status == RETIRING, tool_keys.c.retired_at < before)
         with self._database.write() as connection:
+            hold_rows(connection, tool_keys, *is_over)
             gone = connection.execute(
-                delete(tool_keys)
-                .where(tool_keys.c.status == RETIRING, tool_keys.c.retired_at < before)
-                .returning(tool_keys.c.kid)
+                delete(tool_keys).where(*is_over).returning(tool_keys.c.kid)
             ).scalars()
             for kid in gone:
                 log.info("tool_key_withdrawn", kid=kid)

@@ -3,8 +3,9 @@
 So the order in which two arrive is fixed, and which of them PostgreSQL ends: whoever waited first.
 """
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -54,3 +55,26 @@ def rival(database: Database) -> Iterator[Rival]:
     with engine.connect() as connection:
         yield Rival(engine, connection)
         connection.rollback()
+
+
+def together(
+    database: Database, hold: Callable[[Rival], object], *acts: Callable[[], object]
+) -> list[Exception]:
+    """What goes wrong when all act at once, each queued in its turn behind what somebody holds."""
+    failed = list[Exception]()
+
+    def act(each: Callable[[], object]) -> None:
+        try:
+            each()
+        except Exception as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=act, args=(each,)) for each in acts]
+    with rival(database) as other:
+        hold(other)
+        for number, thread in enumerate(threads, start=1):
+            thread.start()
+            other.wait_for(number)
+    for thread in threads:
+        thread.join()
+    return failed

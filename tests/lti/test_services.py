@@ -38,6 +38,7 @@ from mentorai.core.values import (
 from mentorai.lti.ags import SCORE_TYPE, find_line_item, push_score
 from mentorai.lti.nrps import list_members
 from mentorai.lti.tokens import LEASE, Tokens, token_requests
+from tests.rivals import together
 
 AGS = "https://purl.imsglobal.org/spec/lti-ags/scope/"
 AT = datetime(2026, 11, 23, 10, 42, tzinfo=UTC)
@@ -182,6 +183,23 @@ def test_token_is_asked_for_when_the_process_that_asked_is_gone(
         connection.execute(insert(token_requests).values(row))
 
     assert tool.tokens.get(registration, ["s"]) == "t0ken"
+
+
+def test_registration_is_removed_while_its_token_is_renewed(
+    tool: Any, registration: Any, platform: Any, engine: Engine
+) -> None:
+    platform.grant()
+    tool.tokens.get(registration, ["s"])
+
+    failed = together(
+        engine.database,
+        lambda other: other.lock("access_tokens"),
+        lambda: tool.tokens.get(registration, ["s"], refused="t0ken"),
+        lambda: tool.registrations.remove(registration.organization_id, registration.id),
+    )
+
+    assert failed == []
+    assert tool.registrations.list(registration.organization_id) == []
 
 
 def test_token_that_was_refused_to_one_process_is_asked_for_by_the_next(

@@ -75,7 +75,7 @@ NOBODYS: Mapping[str, str] = {
 }
 
 
-DOORS = ("mentorai.core.prepared", "mentorai.core.database")
+DOORS = ("mentorai.core.prepared", "mentorai.core.database", "mentorai.core.row_locks")
 
 
 class UnscopedStatement(AssertionError):
@@ -115,7 +115,7 @@ class DataGuard:
 
 
 def _find_place() -> str:
-    """Who asked: not the door through which all prepared statements go."""
+    """Who asked: not the doors through which prepared statements and locks go."""
     frame: Any = sys._getframe()
     while frame is not None:
         module = frame.f_globals.get("__name__", "")

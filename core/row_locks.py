@@ -1,0 +1,62 @@
+"""The order in which PostgreSQL's rows are locked, so that no two transactions wait for each other.
+
+Parents come before what hangs on them, whether a transaction changes them or only holds them:
+
+    organization (whoever writes many of its people)
+    attempt, then clocks of mentors (grade_clocks), rests of platforms, rows of the outbox that
+        wait, grades, clocks of scores, webhooks (the last of all, in the order of their ids)
+    mentor, then its documents and what was read of them
+    registration, then its tokens and what is known of its grades and ids
+    roster, then its members
+
+Rows of one table that change together are held in the order of their primary key. What is old is
+deleted by whoever comes first; others leave those rows alone, and nobody waits for them.
+On SQLite one transaction writes at a time, and none of this is needed.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    column,
+    delete,
+    select,
+    table,
+    tuple_,
+)
+
+
+def hold_rows(connection: Connection, rows: Table, *which: ColumnElement[bool]) -> None:
+    """Lock the rows that are to be changed together, one after the other."""
+    if connection.dialect.name == "sqlite":
+        return
+    key = rows.primary_key.columns
+    connection.execute(select(*key).where(*which).order_by(*key).with_for_update(key_share=True))
+
+
+def hold_parent(connection: Connection, foreign_key: Column[Any], value: str) -> None:
+    """Keep the row that a foreign key names from being deleted; locks nothing that is only changed.
+
+    For a transaction that puts rows below it in the place of others: whoever deletes the parent
+    goes the other way.
+    """
+    if connection.dialect.name == "sqlite":
+        return
+    (parent,) = foreign_key.foreign_keys
+    name, _, key = parent.target_fullname.partition(".")
+    held: Select[Any] = select(column(key)).select_from(table(name)).where(column(key) == value)
+    connection.execute(held.with_for_update(read=True, key_share=True))
+
+
+def delete_old(connection: Connection, rows: Table, *which: ColumnElement[bool]) -> None:
+    """Delete rows that nobody needs any more, but for those that somebody else is at."""
+    if connection.dialect.name == "sqlite":
+        connection.execute(delete(rows).where(*which))
+        return
+    key = rows.primary_key.columns
+    free = select(*key).where(*which).with_for_update(skip_locked=True)
+    connection.execute(delete(rows).where(*which, tuple_(*key).in_(free)))
