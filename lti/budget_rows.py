@@ -4,6 +4,8 @@ level: units in the bucket at moved_at (seconds since 1970), those of calls unde
 held: what calls under way hold that took or renewed their part in this span of time; held_before:
 what others hold since the span before. What is older is of processes that died, and not counted.
 Such a part stays in the level until it has leaked or the platform says how full it is.
+A row that was changed later than now is of a clock that was set back since: its instants are set
+back too, or the bucket would not leak, nor open, until that clock is there again.
 """
 
 from typing import Any
@@ -31,6 +33,8 @@ from mentorai.core.prepared import Prepared
 
 # A part that nobody renews is forgotten after one span at least, and two at most.
 SPAN_SECONDS = 4.0
+# The clocks of two machines differ by less; a row so far ahead was written before ours was set.
+SET_BACK_SECONDS = 60.0
 
 call_budgets = Table(
     "call_budgets",
@@ -51,16 +55,26 @@ def find_span(moment: float) -> int:
     return int(moment // SPAN_SECONDS)
 
 
+def is_ahead(row: Row[Any], moment: float) -> bool:
+    """Whether the clock was set back since a row was changed."""
+    return bool(row.moved_at - moment > SET_BACK_SECONDS)
+
+
 def read_held(row: Row[Any], span: int) -> float:
     """What calls under way hold in a span of time."""
+    if row.span > span + _SPANS_SET_BACK:
+        return 0.0
     if row.span >= span:
         return float(row.held + row.held_before)
     return float(row.held) if row.span == span - 1 else 0.0
 
 
+_SPANS_SET_BACK = int(SET_BACK_SECONDS // SPAN_SECONDS)
 # A prepared statement has no parameters but the named ones.
 _ZERO: ColumnElement[Any] = literal_column("0.0", Float(53))
 _ONE: ColumnElement[Any] = literal_column("1", BigInteger)
+_FAR: ColumnElement[Any] = literal_column(str(SET_BACK_SECONDS), Float(53))
+_SPANS_FAR: ColumnElement[Any] = literal_column(str(_SPANS_SET_BACK), BigInteger)
 
 
 def _given(name: str) -> ColumnElement[Any]:
@@ -75,9 +89,13 @@ _MINE = call_budgets.c.name == bindparam("mine")
 _NOW, _PART = _given("moment"), _given("part")
 _AGE = _least_zero(_NOW - call_budgets.c.moved_at)
 _LEVEL = _least_zero(call_budgets.c.level - _given("leak") * _AGE)
+_AHEAD = call_budgets.c.moved_at - _NOW
+_CLOSED_UNTIL: ColumnElement[Any] = case(
+    (_AHEAD > _FAR, call_budgets.c.closed_until - _AHEAD), else_=call_budgets.c.closed_until
+)
 # The newest span that any process has seen, and what is held in it and in the one before.
 _THIS = bindparam("this_span", type_=BigInteger)
-_IS_NEWEST = call_budgets.c.span >= _THIS
+_IS_NEWEST = and_(call_budgets.c.span >= _THIS, call_budgets.c.span <= _THIS + _SPANS_FAR)
 _SPAN: ColumnElement[Any] = case((_IS_NEWEST, call_budgets.c.span), else_=_THIS)
 _HELD: ColumnElement[Any] = case((_IS_NEWEST, call_budgets.c.held), else_=_ZERO)
 _BEFORE: ColumnElement[Any] = case(
@@ -110,6 +128,11 @@ TAKE = Prepared(
     )
     .returning(call_budgets.c.span)
 )
+SET_BACK = Prepared(
+    update(call_budgets)
+    .where(_MINE, _AHEAD > _FAR)
+    .values(closed_until=_CLOSED_UNTIL, moved_at=_NOW)
+)
 RENEW = Prepared(
     update(call_budgets)
     .where(_MINE)
@@ -133,6 +156,7 @@ GIVE_BACK = Prepared(
         held=_LEFT,
         held_before=_LEFT_BEFORE,
         high_water=func.coalesce(_given("said_limit"), call_budgets.c.high_water),
+        closed_until=_CLOSED_UNTIL,
         moved_at=_NOW,
     )
 )
@@ -148,9 +172,7 @@ SHUT = Prepared(
         span=_SPAN,
         held=_LEFT,
         held_before=_LEFT_BEFORE,
-        closed_until=case(
-            (call_budgets.c.closed_until < _WAIT, _WAIT), else_=call_budgets.c.closed_until
-        ),
+        closed_until=case((_CLOSED_UNTIL < _WAIT, _WAIT), else_=_CLOSED_UNTIL),
         moved_at=_NOW,
     )
 )

@@ -23,10 +23,12 @@ from mentorai.core.values import Bucket
 from mentorai.lti.budget_rows import (
     GIVE_BACK,
     READ,
+    SET_BACK,
     SHUT,
     TAKE,
     call_budgets,
     find_span,
+    is_ahead,
     read_held,
 )
 from mentorai.lti.held_parts import HeldPart, HeldParts
@@ -152,6 +154,9 @@ class Budget:
         row = self._database.run(READ, {"mine": self._name})
         if row is None:
             self._make(moment)
+            return 0.0
+        if is_ahead(row, moment):
+            self._database.run(SET_BACK, {"mine": self._name, "moment": moment})
             return 0.0
         leaked = bucket.leak_per_second * max(0.0, moment - row.moved_at)
         level: float = max(0.0, row.level - leaked)

@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+import time_machine
 
 from mentorai.core import hookimpl
 from mentorai.core.engine import Engine
@@ -301,3 +303,52 @@ def test_what_a_killed_process_held_is_free_again_soon(start, settings, monkeypa
     with ExitStack() as calls:
         for _ in range(9):
             calls.enter_context(budget.spend())
+
+
+HOUR, START = 3_600, datetime(2026, 11, 23, 10, 42, 0, tzinfo=UTC)
+
+
+def refuse(budget: budgets.Budget, asked_seconds: float) -> None:
+    """A call that the platform refuses, saying when to come again."""
+    with budget.spend() as spending:
+        budget.note(spending, 429, {}, b"", asked_seconds)
+
+
+def test_clock_that_is_set_back_shuts_nobody_out_for_the_hour_that_comes_twice(start):
+    budget = start().budgets.get("a bucket", Bucket(100, 10, 10))
+    with time_machine.travel(START, tick=False) as clock:
+        refuse(budget, 20)
+        clock.shift(-HOUR)
+        with pytest.raises(PlatformThrottled) as caught, budget.spend():
+            pass
+        clock.shift(21)
+
+        with budget.spend():
+            pass
+
+    assert caught.value.retry_after_seconds == pytest.approx(20)
+
+
+def test_call_that_ends_after_the_clock_was_set_back_leaves_no_bucket_shut(start):
+    budget = start().budgets.get("a bucket", Bucket(100, 10, 10))
+    with time_machine.travel(START, tick=False) as clock:
+        with budget.spend():
+            refuse(budget, 20)
+            clock.shift(-HOUR)
+        clock.shift(21)
+
+        with budget.spend():
+            pass
+
+
+def test_what_a_killed_process_held_is_forgotten_also_when_the_clock_was_set_back(start):
+    budget = start().budgets.get("a quota", QUOTA)
+    with time_machine.travel(START, tick=False) as clock, ExitStack() as calls:
+        for _ in range(8):
+            calls.enter_context(budget.spend())
+        clock.shift(-HOUR)
+        other = start().budgets.get("a quota", QUOTA)
+        note_all_left(other)
+
+        for _ in range(9):
+            calls.enter_context(other.spend())
