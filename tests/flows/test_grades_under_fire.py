@@ -8,19 +8,23 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from datetime import timedelta
 from random import Random
 from typing import Any
 
 import pytest
+import time_machine
 
+from mentorai.core.clock import now
 from mentorai.core.engine import Engine
 from mentorai.lti.registrations import Registration
 from mentorai.lti.tool import Tool
+from mentorai.plugins import canvas
 from mentorai.plugins.sandbox.faults import Faults
 from mentorai.web.commands.demo_course import register
 from tests.fakes.campus import Campus, running_campus
 from tests.fakes.grades_under_fire import FAULTS, GradesUnderFire, add_quizzes
-from tests.fakes.hasty_worker import PLUGINS, Haste, work
+from tests.fakes.hasty_worker import PLUGINS, QUICK_BUCKET, Haste, work
 from tests.fakes.platforms import running_sandbox
 from tests.fakes.workers import start_worker
 
@@ -77,7 +81,9 @@ class Trouble(threading.Thread):
 
 
 @pytest.fixture
-def campus(tmp_path, seeded) -> Iterator[Campus]:
+def campus(tmp_path, seeded, monkeypatch) -> Iterator[Campus]:
+    # As quick as the one of the LMS; otherwise the tokens of a first score are waited for.
+    monkeypatch.setattr(canvas, "BUCKET", QUICK_BUCKET)
     with running_campus(tmp_path, seeded, plugins=PLUGINS) as campus:
         yield campus
 
@@ -133,6 +139,34 @@ def test_every_gradebook_is_right_after_every_fault_and_killed_workers(campus, l
 
     assert {lms.name: lms.find_wrongs() for lms in lmss} == {name: [] for name in LMSS}
     assert trouble.list_unmet() == []
+
+
+@pytest.mark.parametrize("name", LMSS)
+def test_lms_that_is_down_for_an_hour_delays_only_its_own_grades(campus, lmss, name):
+    down = next(lms for lms in lmss if lms.name == name)
+    late = []
+    with time_machine.travel(now(), tick=True) as clock:
+        down.platform.faults.add("*", "drop")
+        for value in range(1, 5):
+            for lms in lmss:
+                lms.report(value)
+            deliver(campus.engine, lmss)
+            late.append({lms.name for lms in lmss if lms.find_wrongs()})
+            clock.shift(timedelta(minutes=15))
+        down.platform.faults.clear()
+        # The longest rest of a platform is over.
+        clock.shift(timedelta(seconds=61))
+        deliver(campus.engine, lmss)
+
+    assert late == [{name}] * 4
+    assert down.find_wrongs() == []
+
+
+def deliver(engine: Engine, lmss: list[GradesUnderFire]) -> None:
+    """Send what is due in each lane, and what is due then, as a worker does."""
+    for lms in lmss:
+        while groups := engine.outbox.lease(lms.registration.id, 100):
+            engine.outbox.settle([each for group in groups for each in engine.outbox.send(group)])
 
 
 def set_clocks(lmss: list[GradesUnderFire], seconds: float) -> None:
