@@ -15,11 +15,13 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy import bindparam, func, select
 
+from mentorai.core.clock_steps import ClockSteps, find_step, follow_step
 from mentorai.core.errors import DatabaseUnavailable
 from mentorai.core.orphans import free_orphans
 from mentorai.core.outbox_table import outbox
@@ -59,6 +61,9 @@ class Lanes:
         self._teller: ThreadPoolExecutor | None = None
         # What was sent, and could not be written down yet.
         self._unsettled: list[Outcome] = []
+        self._steps = ClockSteps()
+        # By how much the clock was set, as far as nobody has followed it; None: not looked yet.
+        self._step: timedelta | None = None
 
     def start(self) -> None:
         """Begin to look for due rows, and to deliver them."""
@@ -111,6 +116,8 @@ class Lanes:
                     free_orphans(self._engine.database)
                     self._rouse([name for name in self._list_lanes() if self._has_due(name)])
                 self._settle(self._gather(sweep_at))
+                # Before anything is leased, or it would be by a lease that only seems to be over.
+                self._follow_clock()
                 for lane in list(self._lanes.values()):
                     self._fill(lane)
                     self._staff(lane)
@@ -118,6 +125,16 @@ class Lanes:
                 # The database may be away for a while; the next sweep will see.
                 log.exception("lanes_stumbled")
                 time.sleep(SWEEP_SECONDS)
+
+    def _follow_clock(self) -> None:
+        if self._step is None:
+            with self._engine.database.read() as connection:
+                self._step = find_step(connection)
+        self._step += self._steps.read()
+        if self._step:
+            with self._engine.database.write() as connection:
+                follow_step(connection, self._step, self._engine.outbox.lease_seconds)
+            self._step = timedelta()
 
     def _list_lanes(self) -> list[str | None]:
         names: list[str | None] = [None]
