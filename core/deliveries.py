@@ -19,6 +19,7 @@ from mentorai.core.destinations import Destination, Wanted, find_destinations
 from mentorai.core.errors import (
     MentorAIError,
     NoLineItem,
+    PluginFailed,
     ScoreStale,
     TeacherGradeStands,
 )
@@ -247,6 +248,9 @@ class Deliveries:
                 line_item=first.line_item,
                 scores=[ready.score for ready in batch],
             )
+        except PluginFailed:
+            # One score may be what it broke at, and that shall not hold up the others.
+            answers = []
         except Exception as error:
             return [error] * len(batch)
         if not answers:

@@ -43,7 +43,9 @@ ADVICE: Mapping[str, str] = {
     "`score`, `result.readonly`, `contextmembership.readonly`, `contextgroup.readonly`).",
     "sign_in_needed": ASK_IT + "somebody signs in at the LMS again, on its page in the admin; then "
     "resend the grade.",
-    "plugin_failed": ASK_IT + "the log says where; the plugin's author mends it.",
+    "plugin_failed": ASK_IT + "the log says where; the plugin's author mends it. It is tried again "
+    "by itself for 30 days, and at once when the worker starts with the mended plugin; after that, "
+    "resend the grade.",
     "internal_error": "Nothing to do: it is tried again by itself. If it lasts, campus IT finds it "
     "in the log.",
 }

@@ -24,6 +24,7 @@ from sqlalchemy import bindparam, func, select
 from mentorai.core.clock_steps import ClockSteps, find_step, follow_step
 from mentorai.core.errors import DatabaseUnavailable
 from mentorai.core.orphans import free_orphans
+from mentorai.core.outbox_rows import retry_plugins
 from mentorai.core.outbox_table import outbox
 
 if TYPE_CHECKING:
@@ -128,7 +129,8 @@ class Lanes:
 
     def _follow_clock(self) -> None:
         if self._step is None:
-            with self._engine.database.read() as connection:
+            with self._engine.database.write() as connection:
+                retry_plugins(connection)
                 self._step = find_step(connection)
         self._step += self._steps.read()
         if self._step:

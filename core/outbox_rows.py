@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from mentorai.core.clock import now
 from mentorai.core.database import Instant
-from mentorai.core.errors import ScoreStale
+from mentorai.core.errors import PluginFailed, ScoreStale
 from mentorai.core.grade_clocks import TICK, take_moments
 from mentorai.core.grades import grades
 from mentorai.core.lease_holders import issue_lease
@@ -362,3 +362,10 @@ def release_rows(connection: Connection, registration_ids: Collection[str | None
     hold_rows(connection, outbox, or_(failed, handed))
     connection.execute(update(outbox).where(failed).values(due_at=moment))
     connection.execute(update(outbox).where(handed).values(handed_until=moment))
+
+
+def retry_plugins(connection: Connection) -> None:
+    """Let the rows go that a plugin broke at: a worker that starts may have a better one."""
+    failed = and_(outbox.c.status == "waiting", outbox.c.last_error_code == PluginFailed.code)
+    moment = now()
+    connection.execute(update(outbox).where(failed).values(due_at=moment, handed_until=moment))

@@ -1,12 +1,19 @@
 """What becomes of a score after a try: a decision, made from facts. Nobody sleeps here."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from secrets import SystemRandom
 from typing import Literal
 
-from mentorai.core.errors import MentorAIError, NoLineItem, PlatformThrottled, ScoreStale
+from mentorai.core.errors import (
+    MentorAIError,
+    NoLineItem,
+    PlatformThrottled,
+    PluginFailed,
+    ScoreStale,
+)
 
 RowStatus = Literal["waiting", "leased", "sent", "superseded", "failed", "not_linked"]
 BACKOFF_SECONDS = (10, 30, 120, 300, 900, 1_800, 3_600)
@@ -18,6 +25,10 @@ STALE_TRIES = 12
 STALE_LIMIT = timedelta(hours=6)
 RETRY_AFTER_LIMIT = 6 * 3_600
 GIVE_UP_AFTER = timedelta(days=3)
+# A plugin that breaks is not mended by itself: its author needs days, and campus IT then restarts
+# the worker, which tries at once. These are for trouble that passes, and in case nobody restarts.
+PLUGIN_SECONDS = (60, 900, 3_600, 10_800)
+PLUGIN_LIMIT = timedelta(days=30)
 JITTER = 0.2
 # A platform whose clock is further ahead of ours than this takes no token of ours either.
 LONGEST_AHEAD = timedelta(hours=1)
@@ -64,7 +75,8 @@ def decide(
         return Decision("waiting", due_at, error.code, error.message)
     if isinstance(error, NoLineItem):
         return Decision("not_linked", None, error.code, error.message)
-    if not error.retryable:
+    is_plugins = isinstance(error, PluginFailed)
+    if not (error.retryable or is_plugins):
         return Decision("failed", None, error.code, error.message)
     if error.becomes and error.tries and attempts >= error.tries and last_code == error.code:
         final = error.becomes()
@@ -75,11 +87,11 @@ def decide(
         wait = max(backoff_seconds(1), asked_seconds(error))
         until = moment + timedelta(seconds=wait)
         return Decision("waiting", until, error.code, error.message, counts=False)
-    if moment - first_tried_at >= GIVE_UP_AFTER:
-        days = GIVE_UP_AFTER.days
-        given_up = f"{error.message} Given up after {days} days of trying."
+    limit = PLUGIN_LIMIT if is_plugins else GIVE_UP_AFTER
+    if moment - first_tried_at >= limit:
+        given_up = f"{error.message} Given up after {limit.days} days of trying."
         return Decision("failed", None, error.code, given_up)
-    wait = max(backoff_seconds(attempts), asked_seconds(error))
+    wait = _find_step(PLUGIN_SECONDS if is_plugins else BACKOFF_SECONDS, attempts)
     return Decision("waiting", moment + timedelta(seconds=wait), error.code, error.message)
 
 
@@ -99,7 +111,11 @@ def backoff_seconds(attempts: int) -> float:
     """How long to wait after so many tries: longer each time, up to an hour, and never in step
     with others that failed at the same moment.
     """
-    step = BACKOFF_SECONDS[min(max(attempts, 1), len(BACKOFF_SECONDS)) - 1]
+    return _find_step(BACKOFF_SECONDS, attempts)
+
+
+def _find_step(steps: Sequence[int], attempts: int) -> float:
+    step = steps[min(max(attempts, 1), len(steps)) - 1]
     return step * _random.uniform(1 - JITTER, 1 + JITTER)
 
 

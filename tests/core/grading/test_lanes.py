@@ -65,6 +65,12 @@ class Campus:
             self.guard.notify_all()
 
 
+class Broken(Campus):
+    @hookimpl
+    def push_score(self, platform: Platform, line_item: LineItem, score: Score) -> Receipt:
+        raise KeyError(score.subject)
+
+
 @pytest.fixture
 def campus() -> Campus:
     return Campus()
@@ -170,3 +176,17 @@ def test_score_is_sent_once_when_writing_that_down_ends_in_a_deadlock(
 
     assert engine.outbox.waiting() == 0
     assert campus.arrived == ["hanging"]
+
+
+def test_score_that_a_plugin_broke_at_goes_when_a_worker_starts_with_a_better_one(
+    engine, settings, campus, report, work
+):
+    report("quick", "s-1")
+    broken = Engine.open(settings, plugins=[("campus", Broken())])
+    broken.outbox.deliver_due()
+    broken.close()
+    assert engine.outbox.due() == []
+
+    work()
+
+    assert campus.wait(lambda: campus.arrived == ["quick"])

@@ -216,15 +216,48 @@ def test_failed_score_can_be_sent_again(engine, gradebook, report, mentor, clock
     assert read(engine, mentor, grade_id).sync.status == "sent"
 
 
-def test_plugin_that_breaks_fails_the_score_and_names_itself(engine, gradebook, report, mentor):
+def test_score_that_a_plugin_breaks_at_waits_and_names_it(engine, gradebook, report, mentor):
     gradebook.faults = [KeyError("secret-token")]
     grade_id = report(8)
 
     engine.outbox.deliver_due()
 
     sync = read(engine, mentor, grade_id).sync
-    assert (sync.status, sync.last_error_code) == ("failed", "plugin_failed")
+    assert (sync.status, sync.last_error_code) == ("waiting", "plugin_failed")
+    assert "gradebook" in sync.last_error_message
     assert "secret" not in sync.last_error_message
+
+
+def test_waits_for_a_plugin_grow_up_to_three_hours(engine, gradebook, report, mentor, clock):
+    gradebook.faults = [KeyError() for _ in range(6)]
+    grade_id = report(8)
+    waits = []
+
+    for _ in range(6):
+        engine.outbox.deliver_due()
+        next_try_at = read(engine, mentor, grade_id).sync.next_try_at
+        waits.append((next_try_at - datetime.now(UTC)).total_seconds())
+        clock.move_to(next_try_at)
+
+    plain = [60, 900, 3_600, 10_800, 10_800, 10_800]
+    assert all(abs(wait - step) <= 0.2 * step for wait, step in zip(waits, plain, strict=True))
+    engine.outbox.deliver_due()
+    assert gradebook.given == [8]
+
+
+def test_score_that_a_plugin_breaks_at_is_given_up_after_thirty_days(
+    engine, gradebook, report, mentor, clock
+):
+    gradebook.faults = [KeyError(), KeyError()]
+    grade_id = report(8)
+    engine.outbox.deliver_due()
+
+    clock.shift(timedelta(days=30))
+    engine.outbox.deliver_due()
+
+    sync = read(engine, mentor, grade_id).sync
+    assert (sync.status, sync.last_error_code) == ("failed", "plugin_failed")
+    assert "30 days" in sync.last_error_message
 
 
 def test_newer_score_replaces_one_that_waits(engine, gradebook, report, mentor):

@@ -165,6 +165,22 @@ def test_call_that_fails_fails_for_every_score_in_it(engine, bulk, report_class,
     assert engine.outbox.due() == []
 
 
+def test_score_that_the_plugin_breaks_at_holds_up_no_other_of_its_column(
+    engine, bulk, gradebook, report_class, mentor
+):
+    bulk.error = KeyError()
+    grades = report_class(3)
+    gradebook.faults = [KeyError()]
+
+    for seconds in (0, 5):
+        # Those that went with the first were given its second and wait for the next.
+        with time_machine.travel(now() + timedelta(seconds=seconds)):
+            engine.outbox.deliver_due()
+
+    assert sorted(statuses(engine, mentor, grades).values()) == ["sent", "sent", "waiting"]
+    assert len(bulk.calls) == 1
+
+
 def test_wrong_number_of_answers_is_not_believed(engine, bulk, report_class, mentor):
     bulk.shortens = True
     grades = report_class(3)
