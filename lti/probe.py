@@ -36,7 +36,7 @@ def probe(tool: Tool, registration: Registration, offers: Offers) -> Iterator[Ob
     granted = yield from probe_tokens(tool, registration)
     yield from probe_redirect(tool, registration)
     if granted:
-        yield from probe_services(tool, registration, offers)
+        yield from probe_services(tool, registration, offers, granted)
 
 
 def _look_here(tool: Tool, registration: Registration) -> Iterator[Observation]:

@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mentorai.core.errors import PlatformError
+from mentorai.core.errors import PlatformError, PlatformThrottled
 from mentorai.lti import ags, nrps
 from mentorai.lti.observations import Answer, Observation, ask
 from mentorai.lti.platform_http import Reply
@@ -18,7 +18,8 @@ NEEDED = (ags.SCORE_SCOPE, ags.LINE_ITEM_SCOPE, nrps.SCOPE)
 # Nothing is lost without these where the needed ones are granted.
 USEFUL = (ags.LINE_ITEM_READ_SCOPE, f"{ags.SCOPE}result.readonly")
 
-Probe = Generator[Observation, None, bool]
+Probe = Generator[Observation, None, frozenset[str]]
+NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,31 +32,58 @@ class _Grant:
 
 
 def probe_tokens(tool: Tool, registration: Registration) -> Probe:
-    """Ask for all scopes at once, then for each alone. Gives whether any token was granted."""
+    """Ask for all scopes at once, and for each alone if that was refused. Gives those that were
+    granted.
+    """
     wanted = (*NEEDED, *USEFUL)
     facts: dict[str, object] = {"url": registration.token_url}
     answer = ask(lambda: tool.tokens.request(registration, wanted))
+    if isinstance(answer.error, PlatformThrottled):
+        yield Observation("token", "calls_throttled", "note")
+        return NOTHING
     if answer.reply is None:
         facts |= {"reason": answer.error}
         yield Observation("token", "token_unreachable", "wrong", facts)
-        return False
+        return NOTHING
     status = answer.reply.status
     if status == 429 or status >= 500:
         yield Observation("token", "token_trouble", "wrong", facts | {"status": status})
-        return False
+        return NOTHING
     together = _read_grant(answer.reply, wanted)
-    alone = {scope: _ask_alone(tool, registration, scope) for scope in wanted}
+    try:
+        alone = _ask_each(tool, registration, wanted, together)
+    except PlatformThrottled:
+        yield Observation("token", "calls_throttled", "note")
+        return NOTHING
     granted = [scope for scope in wanted if alone[scope].is_granted]
     if granted:
         yield from _judge_scopes(alone, together, facts)
-        return True
+        return frozenset(granted)
     errors = {grant.error for grant in alone.values()}
     facts |= {"error": ", ".join(sorted(errors - {""})) or f"status {status}"}
     if errors == {"invalid_scope"}:
         yield Observation("token", "token_no_scope", "wrong", facts)
-        return False
+        return NOTHING
     yield from _try_audiences(tool, registration, facts)
-    return False
+    return NOTHING
+
+
+def _ask_each(
+    tool: Tool, registration: Registration, wanted: Sequence[str], together: _Grant
+) -> dict[str, _Grant]:
+    """What each scope comes to alone. Raises PlatformThrottled.
+
+    A token is dear on platforms that count calls, so nothing is asked that is known: a token for
+    all of them names those that it is for, and a client that is refused is so for any scope.
+    """
+    if together.is_granted:
+        return {scope: _Grant(scope in together.scopes) for scope in wanted}
+    alone: dict[str, _Grant] = {}
+    for scope in wanted:
+        alone[scope] = grant = _ask_alone(tool, registration, scope)
+        if grant == together and grant.error not in ("", "invalid_scope"):
+            return dict.fromkeys(wanted, grant)
+    return alone
 
 
 def _judge_scopes(
@@ -94,6 +122,8 @@ def _try_audiences(
 
 def _ask_alone(tool: Tool, registration: Registration, scope: str) -> _Grant:
     answer: Answer = ask(lambda: tool.tokens.request(registration, [scope]))
+    if isinstance(answer.error, PlatformThrottled):
+        raise answer.error
     return _Grant(False) if answer.reply is None else _read_grant(answer.reply, [scope])
 
 

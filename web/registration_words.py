@@ -37,6 +37,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "clock",
     ),
     "clock_not_told": ("the LMS sends no Date header, so the clocks were not compared.", ""),
+    "calls_throttled": (
+        "not found out: the LMS asks for fewer calls just now. Ask again in a minute.",
+        "",
+    ),
     "keyset_usable": ("{url} publishes keys that can be used: {kids}.", ""),
     "keyset_unreachable": (
         "{url}: {reason} Look at the address, and at firewall, DNS and certificate.",
@@ -153,6 +157,11 @@ def tell(observation: "Observation", screens: Mapping[str, str]) -> tuple[str, s
     sentence, screen = WORDS[observation.code]
     is_well = observation.state == "well" or not screen
     return sentence.format(**observation.facts), "" if is_well else screens[screen]
+
+
+def begin_sentence(text: str) -> str:
+    """With a capital letter, unless an address stands first."""
+    return text if text.startswith(("http://", "https://")) else text[:1].upper() + text[1:]
 
 
 def say(observation: "Observation", screens: Mapping[str, str]) -> str:

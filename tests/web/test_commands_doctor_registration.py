@@ -250,6 +250,45 @@ def test_lms_that_grants_nothing_is_wrong(house: House) -> None:
     assert "grants it no scope (invalid_scope)" in line(done, "token")
 
 
+def test_lms_that_counts_calls_is_asked_no_more_than_it_bears(house: House) -> None:
+    house.register(family="canvas")
+    house.engine.mentors.add(house.engine.organizations.get().id, "Tidal Pools")
+    house.launch()
+    house.sandbox.platform.behave({"personality": "canvas"})
+
+    done = house.doctor()
+
+    assert wrong(done) == []
+    assert "fewer calls" not in done.output
+    for subject in ("token", "line items", "roster"):
+        assert line(done, subject).startswith("ok"), done.output
+
+
+def test_client_that_is_refused_is_not_asked_about_each_scope(house: House) -> None:
+    house.register(client_id="mistyped")
+
+    house.doctor()
+
+    asked = [each for each in house.sandbox.platform.requests if each.endpoint == "token"]
+    assert len(asked) == 3
+
+
+@pytest.mark.parametrize(("endpoint", "subject"), [("token", "token"), ("members", "roster")])
+def test_lms_that_asks_for_fewer_calls_is_not_called_wrong(
+    house: House, endpoint: str, subject: str
+) -> None:
+    house.register(family="canvas")
+    house.engine.mentors.add(house.engine.organizations.get().id, "Tidal Pools")
+    house.launch()
+    house.sandbox.platform.behave({"personality": "canvas"})
+    house.sandbox.faults.add(endpoint, "status", status=429, retry_after=300)
+
+    done = house.doctor()
+
+    assert wrong(done) == []
+    assert "Ask again in a minute" in line(done, subject)
+
+
 def test_redirect_address_that_is_not_registered_is_wrong(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ from mentorai.core.engine import Engine
 from mentorai.core.explanations import read_screens
 from mentorai.lti.probe import probe_keyset
 from mentorai.lti.tool import Tool
-from mentorai.web.registration_words import tell
+from mentorai.web.registration_words import begin_sentence, tell
 
 WORKS_NOT = "The key set of the LMS cannot be read, so no launch would be let in."
 
@@ -20,7 +20,6 @@ def find_key_faults(engine: Engine, family: str, keyset_url: str) -> Sequence[st
     seen = probe_keyset(engine.room(Tool), keyset_url)
     told = [tell(each, screens) for each in seen if each.state == "wrong"]
     sentences = [
-        f"{said[:1].upper()}{said[1:]}" + (f" Where: {where}." if where else "")
-        for said, where in told
+        begin_sentence(said) + (f" Where: {where}." if where else "") for said, where in told
     ]
     return [WORKS_NOT, *sentences] if sentences else ()

@@ -16,7 +16,7 @@ from mentorai.lti.registrations import HELD, Registration
 from mentorai.lti.setup_forms import find_guide
 from mentorai.lti.tool import Tool
 from mentorai.web.admin.desk import desk
-from mentorai.web.registration_words import tell
+from mentorai.web.registration_words import begin_sentence, tell
 
 SCORE = "https://purl.imsglobal.org/spec/lti-ags/scope/score"
 LINE_ITEM = "https://purl.imsglobal.org/spec/lti-ags/scope/lineitem"
@@ -79,7 +79,8 @@ class TestLaunchPages:
             offers = self._find_offers(registration)
             seen = list(probe(self._tool, registration, offers))
             seen.sort(key=lambda each: ("wrong", "note", "well").index(each.state))
-            findings = [(each, *tell(each, screens)) for each in seen]
+            told = [(each, *tell(each, screens)) for each in seen]
+            findings = [(each, begin_sentence(said), where) for each, said, where in told]
         return render_template("admin/check_platform.html", one=registration, findings=findings)
 
     def _get(self, registration_id: str) -> Registration:
