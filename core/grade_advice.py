@@ -1,10 +1,18 @@
 """What to do about a grade that did not reach the gradebook, in words for those who teach.
 
 The reason is the error's own sentence; this goes beside it, by the error's code, on the page of
-the grades and in the API. docs/errors.md says the same.
+the grades and in the API. docs/errors.md says the same. A PlatformProfile may say it in the words
+of its LMS, since people do it there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from mentorai.core.places import find_families
+
+if TYPE_CHECKING:
+    from mentorai.core.engine import Engine
+    from mentorai.core.grade_rows import Grade
 
 ASK_IT = "Ask your campus IT: "
 TRIED_AGAIN = "Nothing to do: it is tried again by itself."
@@ -27,8 +35,9 @@ ADVICE: Mapping[str, str] = {
     "no_line_item": "If the activity or its column was deleted in the LMS, add it again and open "
     "it once, then resend the grade. If it never had a column, your campus IT lets the tool sync "
     "grades (AGS).",
-    "teacher_grade_stands": "Nothing to do if the teacher's grade shall stand. Otherwise compare "
-    "with the gradebook and send ours in its place.",
+    "teacher_grade_stands": "Nothing to do if the teacher's grade shall stand. Otherwise send ours "
+    "in its place; where the LMS keeps the teacher's all the same, take it back in the gradebook "
+    "first.",
     "score_stale": "Nothing to do if the newer grade is right: compare with the gradebook. "
     "Otherwise resend the grade; if it lasts, campus IT compares the clock of the LMS with ours.",
     "score_out_of_range": "Put the points right: 0 or more, of more than 0.",
@@ -51,6 +60,28 @@ ADVICE: Mapping[str, str] = {
 }
 
 
-def find_advice(code: str) -> str:
-    """What to do about a grade with this error, or nothing for a code that is not ours."""
-    return ADVICE.get(code, "")
+TEACHER_GRADE = "teacher_grade_stands"
+LOCKED_GRADE = "grade_locked"
+
+
+class GradeAdvice:
+    """What to do about some grades, each in the words of the LMS that it goes to."""
+
+    def __init__(self, engine: "Engine", grades: "Iterable[Grade]") -> None:
+        links = {
+            (grade.organization_id, grade.resource_link_id)
+            for grade in grades
+            if grade.resource_link_id
+        }
+        self._families: dict[str, str] = {}
+        for organization_id in {organization_id for organization_id, _ in links}:
+            mine = [link_id for owner, link_id in links if owner == organization_id]
+            with engine.database.read() as connection:
+                self._families |= find_families(connection, organization_id, mine)
+        profiles = engine.plugins.ask_all("platform_profile") if self._families else ()
+        self._own = {profile.family: profile.grade_advice for profile in profiles}
+
+    def find(self, grade: "Grade", code: str) -> str:
+        """What to do about an error with this code, or nothing for a code that is not ours."""
+        family = self._families.get(grade.resource_link_id or "", "")
+        return self._own.get(family, {}).get(code) or ADVICE.get(code, "")

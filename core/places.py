@@ -1,5 +1,6 @@
 """The contexts and resource links that launches came from."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -66,6 +67,9 @@ resource_links = Table(
     ),
 )
 
+# A statement bears only so many values.
+TOGETHER = 1_000
+
 
 def make_finder(table: Table, *names: str) -> Select[Any]:
     """The query for one row by these columns, made once: making it costs more than running it."""
@@ -116,6 +120,20 @@ def read_platform(row: Row[Any]) -> Platform:
         issuer=row.issuer,
         client_id=row.client_id,
     )
+
+
+def find_families(
+    connection: Connection, organization_id: str, link_ids: Sequence[str]
+) -> dict[str, str]:
+    """The families of the platforms of an organization's resource links, by their ids."""
+    found: dict[str, str] = {}
+    for first in range(0, len(link_ids), TOGETHER):
+        query = select(resource_links.c.id, resource_links.c.family).where(
+            resource_links.c.organization_id == organization_id,
+            resource_links.c.id.in_(link_ids[first : first + TOGETHER]),
+        )
+        found |= {row.id: row.family for row in connection.execute(query)}
+    return found
 
 
 def read_group_service(row: Row[Any]) -> GroupService | None:

@@ -35,8 +35,8 @@ NO_COLUMN = "No score has been sent from this place yet, so it has no gradebook 
 class Comparison:
     """One grade of ours and what the gradebook holds for it.
 
-    verdict: overridden when it holds what we did not send last, so that a teacher must have put
-        it there; differs when ours that it should hold did not arrive;
+    verdict: overridden when it holds what we did not send last, or says so itself, so that a
+        teacher must have put it there; differs when ours that it should hold did not arrive;
         missing when it holds none; unknown when it could not be read, for `reason`.
     """
 
@@ -188,9 +188,11 @@ def _compare(
     result = theirs.get(grade.lms_user_id or "")
     if result is not None and result.may_be_zero and grade.given == 0:
         return Comparison(grade, "same", result)
+    if result is not None and is_same(result, grade.given, grade.maximum):
+        return Comparison(grade, "same", result)
+    if result is not None and result.overridden:
+        return Comparison(grade, "overridden", result)
     if result is None or result.given is None:
         return Comparison(grade, "missing", result)
-    if is_same(result, grade.given, grade.maximum):
-        return Comparison(grade, "same", result)
     is_ours = taken is not None and is_same(result, *taken)
     return Comparison(grade, "differs" if is_ours else "overridden", result)

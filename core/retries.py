@@ -13,6 +13,7 @@ from mentorai.core.errors import (
     PlatformThrottled,
     PluginFailed,
     ScoreStale,
+    TeacherGradeStands,
 )
 
 RowStatus = Literal["waiting", "leased", "sent", "superseded", "failed", "not_linked"]
@@ -75,6 +76,8 @@ def decide(
         return Decision("waiting", due_at, error.code, error.message)
     if isinstance(error, NoLineItem):
         return Decision("not_linked", None, error.code, error.message)
+    if isinstance(error, TeacherGradeStands):
+        return Decision("superseded", None, error.code, error.message)
     is_plugins = isinstance(error, PluginFailed)
     if not (error.retryable or is_plugins):
         return Decision("failed", None, error.code, error.message)

@@ -56,6 +56,9 @@ class PlatformProfile:
     registration_errors: words with which it refuses a registration -> what to do about it.
     screens: where things are changed there, in its own words, by the keys of
         core/explanations.py SCREENS; a key that is left out keeps the general words.
+    grade_advice: what somebody who teaches does there about a grade that did not arrive, in its own
+        words, by the error's code; a code that is left out keeps the words of
+        core/grade_advice.py.
     calls_at_once: the most calls that one process has under way at one of its hosts; None: as
         many as it answers the quicker for.
     bucket: how it counts calls, if it counts them: one for all schools of a client id.
@@ -79,6 +82,7 @@ class PlatformProfile:
     token_audience: str | None = None
     registration_errors: Mapping[str, str] = field(default_factory=dict)
     screens: Mapping[str, str] = field(default_factory=dict)
+    grade_advice: Mapping[str, str] = field(default_factory=dict)
     calls_at_once: int | None = None
     bucket: Bucket | None = None
     shares_issuer: bool = False

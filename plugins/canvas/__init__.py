@@ -51,6 +51,18 @@ SCREENS = {
     "placements": "Admin, Developer Keys, this tool's LTI key: Placements",
     "platform_facts": "Admin, Developer Keys: the number under Details is the client id",
 }
+GRADE_ADVICE = {
+    "teacher_grade_stands": "Nothing to do if the teacher's grade shall stand in Canvas. Otherwise "
+    "send ours in its place.",
+    "person_not_in_course": "Nothing to do if the person has left the course or teaches in it. "
+    "Otherwise in Canvas open People and add them as a student, then resend the grade.",
+    "attempts_exhausted": "Edit the assignment in Canvas and raise the number under Submission "
+    "Attempts, then resend the grade.",
+    "course_concluded": "Nothing to do if the course is over. Otherwise change its end date in "
+    "Canvas under Settings, Course Details, then resend the grade.",
+    "no_line_item": "If the assignment was deleted in Canvas, add it again (Submission Type "
+    "External Tool, Find) and open it once, then resend the grade.",
+}
 # What it gives at once, whatever is asked for.
 ROSTER_PAGE = 50
 
@@ -64,6 +76,7 @@ def platform_profile() -> PlatformProfile:
         vendor_domains=VENDOR_DOMAINS,
         token_audience="",
         screens=SCREENS,
+        grade_advice=GRADE_ADVICE,
         bucket=BUCKET,
         shares_issuer=True,
         refusals=REFUSALS,

@@ -65,6 +65,25 @@ SCREENS = {
     "placements": "the activity in the course; or Content item in this tool's settings",
     "platform_facts": "Manage tools, this tool's card, View configuration details",
 }
+EDIT_GRADE = (
+    "in Moodle open Grades, Grader report, switch Edit mode on, this grade's menu, Edit grade"
+)
+GRADE_ADVICE = {
+    "teacher_grade_stands": "Nothing to do if the teacher's grade shall stand: Moodle keeps it "
+    f"whatever is sent. Otherwise {EDIT_GRADE}, untick Overridden and save; then send ours in its "
+    "place.",
+    "grade_locked": f"Nothing to do if the locked grade shall stand. Otherwise {EDIT_GRADE}, and "
+    "untick Locked; if it is the column or its category that is locked, in Grades, Gradebook "
+    "setup, Edit. Then resend the grade.",
+    "grade_maybe_locked": "Look in Moodle under Grades, Gradebook setup whether the column or its "
+    "category is locked, and in the Grader report whether this grade is. It is tried again by "
+    "itself for about two hours.",
+    "person_not_in_course": "Nothing to do if the person has left the course or teaches in it. "
+    "Otherwise in Moodle open Participants and enrol them as a student, then resend the grade.",
+    "no_line_item": "If the activity was deleted in Moodle, add it again and open it once. If it "
+    "has no column, edit its settings and tick Accept grades from the tool under Privacy. Then "
+    "resend the grade.",
+}
 
 
 @hookimpl
@@ -76,6 +95,7 @@ def platform_profile() -> PlatformProfile:
         token_audience="",
         registration_errors=REGISTRATION_ERRORS,
         screens=SCREENS,
+        grade_advice=GRADE_ADVICE,
         refusals=REFUSALS,
         hides_zero=True,
     )

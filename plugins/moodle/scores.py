@@ -16,7 +16,9 @@ from mentorai.core.errors import (
     PlatformRefused,
     PlatformUnavailable,
     ScoreRejected,
+    TeacherGradeStands,
 )
+from mentorai.core.held_results import is_same
 from mentorai.core.values import LineItem, Receipt, Refusal, Score
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ NOT_ALLOWED = (
     "Moodle does not let the mentor write grades in this course: the tool was taken out of it, or "
     "its grade service was switched off."
 )
+OVERRIDDEN = "A teacher overrode this grade in Moodle, which keeps theirs whatever is sent."
 NOT_FINAL = "Moodle would take news without a final score for no score, and wipe the grade."
 REFUSALS = (
     Refusal(400, "", PersonNotInCourse, NOT_GRADED),
@@ -46,7 +49,8 @@ def push_by_lti(
     score: Score,
     web_services: "WebServices | None" = None,
 ) -> Receipt:
-    """Bring a final score. Raises ScoreRejected for another, and what ags.push_score raises.
+    """Bring a final score. Raises ScoreRejected for another, TeacherGradeStands for one that was to
+    replace a teacher's and could not, and what ags.push_score raises.
 
     web_services: where campus IT connected them; they tell a lock from trouble.
     """
@@ -61,7 +65,22 @@ def push_by_lti(
             web_services, line_item, score.subject
         )
 
-    return services.push_score(line_item, score, read_answer=read_answer)
+    receipt = services.push_score(line_item, score, read_answer=read_answer)
+    if score.replaces_teacher and _keeps_another(services, line_item, score):
+        raise TeacherGradeStands(OVERRIDDEN)
+    return receipt
+
+
+def _keeps_another(services: "CourseServices", line_item: LineItem, score: Score) -> bool:
+    """Whether Moodle said that it took a score, and holds a teacher's grade all the same."""
+    try:
+        result = services.find_result(line_item, score.subject)
+    except PlatformError:
+        # It may not be read, or not now; that the score was taken is known.
+        return False
+    if result is None or result.given is None:
+        return False
+    return not is_same(result, score.given or 0.0, score.maximum)
 
 
 def _explain_column(services: "CourseServices", line_item: LineItem) -> MentorAIError | None:

@@ -19,8 +19,10 @@ from mentorai.core.errors import (
     PersonNotInCourse,
     PlatformReplyInvalid,
     ScoreRejected,
+    TeacherGradeStands,
 )
 from mentorai.core.values import GradePlace, LineItem, Receipt, Result, Score
+from mentorai.plugins.moodle.scores import OVERRIDDEN
 from mentorai.plugins.moodle.web_service_rosters import read_id
 from mentorai.plugins.moodle.web_services import WebServiceRefused, WebServices
 
@@ -206,6 +208,8 @@ class _Column:
             return Receipt(now())
         if item.is_locked:
             return GradeLocked()
+        if item.is_overridden and score.replaces_teacher:
+            return TeacherGradeStands(OVERRIDDEN)
         if item.is_overridden:
             # It was taken, and the teacher's word stands over it.
             return Receipt(now())

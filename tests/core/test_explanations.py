@@ -9,6 +9,7 @@ import pytest
 from mentorai.core import errors
 from mentorai.core.errors import LaunchRejected, MentorNotChosen
 from mentorai.core.explanations import EXPLANATIONS, SCREENS, find_explanation, read_screens
+from mentorai.core.grade_advice import ADVICE
 from mentorai.core.values import PlatformProfile
 from mentorai.plugins import brightspace, canvas, moodle, sakai, sandbox
 
@@ -83,3 +84,8 @@ def test_screens_of_a_family_are_known_ones_in_its_own_words() -> None:
 @pytest.mark.parametrize("plugin", [brightspace, canvas, moodle, sakai, sandbox])
 def test_screens_that_a_plugin_names_are_asked_for(plugin: ModuleType) -> None:
     assert set(plugin.platform_profile().screens) <= set(SCREENS)
+
+
+@pytest.mark.parametrize("plugin", [canvas, moodle])
+def test_advice_that_a_plugin_gives_is_about_codes_of_ours(plugin: ModuleType) -> None:
+    assert set(plugin.platform_profile().grade_advice) <= set(ADVICE)

@@ -89,6 +89,37 @@ def test_news_without_a_final_score_is_never_sent(lms: LmsFamily) -> None:
     assert lms.scores() == []
 
 
+def test_grade_that_moodle_keeps_in_the_place_of_ours_is_told(lms: LmsFamily) -> None:
+    lms.take_scores()
+    held = {"id": "x", "userId": "6", "resultScore": 5, "resultMaximum": 10}
+    lms.wire.add("GET", RESULTS_URL, json=[held])
+
+    with pytest.raises(errors.TeacherGradeStands, match="overrode"):
+        lms.push(8, replaces_teacher=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "results"),
+    [
+        (200, [{"id": "x", "userId": "6", "resultScore": 80, "resultMaximum": 100}]),
+        (200, [{"id": "x", "userId": "6"}]),
+        (200, []),
+        (401, {}),
+        (500, {}),
+    ],
+    ids=["ours", "perhaps zero", "none", "not allowed", "trouble"],
+)
+def test_grade_that_goes_over_a_teachers_is_sent_once(
+    lms: LmsFamily, status: int, results: Any
+) -> None:
+    lms.take_scores()
+    lms.wire.add("GET", RESULTS_URL, status=status, json=results)
+
+    lms.push(8, replaces_teacher=True)
+
+    assert len(lms.scores()) == 1
+
+
 def test_score_travels_in_one_line(lms: LmsFamily) -> None:
     lms.take_scores()
 

@@ -15,6 +15,7 @@ from mentorai.core.errors import (
     PersonNotInCourse,
     PlatformRefused,
     PlatformUnavailable,
+    TeacherGradeStands,
 )
 from mentorai.core.mentors import Mentor
 from mentorai.core.settings import Settings
@@ -146,8 +147,8 @@ def sub(person: str) -> str:
     return found.sub
 
 
-def score(person: str, given: float) -> Score:
-    return Score(sub(person), given, 20.0, now().replace(microsecond=0))
+def score(person: str, given: float, **facts: Any) -> Score:
+    return Score(sub(person), given, 20.0, now().replace(microsecond=0), **facts)
 
 
 @pytest.fixture
@@ -332,6 +333,8 @@ def test_grade_that_a_teacher_changed_stays_and_is_told(school: School) -> None:
     found = school.ask("read_results", platform=school.platform, line_item=school.column())
     mine = {each.subject: each for each in found}[sub("maya")]
     assert (mine.given, mine.overridden, mine.locked) == (9.0, True, False)
+    (kept,) = school.push(score("maya", 20, replaces_teacher=True))
+    assert isinstance(kept, TeacherGradeStands)
 
 
 def test_locked_column_refuses(school: School) -> None:

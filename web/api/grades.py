@@ -1,5 +1,6 @@
 """/grades: what people have, and how far it is on its way to the gradebook."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -8,8 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictFloat
 from werkzeug.exceptions import PreconditionFailed
 
 from mentorai.core.errors import Conflict, InputRejected, NotFound
-from mentorai.core.grade_advice import find_advice
-from mentorai.core.grade_rows import Sync
+from mentorai.core.grade_advice import GradeAdvice
 from mentorai.core.grades import Grade, Release
 from mentorai.core.identifiers import is_id
 from mentorai.core.outside_grades import OutsideGrade, take_outside_grade
@@ -183,7 +183,8 @@ def list_grades(query: GradeQuery) -> Response:
     shown = some[: query.page_size]
     is_end = len(some) <= query.page_size if after else query.page * query.page_size >= count
     cursor = None if is_end or not shown else _write_cursor(shown[-1])
-    results = [_read_facts(grade) for grade in shown]
+    advice = _find_advice(shown)
+    results = [_read_facts(grade, advice) for grade in shown]
     return reply_part(GradePage, results, count, {"after": cursor} if cursor else None)
 
 
@@ -307,10 +308,20 @@ def _etag(grade: Grade) -> str:
 
 def describe_grade(grade: Grade) -> GradeFacts:
     """A grade as the API gives it."""
-    return GradeFacts.model_validate(_read_facts(grade))
+    return describe_grades([grade])[0]
 
 
-def _read_facts(grade: Grade) -> dict[str, Any]:
+def describe_grades(grades: Sequence[Grade]) -> list[GradeFacts]:
+    """Grades as the API gives them."""
+    advice = _find_advice(grades)
+    return [GradeFacts.model_validate(_read_facts(grade, advice)) for grade in grades]
+
+
+def _find_advice(grades: Sequence[Grade]) -> GradeAdvice:
+    return GradeAdvice(get_engine(), [each for each in grades if each.sync.last_error_code])
+
+
+def _read_facts(grade: Grade, advice: GradeAdvice) -> dict[str, Any]:
     """The facts of a GradeFacts: a page of them is checked and written as a whole."""
     sync = grade.sync
     return {
@@ -335,7 +346,7 @@ def _read_facts(grade: Grade) -> dict[str, Any]:
         "sync": {
             "status": sync.status,
             "attempts": sync.attempts,
-            "last_error": _read_error(sync) if sync.last_error_code else None,
+            "last_error": _read_error(grade, advice) if sync.last_error_code else None,
             "sent_at": sync.sent_at,
             "next_try_at": sync.next_try_at,
             "overridden": sync.is_overridden,
@@ -344,9 +355,10 @@ def _read_facts(grade: Grade) -> dict[str, Any]:
     }
 
 
-def _read_error(sync: Sync) -> dict[str, str]:
+def _read_error(grade: Grade, advice: GradeAdvice) -> dict[str, str]:
+    code = grade.sync.last_error_code
     return {
-        "code": sync.last_error_code,
-        "message": sync.last_error_message,
-        "advice": find_advice(sync.last_error_code),
+        "code": code,
+        "message": grade.sync.last_error_message,
+        "advice": advice.find(grade, code),
     }

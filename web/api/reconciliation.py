@@ -6,7 +6,7 @@ from flask import Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from mentorai.core.reconciliation import Reconciliation, reconcile, repair
-from mentorai.web.api.grades import GradeFacts, describe_grade
+from mentorai.web.api.grades import GradeFacts, describe_grades
 from mentorai.web.api.replies import reply
 from mentorai.web.api.resource import Resource
 from mentorai.web.api.shapes import Shape
@@ -117,7 +117,8 @@ def _compare(quiz_id: str | None) -> Reconciliation:
 
 
 def _reply(found: Reconciliation, resent: int, *, include_same: bool) -> Response:
-    shown = [row for row in found.rows if include_same or row.verdict != "same"]
+    shown = [row for row in found.rows if include_same or row.verdict != "same"][:ROWS]
+    grades = describe_grades([row.grade for row in shown])
     facts = ReconciliationFacts(
         counts=Counts(
             same=found.count("same"),
@@ -129,12 +130,12 @@ def _reply(found: Reconciliation, resent: int, *, include_same: bool) -> Respons
         others=found.others,
         results=[
             Compared(
-                grade=describe_grade(row.grade),
+                grade=grade,
                 verdict=row.verdict,
                 platform_result=row.theirs,
                 reason=row.reason,
             )
-            for row in shown[:ROWS]
+            for row, grade in zip(shown, grades, strict=True)
         ],
         resent=resent,
     )

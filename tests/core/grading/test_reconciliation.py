@@ -9,7 +9,7 @@ import time_machine
 from mentorai.core import hookimpl
 from mentorai.core.clock import now
 from mentorai.core.engine import Engine
-from mentorai.core.errors import PlatformUnavailable
+from mentorai.core.errors import PlatformUnavailable, TeacherGradeStands
 from mentorai.core.grades import Grade
 from mentorai.core.mentors import Mentor
 from mentorai.core.reconciliation import Reconciliation, reconcile, repair
@@ -90,6 +90,8 @@ def compare(engine: Engine, mentor: Mentor, quiz_id: str) -> Reconciliation:
         (Result("s-1", 99.99, 100), "same"),
         (Result("s-1", 2, 3), "overridden"),
         (Result("s-1", 90, 100), "overridden"),
+        (Result("s-1", 3, 3, overridden=True), "same"),
+        (Result("s-1", None, 3, overridden=True), "overridden"),
         (Result("s-1", None, 3), "missing"),
         (Result("somebody", 3, 3), "missing"),
     ],
@@ -221,6 +223,37 @@ def test_new_score_goes_over_a_teachers_grade_only_if_they_took_it_back(
     assert len(gradebook.scores) == sent
     code = "teacher_grade_stands" if sent == 1 else ""
     assert grade.sync.last_error_code == code
+
+
+def test_grade_that_a_teacher_overrode_is_theirs_though_it_is_what_we_sent(
+    engine, mentor, quiz_id, hand_in, results, gradebook
+):
+    hand_in("s-1", right=False)
+    results.held = [Result("s-1", 0, 3, overridden=True)]
+    gradebook.faults = [PlatformUnavailable()]
+    hand_in("s-1")
+
+    (row,) = compare(engine, mentor, quiz_id).rows
+
+    assert row.verdict == "overridden"
+
+
+def test_lms_that_keeps_a_teachers_grade_after_all_is_believed(
+    engine, mentor, quiz_id, hand_in, results, gradebook
+):
+    hand_in("s-1")
+    results.held = [Result("s-1", 1, 3)]
+    found = compare(engine, mentor, quiz_id)
+    gradebook.faults = [TeacherGradeStands("It is kept.")]
+
+    repair(engine, found, replaces_teacher=True)
+    with time_machine.travel(now() + timedelta(seconds=5)):
+        engine.outbox.deliver_due()
+
+    (grade,) = all_grades(engine, mentor)
+    assert (grade.sync.status, grade.sync.is_overridden) == ("superseded", True)
+    assert grade.sync.last_error_code == "teacher_grade_stands"
+    assert grade.sync.last_error_message == "It is kept."
 
 
 def all_grades(engine: Engine, mentor: Mentor) -> Sequence[Grade]:

@@ -17,6 +17,7 @@ from mentorai.core.values import (
     LineItem,
     Member,
     Platform,
+    PlatformProfile,
     Receipt,
     Result,
     Role,
@@ -51,6 +52,11 @@ class Lms:
     @hookimpl
     def find_line_item(self, place: GradePlace) -> LineItem:
         return LineItem(f"https://lms.example/items/{place.resource_link_id}")
+
+    @hookimpl
+    def platform_profile(self) -> PlatformProfile:
+        advice = {"teacher_grade_stands": "Untick Overridden.", "grade_locked": "Unlock it there."}
+        return PlatformProfile("lti", "Campus LMS", grade_advice=advice)
 
     @hookimpl
     def push_score(self, score: Score) -> Receipt:
@@ -264,6 +270,25 @@ def test_grades_are_compared_and_can_be_sent_again(engine, graded, instructor, p
     assert "1 result of people who have no grade here" in page.text
     assert (page.text.count(">Resend<"), page.text.count(">Send ours in its place<")) == (1, 1)
     assert "on its way again" in resent.text
+
+
+def test_teachers_grades_and_locked_ones_come_with_what_to_do_in_that_lms(
+    engine, graded, instructor, pages, lms
+):
+    lms.results = [
+        Result("s-1", 1, 2),
+        Result("s-2", 1, 2, overridden=True),
+        Result("s-3", 2, 2, locked=True),
+    ]
+    instructor.get(f"{pages}/grades")
+
+    compared = instructor.post(f"{pages}/grades/compare", {"quiz": graded}).text
+    listed = instructor.get(f"{pages}/grades").text
+
+    assert (compared.count("Untick Overridden."), listed.count("Untick Overridden.")) == (1, 2)
+    assert (compared.count("Locked there</span>"), compared.count("Unlock it")) == (1, 1)
+    assert "The gradebook held 1 when it was compared." in listed
+    assert (listed.count(">Resend<"), listed.count(">Send ours in its place<")) == (1, 2)
 
 
 def test_comparison_of_another_mentors_quiz_is_not_found(engine, organization, instructor, pages):

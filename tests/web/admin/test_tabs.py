@@ -276,6 +276,12 @@ def test_grades_show_what_was_held_back_or_put_right(engine, put_grade, instruct
     assert "changed <time" in page
     assert "Resend" not in page
 
+    page = instructor.follow(instructor.post(f"{pages}/grades/{grade.id}/release", {"page": "1"}))
+
+    assert "The grade is released" in page.text
+    assert "Held back</span>" not in page.text
+    assert engine.outbox.waiting() >= 1
+
 
 def test_grades_say_why_the_gradebook_has_none(engine, put_grade, instructor, pages):
     from mentorai.core.grade_rows import grades
