@@ -24,7 +24,6 @@ from mentorai.plugins.moodle.web_service_rosters import read_id
 from mentorai.plugins.moodle.web_services import (
     KIND,
     SERVICE_SCREEN,
-    TOKENS_SCREEN,
     WebServiceRefused,
     WebServices,
 )
@@ -60,17 +59,27 @@ def make_form() -> ConnectionForm:
         title="Moodle web services",
         purpose="Shows the groups of a course and which grades a teacher changed, and brings "
         "grades and lists of people where LTI's services are off.",
-        screen=TOKENS_SCREEN,
+        screen=f"{SERVICE_SCREEN} (a service with the functions), then Manage tokens",
+        gives=(
+            ("Functions of the service", "\n".join([SITE_INFO, *CAPABILITIES])),
+            ("Capabilities of the user's role", "\n".join(_list_capabilities())),
+        ),
         fields=(
             ConnectionField("base_url", "Site URL", "The address of Moodle's front page."),
             ConnectionField(
                 "secret",
                 "Token",
-                "Of a user who may only what is needed, for a service with the functions below.",
+                "Of a user who may only what is needed, for the service with these functions.",
                 is_secret=True,
             ),
         ),
     )
+
+
+def _list_capabilities() -> list[str]:
+    """Each capability once."""
+    named = [names.split(", ") for names in CAPABILITIES.values()]
+    return list(dict.fromkeys(["webservice/rest:use", *(name for each in named for name in each)]))
 
 
 def check(engine: "Engine", connection: Connection) -> ConnectionReport:

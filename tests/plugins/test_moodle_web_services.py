@@ -171,6 +171,16 @@ def school(engine: Engine, mentor: Mentor) -> Iterator[School]:
     lms.close()
 
 
+def test_form_names_the_functions_and_capabilities_to_give(school: School) -> None:
+    form = school.ask("connection_form", platform=school.platform)
+
+    functions, capabilities = (value.splitlines() for _, value in form.gives)
+    assert set(functions) >= {moodle_api.SITE_INFO, web_service_rosters.FUNCTION}
+    assert len(functions) == 5
+    assert {"webservice/rest:use", "moodle/grade:edit"} <= set(capabilities)
+    assert len(capabilities) == len(set(capabilities))
+
+
 def test_check_names_what_the_token_may_and_what_it_may_not(school: School) -> None:
     school.open("maya")
     school.site.functions = (moodle_api.SITE_INFO, web_service_rosters.FUNCTION)
