@@ -31,6 +31,7 @@ from mentorai.lti.content_items import (
     check_item,
 )
 from mentorai.lti.submission_review import LABEL, REVIEWABLE
+from mentorai.lti.tool_description import NAME
 from mentorai.plugins.lti_launch.picker import Offer
 from mentorai.plugins.lti_launch.picker_place import Place
 from mentorai.plugins.lti_launch.placed_files import ends_at
@@ -86,6 +87,9 @@ def make_details(offer: Offer, place: Place, *, alone: bool) -> Details:
     """
     proposed = place.settings
     title = (proposed.title if alone else "") or offer.title
+    # Where a teacher has typed no title yet, Moodle proposes this tool's name for whatever comes.
+    if title.casefold() == NAME.casefold():
+        title = offer.title
     about = "" if offer.document else _shorten(offer.description, TEXT_LENGTH)
     text = (proposed.text if alone else "") or about
     return Details(

@@ -150,6 +150,16 @@ def test_words_of_the_platform_are_proposed_when_it_asks_for_one_thing(
     assert (item["title"], item["about"]) == ("Group discussion", "About the shore")
 
 
+def test_name_of_the_tool_is_no_title_for_what_is_placed(
+    campus: Campus, teacher: Teacher, quiz_choice: str
+) -> None:
+    campus.ask_for(title="mentorAI")
+    teacher.place(quiz_choice)
+
+    (item,) = campus.added()
+    assert item["title"] == "Quiz 1: Tides and zones"
+
+
 def test_words_of_the_platform_are_not_given_to_each_of_several(
     campus: Campus, teacher: Teacher, mentor_choice: str, quiz_choice: str
 ) -> None:

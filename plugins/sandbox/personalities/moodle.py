@@ -217,8 +217,8 @@ MOODLE = Personality(
             accept_targets=("frame", "iframe", "window"),
             accept_lineitem=None,
             auto_create=False,
-            title="Harbour College",
-            text="Choose what to add",
+            # The name of the tool, as long as the teacher has typed no title.
+            title="mentorAI",
             sends_data=False,
         ),
         unchecked=frozenset({"aud", "deployment_id", "nonce", "message_type"}),
