@@ -30,7 +30,8 @@ def admit_if_admin() -> bool:
     if names_key(request.environ):
         # By that alone: a cookie comes by itself, also with a key that was left empty.
         text = read_key_text(request.environ) or ""
-        admin = check_admin_token(get_engine(), text) if text.startswith(PREFIX) else None
+        is_token = text.startswith(PREFIX) and "HTTP_X_API_KEY" not in request.environ
+        admin = check_admin_token(get_engine(), text) if is_token else None
     else:
         admin = find_admin(get_engine())
         if admin is not None:

@@ -128,6 +128,16 @@ def test_admins_token_does_what_the_cookie_does_and_needs_no_page(
     assert (late.status_code, late.json["code"]) == (401, "key_expired")
 
 
+def test_admins_token_does_not_count_beside_a_key(client, admin_token, key, mentor):
+    headers = {"Authorization": f"Bearer {admin_token}", "X-API-Key": key}
+
+    by_name = client.get(f"{PREFIX}/mentors/{mentor.slug}/mentor", headers=headers)
+    of_keys = client.get(f"{PREFIX}/keys", headers=headers)
+
+    assert (by_name.status_code, by_name.json["code"]) == (401, "key_invalid")
+    assert (of_keys.status_code, of_keys.json["code"]) == (403, "admin_needed")
+
+
 def test_admin_who_signed_out_calls_nothing(call_as_admin, engine, mentor):
     engine.admins.sign_out(engine.admins.find(EMAIL).id)
 
