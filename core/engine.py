@@ -115,7 +115,7 @@ class Engine:
         with ExitStack() as if_it_fails:
             if_it_fails.callback(engine.database.close)
             engine.database.upgrade()
-            engine.keys.peppers.check()
+            engine.keys.pepper_rows.check()
             engine.organizations.put("default", "Default")
             manager.tell("engine_started", engine=engine)
             if_it_fails.pop_all()

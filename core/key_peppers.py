@@ -88,6 +88,8 @@ def _read_entries(text: str) -> list[tuple[int, str]]:
     if len({version for version, _ in entries}) < len(entries):
         raise ValueError("a version is there twice")
     secrets = [secret for _, secret in entries if secret != REFUSED]
+    if (BARE, REFUSED) in entries and not secrets:
+        raise ValueError("keys without a pepper are refused, and there is no pepper for new ones")
     if len(set(secrets)) < len(secrets):
         raise ValueError("two versions have the same secret")
     return entries

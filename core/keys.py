@@ -50,7 +50,7 @@ class Keys:
         self._audit = Audit(database)
         self._peppers = Peppers(settings.key_peppers.get_secret_value())
         self._checks = KeyChecks(database, self._peppers)
-        self.peppers = PepperRows(database, self._peppers)
+        self.pepper_rows = PepperRows(database, self._peppers)
         self.policies = KeyPolicies(database, settings)
         self.uses = self._checks.uses
 

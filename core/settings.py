@@ -103,7 +103,7 @@ class Settings(BaseSettings):
     key_peppers: SecretStr = Field(
         default=SecretStr(""),
         description="Secrets that API keys are kept under, a version before each and spaces "
-        "between: 1:<secret> 2:<secret>; the highest is for new keys. Empty: none.",
+        "between: 1:SECRET 2:SECRET; the highest is for new keys. Empty: none.",
     )
     tool_key_days: int = Field(
         default=180,

@@ -65,7 +65,7 @@ def checks(engine, heard):
     """A process that has checked no key yet, and whose statements are heard."""
     database = Database(engine.settings.url_of_database)
     listen(database, heard)
-    checks = KeyChecks(database, engine.keys.peppers.peppers)
+    checks = KeyChecks(database, engine.keys.pepper_rows.peppers)
     with pytest.raises(KeyUnknown):
         checks.check(make_key()[1], scope=None, address="")
     heard.clear()
@@ -128,7 +128,7 @@ def test_check_of_a_miss_does_the_work_of_a_hit(engine, checks, issued, heard):
 
     assert works == [works[0]] * len(works)
     # Compared with what is remembered, and with what is read, which is under whichever pepper.
-    covered = len(engine.keys.peppers.peppers.known)
+    covered = len(engine.keys.pepper_rows.peppers.known)
     hashed = {"openssl_sha256": 1, "hmac_digest": covered}
     assert works[0] == hashed | {"compare_digest": 2, "crc32": 1}
     assert statements == [1] * len(works)

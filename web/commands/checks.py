@@ -162,11 +162,11 @@ def check_key_peppers(engine: "Engine") -> Iterator[Finding]:
     """Under which peppers are the API keys kept?"""
     from mentorai.core.key_peppers import BARE
 
-    peppers = engine.keys.peppers.peppers
+    peppers = engine.keys.pepper_rows.peppers
     newest = peppers.newest.version if peppers.newest else BARE
     place = f"version {newest}" if newest else "no pepper, as their SHA-256"
     yield Finding("key peppers", f"new API keys are kept under {place}.")
-    for version, count in engine.keys.peppers.count().items():
+    for version, count in engine.keys.pepper_rows.count().items():
         if not count or (version == newest and version not in peppers.refused):
             continue
         advice = "rotate those keys to have them under the newest pepper."

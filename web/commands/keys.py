@@ -219,7 +219,7 @@ def pepper() -> None:
     from mentorai.web.commands.opening import opened
 
     with opened() as engine:
-        covered = engine.keys.peppers.cover(AUTHOR)
+        covered = engine.keys.pepper_rows.cover(AUTHOR)
     click.echo(f"API keys put under the newest pepper: {covered:,}.")
 
 
