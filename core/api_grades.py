@@ -14,7 +14,7 @@ from sqlalchemy import Column, ColumnElement, Float, String, Table, delete, inse
 
 from mentorai.core.clock import now
 from mentorai.core.database import Instant, metadata
-from mentorai.core.row_locks import hold_parent, hold_rows
+from mentorai.core.row_locks import hold_registration, hold_rows
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
@@ -59,7 +59,7 @@ class ApiGrades:
         rows = [{**place, "subject": each, "points": points[each]} for each in sorted(points)]
         where = _of(registration_id, column, points)
         with self._database.write() as connection:
-            hold_parent(connection, api_grades.c.registration_id, registration_id)
+            hold_registration(connection, registration_id)
             hold_rows(connection, api_grades, *where)
             connection.execute(delete(api_grades).where(*where))
             connection.execute(insert(api_grades), rows)

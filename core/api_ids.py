@@ -10,7 +10,7 @@ from sqlalchemy import Column, String, Table, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from mentorai.core.database import metadata
-from mentorai.core.row_locks import hold_parent, hold_rows
+from mentorai.core.row_locks import hold_registration, hold_rows
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
@@ -97,7 +97,7 @@ class ApiIds:
         )
         try:
             with self._database.write() as connection:
-                hold_parent(connection, api_ids.c.registration_id, registration_id)
+                hold_registration(connection, registration_id)
                 hold_rows(connection, api_ids, *gone)
                 connection.execute(delete(api_ids).where(*gone))
                 connection.execute(insert(api_ids), rows)

@@ -14,13 +14,10 @@ deleted by whoever comes first; others leave those rows alone, and nobody waits 
 On SQLite one transaction writes at a time, and none of this is needed.
 """
 
-from typing import Any
-
 from sqlalchemy import (
-    Column,
     ColumnElement,
     Connection,
-    Select,
+    String,
     Table,
     column,
     delete,
@@ -28,6 +25,8 @@ from sqlalchemy import (
     table,
     tuple_,
 )
+
+_registrations = table("registrations", column("id", String))
 
 
 def hold_rows(connection: Connection, rows: Table, *which: ColumnElement[bool]) -> None:
@@ -38,17 +37,15 @@ def hold_rows(connection: Connection, rows: Table, *which: ColumnElement[bool]) 
     connection.execute(select(*key).where(*which).order_by(*key).with_for_update(key_share=True))
 
 
-def hold_parent(connection: Connection, foreign_key: Column[Any], value: str) -> None:
-    """Keep the row that a foreign key names from being deleted; locks nothing that is only changed.
+def hold_registration(connection: Connection, registration_id: str) -> None:
+    """Keep a registration, whose table is none of the core's, from being deleted meanwhile.
 
-    For a transaction that puts rows below it in the place of others: whoever deletes the parent
-    goes the other way.
+    It locks nothing that is only changed. For a transaction that puts rows below it in the place
+    of others: whoever deletes the registration goes the other way.
     """
     if connection.dialect.name == "sqlite":
         return
-    (parent,) = foreign_key.foreign_keys
-    name, _, key = parent.target_fullname.partition(".")
-    held: Select[Any] = select(column(key)).select_from(table(name)).where(column(key) == value)
+    held = select(_registrations.c.id).where(_registrations.c.id == registration_id)
     connection.execute(held.with_for_update(read=True, key_share=True))
 
 

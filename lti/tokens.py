@@ -37,7 +37,7 @@ from mentorai.core.errors import (
     ScopeNotGranted,
 )
 from mentorai.core.identifiers import new_id
-from mentorai.core.row_locks import hold_parent
+from mentorai.core.row_locks import hold_registration
 from mentorai.core.sealing import Seal
 from mentorai.core.settings import Settings
 from mentorai.lti.origins import find_origin
@@ -171,7 +171,7 @@ class Tokens:
         row = {"registration_id": name[0], "scopes": name[1], "began_at": moment}
         try:
             with self._database.write() as connection:
-                hold_parent(connection, token_requests.c.registration_id, name[0])
+                hold_registration(connection, name[0])
                 connection.execute(delete(token_requests).where(*left))
                 connection.execute(insert(token_requests).values(row))
         except IntegrityError:
@@ -214,7 +214,7 @@ class Tokens:
         }
         try:
             with self._database.write() as connection:
-                hold_parent(connection, access_tokens.c.registration_id, name[0])
+                hold_registration(connection, name[0])
                 connection.execute(delete(access_tokens).where(*_named(access_tokens, name)))
                 connection.execute(insert(access_tokens).values(row))
         except IntegrityError:
