@@ -69,11 +69,14 @@ def list_sections(connection: Connection, context_id: str) -> Sequence[Part]:
 
 
 def list_groups(connection: Connection, context_id: str) -> Sequence[Part]:
-    """The groups of a context, by set and name."""
-    table = roster_groups.c
+    """The groups of a context that somebody is known to be in, by set and name."""
+    table, member = roster_groups.c, roster_group_members.c
+    taken = select(member.lms_group_id).where(member.context_id == context_id)
     query = select(table.lms_group_id, table.name, table.set_name)
     rows: Iterable[Any] = connection.execute(
-        query.where(table.context_id == context_id).order_by(table.set_name, table.name)
+        query.where(table.context_id == context_id, table.lms_group_id.in_(taken)).order_by(
+            table.set_name, table.name
+        )
     )
     return [
         Part(row.lms_group_id, f"{row.set_name}: {row.name}" if row.set_name else row.name)

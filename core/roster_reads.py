@@ -89,6 +89,8 @@ class RosterRead:
         self._database = engine.database
         self._place = place
         self._reading = reading
+        # Whether the members came with groups; a platform may name groups and not who is in them.
+        self._tells_groups = False
         # What LTI keeps back of people is not to come in by the LMS's own API.
         self._shared: frozenset[str] | None = None
 
@@ -110,6 +112,7 @@ class RosterRead:
             members = [self._mask(each) for each in batch if isinstance(each, Member)]
             ends = [each.differences_url for each in batch if isinstance(each, RosterEnd)]
             names.take(batch)
+            self._tells_groups |= any(member.group_ids is not None for member in members)
             found.later_url = ends[-1] if ends else found.later_url
             found.changed += self._keep(members)
             found.count += len(members)
@@ -181,7 +184,7 @@ class RosterRead:
         Without it the roster is still a roster, and everybody stays where they were.
         """
         names, changed = _Names(), 0
-        has_groups = read_group_service(self._place) is not None
+        has_groups = self._tells_groups and read_group_service(self._place) is not None
         try:
             listed: Iterator[Listed] | None = self._engine.plugins.ask_first(
                 "list_sections",

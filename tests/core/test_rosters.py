@@ -423,6 +423,29 @@ def test_groups_of_the_lti_service_are_not_overwritten_by_the_api(engine, regist
     assert people(engine, course)["Student 00001"].groups == ("Limpets",)
 
 
+def test_groups_that_lti_names_without_their_people_come_by_the_api(engine, registry, course):
+    registry.members = [learner(1)]
+    registry.groups = [Group("g1", "Limpets")]
+    registry.names_sections = [
+        Group("9", "Limpets again"),
+        Member("s-1", Role.LEARNER, group_ids=("9",)),
+    ]
+
+    sync(engine, course)
+
+    assert people(engine, course)["Student 00001"].groups == ("Limpets again",)
+    assert [part.name for part in engine.course_people.list_parts(course)[1]] == ["Limpets again"]
+
+
+def test_group_that_nobody_is_in_is_no_choice(engine, registry, course):
+    registry.members = [learner(1, group_ids=("g1",)), learner(2)]
+    registry.groups = [Group("g1", "Limpets"), Group("g2", "Barnacles")]
+
+    sync(engine, course)
+
+    assert [part.name for part in engine.course_people.list_parts(course)[1]] == ["Limpets"]
+
+
 @pytest.mark.parametrize("name", ["Grace", None])
 def test_list_by_the_lms_own_api_names_people_only_where_launches_do(
     engine, registry, organization, mentor, name
