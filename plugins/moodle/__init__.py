@@ -41,8 +41,8 @@ FAMILY = "moodle"
 FAMILY_CODES = ("moodle", "moodle-2")
 # Moodle refuses a registration in plain words instead of OAuth's codes.
 BEGIN_ANEW = (
-    "In Moodle, begin anew: Site administration, Plugins, External tool, Manage tools, and paste "
-    "the same link."
+    "In Moodle, begin anew: Site administration, Plugins, Activity modules, External tool, Manage "
+    "tools, and paste the same link."
 )
 CHECK_ADDRESS = "Look whether MENTORAI_PUBLIC_URL is the address that browsers use."
 REGISTRATION_ERRORS = {
@@ -57,7 +57,8 @@ REGISTRATION_ERRORS = {
     "in Manage tools.",
 }
 SCREENS = {
-    "tool": "Site administration, Plugins, External tool, Manage tools: this tool's card",
+    "tool": "Site administration, Plugins, Activity modules, External tool, Manage tools: this "
+    "tool's card",
     "addresses": "Manage tools, this tool's settings: tool URL, login URL, redirection URI, keyset",
     "deployments": "Manage tools, this tool's card, View configuration details: Deployment ID",
     "services": "Manage tools, this tool's settings, Services: grades and names and roles",

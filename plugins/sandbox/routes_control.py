@@ -11,6 +11,7 @@ from mentorai.plugins.sandbox.faults import ENDPOINTS, KINDS
 from mentorai.plugins.sandbox.memberships import change_membership
 from mentorai.plugins.sandbox.personalities import PERSONALITIES
 from mentorai.plugins.sandbox.routes_pages import here, refuse_foreign_forms
+from mentorai.plugins.sandbox.tokens import GRANTED
 from mentorai.plugins.sandbox.wire import Refused
 
 Json = dict[str, Any]
@@ -156,6 +157,7 @@ def page() -> str:
         endpoints=ENDPOINTS,
         kinds=KINDS,
         personalities=PERSONALITIES.values(),
+        scopes=GRANTED,
         signing_kid=here().platform.keys.kid,
         published=[key["kid"] for key in here().platform.keys.published()["keys"]],
         requests=list(here().platform.requests)[-20:][::-1],
@@ -211,6 +213,8 @@ def _read_behaviour(form: dict[str, str]) -> Json:
         "line_item_query": "line_item_query" in form,
         "lose_cookies": "lose_cookies" in form,
         "throttles": "throttles" in form,
+        "deployment": form.get("deployment", "").strip(),
+        "withheld_scopes": [scope for scope in GRANTED if f"withheld {scope}" in form],
     }
 
 

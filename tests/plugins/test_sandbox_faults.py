@@ -287,11 +287,15 @@ def test_page_adds_a_fault(sandbox: SandboxClient) -> None:
 
 
 def test_page_changes_habits(sandbox: SandboxClient) -> None:
+    score = "https://purl.imsglobal.org/spec/lti-ags/scope/score"
     form = {"action": "behave", "clock_offset_seconds": "-90.5", "lose_cookies": "on"}
+    form |= {f"withheld {score}": "on", "deployment": "7:elsewhere"}
     sandbox.post("/control/", data=form)
 
     assert sandbox.platform.behaviour.clock_offset_seconds == -90.5
     assert sandbox.platform.behaviour.lose_cookies
+    assert sandbox.platform.behaviour.withheld_scopes == [score]
+    assert sandbox.platform.deployment_id == "7:elsewhere"
 
 
 @pytest.mark.parametrize(
