@@ -6,6 +6,7 @@ from playwright.sync_api import Frame, Page
 
 from mentorai.core.clock import now
 from mentorai.core.errors import DeploymentHeld
+from mentorai.core.grades import grades
 from mentorai.lti.tool import Tool
 
 RUN = "axe.run({resultTypes: ['violations']})"
@@ -163,9 +164,14 @@ def test_filled_grades_and_errors_are_accessible(house, still):
         given=7.5,
         maximum=10.0,
         source="api",
+        quiz_id=house.quiz.id,
     )
     page = still()
     found = see(page, "grades", f"{house.admin}/grades")
+    with engine.database.write() as connection:
+        facts = {"sync_status": "sent", "sync_overridden": True, "sync_result": 5.0}
+        connection.execute(grades.update().values(facts))
+    found += see(page, "a teacher's grade", f"{house.admin}/grades")
     page.goto(f"{house.admin}/api/new")
     page.evaluate("document.querySelectorAll('[name=scopes]').forEach(box => box.checked = false)")
     page.get_by_label("API Key Name").fill("x")
