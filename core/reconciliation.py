@@ -5,6 +5,7 @@ A grade and a result of other maxima are compared by their share, since platform
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import select, update
@@ -37,13 +38,15 @@ class Comparison:
 
     verdict: overridden when it holds what we did not send last, or says so itself, so that a
         teacher must have put it there; differs when ours that it should hold did not arrive;
-        missing when it holds none; unknown when it could not be read, for `reason`.
+        missing when it holds none; unknown when it could not be read, for `reason`, an error's
+        sentence where there is its `code`.
     """
 
     grade: Grade
     verdict: Verdict
     result: Result | None = None
     reason: str = ""
+    code: str = ""
 
     @property
     def theirs(self) -> float | None:
@@ -89,7 +92,8 @@ def reconcile(
         try:
             theirs = _read_results(engine, organization_id, *place)
         except MentorAIError as error:
-            rows += [Comparison(grade, "unknown", reason=error.message) for grade in ours]
+            unread = partial(Comparison, verdict="unknown", reason=error.message, code=error.code)
+            rows += [unread(grade) for grade in ours]
             continue
         with engine.database.read() as connection:
             taken = find_taken(connection, organization_id, [grade.id for grade in ours])

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
-from mentorai.core.errors import MentorAIError
+from mentorai.core.errors import MentorAIError, NoLineItem, PlatformError, TeacherGradeStands
+from mentorai.core.held_results import is_same
 from mentorai.core.launch_facts import GroupService
 from mentorai.core.places import list_neighbours
 from mentorai.core.values import (
@@ -106,6 +107,26 @@ class CourseServices:
         """What a column holds for one person, or None. Raises as results.list_results does."""
         found = list_results(self.tool, self.registration, line_item, subject=subject)
         return next(found, None)
+
+    def check_replaced(self, line_item: LineItem, score: Score) -> None:
+        """Raises TeacherGradeStands for a score that was to take the place of a teacher's grade,
+        was taken, and did not: for platforms that keep theirs all the same.
+        """
+        if score.replaces_teacher and self._keeps_another(line_item, score):
+            raise TeacherGradeStands(
+                f"A teacher overrode this grade in {self.profile.title}, which keeps theirs "
+                "whatever is sent."
+            )
+
+    def _keeps_another(self, line_item: LineItem, score: Score) -> bool:
+        try:
+            result = self.find_result(line_item, score.subject)
+        except (PlatformError, NoLineItem):
+            # It may not be read, or not now; that the score was taken is known.
+            return False
+        if result is None or result.given is None:
+            return False
+        return not is_same(result, score.given or 0.0, score.maximum)
 
     def list_members(self, memberships_url: str) -> Iterator[Member | RosterEnd]:
         """The members of a context (nrps.list_members). Raises as that does."""

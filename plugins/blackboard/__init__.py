@@ -58,6 +58,25 @@ SCREENS = {
 # Who is in which group comes only when it is asked for.
 ROSTER_QUERY = {"groups": "true"}
 RESULTS_PAGE = 1_000
+ALLOW_GRADES = (
+    "Ask your campus IT to allow the grade service: LTI Tool Providers, this tool, Edit, Allow "
+    "grade service access. Then resend the grade."
+)
+GRADE_ADVICE = {
+    "teacher_grade_stands": "Nothing to do if the teacher's grade shall stand: Blackboard keeps an "
+    "override whatever is sent. Otherwise in the Gradebook open the student's grade and choose "
+    "Undo Override in its menu (in the Original Course View: View Grade Details, Revert); then "
+    "send ours in its place.",
+    "person_not_in_course": "Nothing to do if the person has left the course or teaches in it. "
+    "Otherwise make them an available student under Roster (in the Original Course View: Users), "
+    "then resend the grade.",
+    "no_line_item": "If the item was deleted, add it again in Course Content and open it once. If "
+    "it never had a column, campus IT allows the grade service: LTI Tool Providers, this tool, "
+    "Edit. Then resend the grade.",
+    "platform_refused": "Nothing to do if the course is complete or closed. Otherwise: "
+    f"{ALLOW_GRADES}",
+    "scope_not_granted": ALLOW_GRADES,
+}
 
 
 @hookimpl
@@ -69,6 +88,7 @@ def platform_profile() -> PlatformProfile:
         vendor_domains=VENDOR_DOMAINS,
         token_audience="",
         screens=SCREENS,
+        grade_advice=GRADE_ADVICE,
         shares_issuer=True,
         refusals=REFUSALS,
         binds_columns=False,
@@ -116,7 +136,9 @@ def push_score(
     if services is None:
         return None
     kept = "" if score.comment else engine.room(Comments).find(services, line_item, score.subject)
-    return services.push_score(line_item, shape_score(score, kept))
+    receipt = services.push_score(line_item, shape_score(score, kept))
+    services.check_replaced(line_item, score)
+    return receipt
 
 
 @hookimpl

@@ -15,8 +15,8 @@ NOT_THERE = (
     "unavailable."
 )
 NOT_ALLOWED = (
-    "Blackboard does not let the mentor write grades: campus IT allows it under LTI Tool "
-    "Providers, this tool, Allow grade service access."
+    "Blackboard let no grade be written here: the course is complete or closed, or the mentor may "
+    "not write grades."
 )
 REFUSALS = (
     Refusal(400, "user could not be found", PersonNotInCourse, NOT_THERE),

@@ -16,9 +16,7 @@ from mentorai.core.errors import (
     PlatformRefused,
     PlatformUnavailable,
     ScoreRejected,
-    TeacherGradeStands,
 )
-from mentorai.core.held_results import is_same
 from mentorai.core.values import LineItem, Receipt, Refusal, Score
 
 if TYPE_CHECKING:
@@ -66,21 +64,8 @@ def push_by_lti(
         )
 
     receipt = services.push_score(line_item, score, read_answer=read_answer)
-    if score.replaces_teacher and _keeps_another(services, line_item, score):
-        raise TeacherGradeStands(OVERRIDDEN)
+    services.check_replaced(line_item, score)
     return receipt
-
-
-def _keeps_another(services: "CourseServices", line_item: LineItem, score: Score) -> bool:
-    """Whether Moodle said that it took a score, and holds a teacher's grade all the same."""
-    try:
-        result = services.find_result(line_item, score.subject)
-    except PlatformError:
-        # It may not be read, or not now; that the score was taken is known.
-        return False
-    if result is None or result.given is None:
-        return False
-    return not is_same(result, score.given or 0.0, score.maximum)
 
 
 def _explain_column(services: "CourseServices", line_item: LineItem) -> MentorAIError | None:

@@ -6,7 +6,7 @@ from playwright.sync_api import Frame, Page
 
 from mentorai.core.clock import now
 from mentorai.core.errors import DeploymentHeld
-from mentorai.core.grades import grades
+from mentorai.core.grade_rows import grades
 from mentorai.lti.tool import Tool
 
 RUN = "axe.run({resultTypes: ['violations']})"

@@ -11,7 +11,7 @@ from mentorai.core.errors import LaunchRejected, MentorNotChosen
 from mentorai.core.explanations import EXPLANATIONS, SCREENS, find_explanation, read_screens
 from mentorai.core.grade_advice import ADVICE
 from mentorai.core.values import PlatformProfile
-from mentorai.plugins import brightspace, canvas, moodle, sakai, sandbox
+from mentorai.plugins import blackboard, brightspace, canvas, moodle, sakai, sandbox
 
 ENDINGS = [
     kind
@@ -86,6 +86,6 @@ def test_screens_that_a_plugin_names_are_asked_for(plugin: ModuleType) -> None:
     assert set(plugin.platform_profile().screens) <= set(SCREENS)
 
 
-@pytest.mark.parametrize("plugin", [canvas, moodle])
+@pytest.mark.parametrize("plugin", [blackboard, brightspace, canvas, moodle])
 def test_advice_that_a_plugin_gives_is_about_codes_of_ours(plugin: ModuleType) -> None:
     assert set(plugin.platform_profile().grade_advice) <= set(ADVICE)

@@ -53,6 +53,17 @@ def test_comment_of_a_teacher_is_sent_back_with_a_score_that_has_none(lms: LmsFa
     assert "user_id" not in read
 
 
+def test_override_of_a_teacher_that_blackboard_kept_is_told(lms: LmsFamily) -> None:
+    lms.take_scores()
+    results(lms, {"userId": "6", "resultScore": 5, "resultMaximum": 10, "comment": ""})
+
+    with pytest.raises(errors.TeacherGradeStands, match="in Blackboard Learn, which keeps theirs"):
+        lms.push(8, replaces_teacher=True)
+    lms.push(8)
+
+    assert len(lms.scores()) == 2
+
+
 def test_score_goes_without_a_comment_when_results_may_not_be_read(lms: LmsFamily) -> None:
     lms.take_scores()
     results(lms, status=403)
@@ -82,7 +93,7 @@ def test_score_waits_when_the_comment_that_is_there_cannot_be_read(lms: LmsFamil
             "left",
         ),
         (400, {"message": "Something else"}, errors.NotGradable, "400"),
-        (403, "", errors.PlatformRefused, "Allow grade service access"),
+        (403, "", errors.PlatformRefused, "may not write grades"),
         (404, "", errors.NoLineItem, "no longer there"),
         (429, "", errors.PlatformThrottled, ""),
     ],

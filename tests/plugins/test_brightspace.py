@@ -1,12 +1,13 @@
 """Brightspace: its refusals, which others give with other statuses."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
 from mentorai.core import errors
 from mentorai.core.errors import MentorAIError
-from tests.fakes.lms_family import LmsFamily
+from tests.fakes.lms_family import RESULTS_URL, LmsFamily
 
 FAMILY = "brightspace"
 
@@ -35,6 +36,18 @@ def test_refusal_is_told_apart_by_its_words(
         lms.push()
 
     assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize(("held", "stands"), [(5, True), (8, False)])
+def test_grade_of_a_teacher_that_stayed_is_told(lms: LmsFamily, held: int, stands: bool) -> None:
+    lms.take_scores()
+    row = {"userId": "6", "resultScore": held, "resultMaximum": 10}
+    lms.wire.add("GET", RESULTS_URL, json=[row])
+
+    with pytest.raises(errors.TeacherGradeStands) if stands else nullcontext():
+        lms.push(8, replaces_teacher=True)
+
+    assert len(lms.scores()) == 1
 
 
 def test_token_is_asked_for_with_the_audience_that_all_schools_share(lms: LmsFamily) -> None:

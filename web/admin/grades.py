@@ -59,16 +59,22 @@ class GradePages:
         )
 
     def _advise(self, found: Reconciliation) -> Sequence[tuple[str, str]]:
-        """What to do about teachers' grades and locked ones, once for each LMS."""
-        causes = [
-            (row.grade, "The teacher's grade stands", TEACHER_GRADE)
-            for row in found.rows
-            if row.verdict == "overridden"
-        ] + [
-            (row.grade, "Locked there", LOCKED_GRADE)
-            for row in found.rows
-            if row.result is not None and row.result.locked
-        ]
+        """What to do about teachers' grades, locked ones and those that could not be read, once
+        for each LMS.
+        """
+        causes = (
+            [
+                (row.grade, "The teacher's grade stands", TEACHER_GRADE)
+                for row in found.rows
+                if row.verdict == "overridden"
+            ]
+            + [
+                (row.grade, "Locked there", LOCKED_GRADE)
+                for row in found.rows
+                if row.result is not None and row.result.locked
+            ]
+            + [(row.grade, "Not compared", row.code) for row in found.rows if row.code]
+        )
         advice = GradeAdvice(self._engine, [grade for grade, _, _ in causes])
         return list(dict.fromkeys((what, advice.find(grade, code)) for grade, what, code in causes))
 

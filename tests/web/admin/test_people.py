@@ -7,7 +7,7 @@ import pytest
 
 from mentorai.core import hookimpl
 from mentorai.core.engine import Engine
-from mentorai.core.errors import PlatformUnavailable
+from mentorai.core.errors import PlatformRefused, PlatformUnavailable
 from mentorai.core.line_items import LineItems
 from mentorai.core.settings import Settings
 from mentorai.core.values import (
@@ -56,6 +56,7 @@ class Lms:
     @hookimpl
     def platform_profile(self) -> PlatformProfile:
         advice = {"teacher_grade_stands": "Untick Overridden.", "grade_locked": "Unlock it there."}
+        advice["platform_refused"] = "Tools, this tool: allow grades."
         return PlatformProfile("lti", "Campus LMS", grade_advice=advice)
 
     @hookimpl
@@ -64,6 +65,8 @@ class Lms:
 
     @hookimpl
     def read_results(self, platform: Platform, line_item: LineItem) -> Sequence[Result]:
+        if self.error:
+            raise self.error
         return self.results
 
 
@@ -289,6 +292,16 @@ def test_teachers_grades_and_locked_ones_come_with_what_to_do_in_that_lms(
     assert (compared.count("Locked there</span>"), compared.count("Unlock it")) == (1, 1)
     assert "The gradebook held 1 when it was compared." in listed
     assert (listed.count(">Resend<"), listed.count(">Send ours in its place<")) == (1, 2)
+
+
+def test_gradebook_that_cannot_be_read_says_what_to_do_in_that_lms(graded, instructor, pages, lms):
+    lms.error = PlatformRefused("The LMS answered 403.")
+    instructor.get(f"{pages}/grades")
+
+    compared = instructor.post(f"{pages}/grades/compare", {"quiz": graded}).text
+
+    assert compared.count("The LMS answered 403.") == 3
+    assert compared.count("<strong>Not compared.</strong> Tools, this tool: allow grades.") == 1
 
 
 def test_comparison_of_another_mentors_quiz_is_not_found(engine, organization, instructor, pages):

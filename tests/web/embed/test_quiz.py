@@ -179,6 +179,14 @@ def test_open_attempt_is_gone_on_with(student, home, quiz, attempt):
         ),
         ({"sync_status": "sent"}, "Sent to the gradebook"),
         ({"sync_status": "superseded"}, "The gradebook has a newer score."),
+        (
+            {
+                "sync_status": "superseded",
+                "sync_error_code": "teacher_grade_stands",
+                "sync_error_message": "A teacher changed this grade.",
+            },
+            "A teacher changed this grade.",
+        ),
         ({"sync_status": "failed", "sync_error_message": "Refused."}, "did not take the score"),
         ({"sync_status": "not_linked"}, "Not linked to a gradebook."),
     ],
