@@ -252,8 +252,10 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         student="Your instructor has not chosen a mentor for this activity yet. Please tell them.",
         instructor="Nobody has chosen which mentor answers here. Edit the activity in the course "
         "and pick one (“Select content”), or ask campus IT to make one.",
-        it="No placement, no custom parameter `mentor` or `quiz`, and not exactly one mentor to "
-        "fall back on. Allow deep linking so that instructors can pick, or set the parameter.",
+        it="The launch was right, but names no mentor: no placement, no custom parameter `mentor` "
+        "or `quiz`, and not exactly one mentor to fall back on. If there is none yet, make one: "
+        "Mentors, New mentor. Else allow deep linking, so that instructors pick, or set the "
+        "parameter.",
         screen="placements",
     ),
     "session_invalid": Explanation(

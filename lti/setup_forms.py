@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mentorai.core.errors import InputRejected
-from mentorai.core.values import SetupChoice, SetupField, SetupGuide
+from mentorai.core.values import SetupChoice, SetupField, SetupGuide, SetupStep
 from mentorai.lti.origins import find_origin
+from mentorai.lti.registration_documents import RegistrationDocument
 from mentorai.lti.registrations import HOLD, Registration
 
 if TYPE_CHECKING:
@@ -22,8 +23,13 @@ ANY_FAMILY = "lti"
 NAME_FIELD, CHOICE_FIELD, DEPLOYMENT_FIELD = "name", "choice", "deployment_id"
 TEXT_LENGTH = 2_000
 NEEDED = "This is needed."
-ADDRESS = "A full address such as https://lms.example.edu, please."
+WRONG = {
+    "address": "A full address such as https://lms.example.edu, please.",
+    "host": "A full address such as https://lms.example.edu, please.",
+    "uuid": "This looks otherwise: five groups of letters a to f and digits, with hyphens between.",
+}
 _SCHEME = re.compile("[a-z]+://", re.IGNORECASE)
+_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def list_guides(engine: "Engine") -> Sequence[SetupGuide]:
@@ -35,6 +41,26 @@ def list_guides(engine: "Engine") -> Sequence[SetupGuide]:
 def find_guide(engine: "Engine", family: str) -> SetupGuide | None:
     """The guide of one family, or None."""
     return next((each for each in list_guides(engine) if each.family == family), None)
+
+
+def list_left(guide: SetupGuide) -> Sequence[SetupStep]:
+    """What is left to do in the LMS once the form was accepted."""
+    for way in guide.ways:
+        parts = [step.shows for step in way.steps]
+        if "form" in parts:
+            return way.steps[parts.index("form") + 1 :]
+    return ()
+
+
+def pick_values(
+    guide: SetupGuide, step: SetupStep, document: RegistrationDocument | None
+) -> Mapping[str, str]:
+    """What is entered in this step, by the names that the LMS has for it."""
+    if document is None or not (step.values or step.shows == "document"):
+        return {}
+    elsewhere = {name for way in guide.ways for each in way.steps for name in each.values}
+    names = step.values or [name for name in document.content if name not in elsewhere]
+    return {name: document.content[name] for name in names if name in document.content}
 
 
 def keep_known(guide: SetupGuide, given: Mapping[str, str]) -> dict[str, str]:
@@ -57,7 +83,7 @@ def read_facts(guide: SetupGuide, given: Mapping[str, str]) -> dict[str, str]:
         text = given.get(field.name, "").strip()
         value = _clean(field, text)
         if field.name in used and not value:
-            errors[field.name] = [ADDRESS if text else NEEDED]
+            errors[field.name] = [WRONG[field.kind] if text else NEEDED]
         values[field.name] = value
     if errors:
         raise InputRejected(errors)
@@ -111,9 +137,11 @@ def find_choice(guide: SetupGuide, given: Mapping[str, str]) -> SetupChoice:
 
 
 def _clean(field: SetupField, text: str) -> str:
-    """The value of a field; empty if it is no address and should be one."""
+    """The value of a field; empty if it is not of the field's kind."""
     if field.kind == "text":
         return text
+    if field.kind == "uuid":
+        return text if _UUID.fullmatch(text) else ""
     whole = text if _SCHEME.match(text) else f"https://{text}"
     origin = find_origin(whole)
     if origin is None:

@@ -14,11 +14,14 @@ class SetupStep:
     screen: the way to the page of the LMS. shows: what stands beside it here: `document`, the
     values of `registration_document`; `document_url`, the address where they are; `link`, a
     link by which the LMS registers itself; `form`, the fields for what the LMS answered.
+    values: names of values of `registration_document` that stand beside this step, and not where
+    `document` shows all others.
     """
 
     text: str
     screen: str = ""
     shows: Part = ""
+    values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +39,14 @@ class SetupField:
 
     label: as the LMS calls it. kind: `address` is made a full address without an end slash, and
     cut before the first of `cuts`, so that any page of the LMS may be pasted; `host` is made an
-    address without a path. example: what one looks like.
+    address without a path; `uuid` is one, which a name or a key is not. example: what one looks
+    like.
     """
 
     name: str
     label: str
     hint: str = ""
-    kind: Literal["text", "address", "host"] = "text"
+    kind: Literal["text", "address", "host", "uuid"] = "text"
     cuts: tuple[str, ...] = ()
     example: str = ""
 

@@ -1,6 +1,7 @@
 """How Blackboard Learn is connected, step by step: once at the vendor, then at each school."""
 
 from mentorai.core.values import SetupField, SetupGuide, SetupStep, SetupWay
+from mentorai.plugins.blackboard.registration import OF_THE_TOOL, PLACEMENTS
 
 PORTAL = "developer.blackboard.com, My Apps"
 GATEWAY = "https://developer.blackboard.com/api/v1"
@@ -15,8 +16,8 @@ GUIDE = SetupGuide(
             "By hand",
             (
                 SetupStep(
-                    "Press `+`, enter these values as far as they are not of the school, and press "
-                    "`Register application and generate API Key`.",
+                    "Press `+`, enter these values and press `Register application and generate "
+                    "API Key`.",
                     PORTAL,
                     shows="document",
                 ),
@@ -28,13 +29,15 @@ GUIDE = SetupGuide(
                 ),
                 SetupStep(
                     "At each school: press `Register LTI 1.3/Advantage Tool`, paste the "
-                    "Application ID, press Submit, set the status to `Approved`, and allow what "
-                    "the values above say of the school.",
+                    "Application ID, press Submit. Set Tool Status to `Approved`, and these:",
                     PROVIDERS,
+                    values=OF_THE_TOOL,
                 ),
                 SetupStep(
-                    "In the tool's menu press `Manage Placements` and create the placements.",
+                    "In the tool's menu press `Manage Placements` and create these; the address "
+                    "is their target link URI.",
                     PROVIDERS,
+                    values=PLACEMENTS,
                 ),
             ),
             "Blackboard has no registration by link.",
@@ -45,6 +48,7 @@ GUIDE = SetupGuide(
             "client_id",
             "Application ID",
             "Not the Application Key.",
+            kind="uuid",
             example="5ad3c4f0-8a1b-4c52-9d39-0f8f5f7f2a11",
         ),
         SetupField(

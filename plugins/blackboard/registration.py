@@ -2,6 +2,18 @@
 
 from typing import Any
 
+# What an administrator of the school sets: of the tool, and of its placements.
+OF_THE_TOOL = (
+    "At the school: User Fields to Send",
+    "At the school: Allow grade service access",
+    "At the school: Allow Membership Service Access",
+)
+PLACEMENTS = (
+    "At the school: Deep Linking content tool",
+    "At the school: Course tool, Allow student access",
+)
+YES = "Yes"
+
 
 def write_document(tool: dict[str, Any]) -> dict[str, Any]:
     """The fields of the portal's form and of the school's own, each with what to enter.
@@ -13,16 +25,12 @@ def write_document(tool: dict[str, Any]) -> dict[str, Any]:
         "Application Name": tool["name"],
         "Description": tool["description"],
         "Domain(s)": tool["domain"],
-        "My Integration supports LTI 1.3": "yes",
+        "My Integration supports LTI 1.3": YES,
         "Login Initiation URL": tool["login_url"],
         "Tool Redirect URL(s)": tool["launch_url"],
         "Tool JWKS URL": tool["keyset_url"],
         "Signing Algorithm": "RS256",
         "Custom Parameters": custom,
-        "At the school, LTI Tool Providers: User Fields to Send": "Role in Course, Name, "
-        "Email Address",
-        "At the school: Allow grade service access": "Yes",
-        "At the school: Allow Membership Service Access": "Yes",
-        "At the school, Manage Placements: Deep Linking content tool": tool["launch_url"],
-        "At the school, Manage Placements: Course tool, allow student access": tool["launch_url"],
+        **dict(zip(OF_THE_TOOL, ("Role in Course, Name, Email Address", YES, YES), strict=True)),
+        **dict.fromkeys(PLACEMENTS, tool["launch_url"]),
     }

@@ -57,7 +57,9 @@ GUIDE = SetupGuide(
             kind="host",
             example="https://school.brightspace.com",
         ),
-        SetupField("client_id", "Client Id", example="3f1c9e52-5d0e-4a7d-9a54-7ce3f2f6f0a1"),
+        SetupField(
+            "client_id", "Client Id", kind="uuid", example="3f1c9e52-5d0e-4a7d-9a54-7ce3f2f6f0a1"
+        ),
         SetupField(
             "deployment_id",
             "Deployment Id",

@@ -18,6 +18,7 @@ from mentorai.lti.setup_forms import (
     find_guide,
     keep_known,
     list_guides,
+    pick_values,
     read_facts,
 )
 from mentorai.lti.tool import Tool
@@ -153,6 +154,7 @@ class AddPlatformPages:
             given=given,
             choice=choice,
             document=document,
+            pick_values=lambda step: pick_values(guide, step, document),
             document_text=json.dumps(document.content, indent=2) if document else "",
             document_url=self._tool.document_url_of(guide.family),
             hours=self._engine.settings.invitation_hours,

@@ -10,10 +10,12 @@ from mentorai.core.engine import Engine
 from mentorai.core.explanations import EXPLANATIONS, read_screens
 from mentorai.core.offers import find_offers
 from mentorai.core.session_facts import SessionFacts, find_session_facts
+from mentorai.core.values import SetupGuide, SetupStep
 from mentorai.lti.launch_log_rows import LaunchEntry
 from mentorai.lti.probe import probe
+from mentorai.lti.registration_documents import find_document
 from mentorai.lti.registrations import HELD, Registration
-from mentorai.lti.setup_forms import find_guide
+from mentorai.lti.setup_forms import find_guide, list_left, pick_values
 from mentorai.lti.tool import Tool
 from mentorai.web.admin.desk import desk
 from mentorai.web.registration_words import begin_sentence, tell
@@ -57,10 +59,12 @@ class TestLaunchPages:
         facts = self._find_facts(entry)
         screens = self._read_screens(registration)
         deployments = self._tool.deployments.list(registration.organization_id, registration.id)
+        guide = find_guide(self._engine, registration.family or "lti")
         return render_template(
             "admin/test_launch.html",
             one=registration,
-            guide=find_guide(self._engine, registration.family or "lti"),
+            guide=guide,
+            left=self._list_left(guide) if guide else (),
             entry=entry,
             facts=facts,
             services=_list_services(facts) if facts else (),
@@ -82,6 +86,11 @@ class TestLaunchPages:
             told = [(each, *tell(each, screens)) for each in seen]
             findings = [(each, begin_sentence(said), where) for each, said, where in told]
         return render_template("admin/check_platform.html", one=registration, findings=findings)
+
+    def _list_left(self, guide: SetupGuide) -> list[tuple[SetupStep, Mapping[str, str]]]:
+        """What is left to do in the LMS before a launch can come, and what is entered there."""
+        document = find_document(self._engine, guide.family)
+        return [(step, pick_values(guide, step, document)) for step in list_left(guide)]
 
     def _get(self, registration_id: str) -> Registration:
         return self._tool.registrations.get(desk().organization_id, registration_id)

@@ -22,6 +22,7 @@ FAMILIES = {
     "blackboard": blackboard,
     "openedx": openedx,
 }
+APPLICATION = "5ad3c4f0-8a1b-4c52-9d39-0f8f5f7f2a11"
 CANVAS_KEYS = "https://sso.canvaslms.com/api/lti/security/jwks"
 
 
@@ -101,7 +102,7 @@ def test_canvas_is_registered_from_its_number_alone(it_person, tool, organizatio
         ),
         (
             "brightspace",
-            {"host": "school.brightspace.com/d2l/home/1", "client_id": "a"},
+            {"host": "school.brightspace.com/d2l/home/1", "client_id": APPLICATION},
             {
                 "issuer": "https://school.brightspace.com",
                 "token_url": "https://auth.brightspace.com/core/connect/token",
@@ -109,11 +110,11 @@ def test_canvas_is_registered_from_its_number_alone(it_person, tool, organizatio
         ),
         (
             "blackboard",
-            {"client_id": "5ad3"},
+            {"client_id": APPLICATION},
             {
                 "issuer": "https://blackboard.com",
                 "keyset_url": "https://developer.blackboard.com/api/v1/management/applications/"
-                "5ad3/jwks.json",
+                f"{APPLICATION}/jwks.json",
             },
         ),
         (
@@ -146,6 +147,35 @@ def test_moodle_without_an_address_is_refused_beside_its_field(it_person, addres
 
     assert answer.status_code == 422
     assert 'id="address-wrong-1"' in answer.text
+
+
+@pytest.mark.parametrize("client_id", ["mentorAI", f"{APPLICATION}/x", "5ad3c4f08a1b4c529d390f8f"])
+def test_application_that_is_no_uuid_is_refused_beside_its_field(it_person, tool, client_id):
+    answer = add(it_person, "blackboard", client_id=client_id)
+
+    assert answer.status_code == 422
+    assert 'id="client_id-wrong-1">This looks otherwise' in answer.text
+
+
+def test_what_a_school_of_blackboard_enters_stands_at_its_own_step(it_person, tool, wire):
+    keys = "https://developer.blackboard.com/api/v1/management/applications"
+    serve_keys(wire, f"{keys}/{APPLICATION}/jwks.json")
+    steps = it_person.get("/admin/platforms/add/blackboard").text.split("<li>")
+
+    waiting = it_person.follow(add(it_person, "blackboard", client_id=APPLICATION)).text
+
+    names = ("Login Initiation URL", "Allow grade service access", "Deep Linking content tool")
+    assert [[name in step for name in names] for step in steps[1:]] == [
+        [True, False, False],
+        [False, False, False],
+        [False, True, False],
+        [False, False, True],
+        [False, False, False],
+    ]
+    # The form leads on to a page that shows what comes after it.
+    assert "What is left to do in the LMS" in waiting
+    assert [name in waiting for name in names] == [False, True, True]
+    assert "data-copy=" in waiting
 
 
 def test_draft_is_kept_with_what_is_wrong_when_keys_cannot_be_read(

@@ -115,6 +115,23 @@ def test_refused_launch_is_explained_with_where_to_change_it(tool, it_person, lm
     assert "data-waiting" in text
 
 
+def test_held_launch_is_told_of_no_more_when_its_deployment_was_approved(
+    tool, it_person, lms, page
+):
+    with pytest.raises(DeploymentHeld):
+        tool.deployments.admit(lms, "d-9", "Shore life", SCHOOL)
+    held = {"code": "deployment_held", "reason": "It waits.", "clause": "", "visit": VISIT}
+    tool.launch_log.note_refused(Sender(lms.id, True), **held)
+    before = it_person.get(page).text
+    tool.deployments.approve(lms.organization_id, lms.id, "d-9", "it")
+
+    after = it_person.get(page).text
+
+    assert ("that nobody has let in yet" in before, "It waits." in before) == (True, False)
+    assert ("that nobody has let in yet" in after, "It waits." in after) == (False, False)
+    assert "Waiting for the next launch." in after
+
+
 def test_held_deployment_is_approved_there_by_what_its_school_says(tool, it_person, lms, page):
     with pytest.raises(DeploymentHeld):
         tool.deployments.admit(lms, "d-9", "Shore life", SCHOOL)
