@@ -20,7 +20,7 @@ from mentorai.plugins.blackboard.rest_client import (
 )
 from mentorai.plugins.blackboard.rest_grades import MODIFY
 from mentorai.plugins.blackboard.rest_rosters import VIEW_USERS, read_text
-from mentorai.plugins.blackboard.rest_tokens import KIND, SCOPES, BlackboardTokens
+from mentorai.plugins.blackboard.rest_tokens import KIND, NOT_LEARN, SCOPES, BlackboardTokens
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
@@ -31,7 +31,6 @@ PURPOSES = (
     ("Grades where LTI's own grade service is not offered", "/gradebook/columns", MODIFY),
 )
 VERSIONS = {"/users": "/v1", "/gradebook/columns": "/v2"}
-NOT_LEARN = "No Learn answers at this address; it must be that of Learn's sign-in page."
 
 
 def make_form(engine: "Engine") -> ConnectionForm:
@@ -41,7 +40,9 @@ def make_form(engine: "Engine") -> ConnectionForm:
         title="Blackboard REST API",
         purpose="Shows the sections of merged courses, and brings grades and lists of people where "
         "LTI's services are not offered.",
-        screen="Administrator Panel, Integrations, REST API Integrations, Create Integration",
+        screen="developer.blackboard.com, My Apps, this application: Manage Keys, Redirect URIs; "
+        "and in Learn: Administrator Panel, Integrations, REST API Integrations, Create "
+        "Integration",
         fields=(
             ConnectionField("base_url", "Learn URL", "Where people sign in to Learn."),
             ConnectionField(

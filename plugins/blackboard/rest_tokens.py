@@ -37,6 +37,7 @@ UNKNOWN_KEY = (
     "Learn does not know this application key or its secret. developer.blackboard.com, My Apps, "
     "Manage Keys; and in Learn: Administrator Panel, Integrations, REST API Integrations."
 )
+NOT_LEARN = "No Learn answers at this address; it must be that of Learn's sign-in page."
 SIGN_IN_AGAIN = "Learn no longer takes the sign-in that was given here. Sign in again."
 DECLINED = "The access was declined in Learn. Sign in again and choose Allow."
 
@@ -132,6 +133,8 @@ class BlackboardTokens:
         )
         if reply.status in (400, 401, 403):
             self._refuse(connection, reply, form["grant_type"])
+        if reply.status in (404, 405):
+            raise PlatformRefused(NOT_LEARN)
         check_reply(reply, "a request for an access token")
         return _read_tokens(reply.read_json(), kept)
 

@@ -432,6 +432,14 @@ def test_nobody_is_asked_until_the_time_that_a_429_named(school: School) -> None
     assert school.site.used == used
 
 
+def test_address_where_no_learn_is_says_so(school: School) -> None:
+    school.url += "/elsewhere"
+    school.made = school.connect()
+
+    with pytest.raises(PlatformRefused, match="No Learn answers at this address"):
+        school.check()
+
+
 def test_next_page_elsewhere_is_not_followed(school: School) -> None:
     school.site.next_page = "https://evil.example/learn/api/public/v1/courses"
 

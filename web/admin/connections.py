@@ -4,15 +4,17 @@ What is secret goes in and never comes out: the form shows only that there is so
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from mentorai.core.clock import now
 from mentorai.core.connections import Connections
 from mentorai.core.engine import Engine
-from mentorai.core.errors import InputRejected, NotFound, PlatformError
+from mentorai.core.errors import InputRejected, NotFound, PlatformError, PlatformThrottled
 from mentorai.core.offers import find_offers
 from mentorai.core.values import Connection, ConnectionForm, ConnectionReport, Platform
 from mentorai.lti.origins import find_url_fault
@@ -107,11 +109,11 @@ class ConnectionPages:
         return _go_back(registration, done)
 
     def _try(self, registration: Registration, connection: Connection) -> Page:
-        kind, report, fault = connection.kind, None, ""
+        kind, report, fault = connection.kind, None, None
         try:
             report = self._connections.check(self._platform(registration), connection)
         except PlatformError as error:
-            fault = error.message
+            fault = error
         return self._page(registration, kind=kind, report=report, fault=fault)
 
     def _check_given(
@@ -175,13 +177,15 @@ class ConnectionPages:
         errors: Errors | None = None,
         given: Mapping[str, str] | None = None,
         report: ConnectionReport | None = None,
-        fault: str = "",
+        fault: PlatformError | None = None,
     ) -> str:
         """kind: what the rest is about."""
         listed = self._connections.list(registration.organization_id, registration.id)
         told: dict[str, Any] = {
             "kind": kind, "errors": errors or {}, "given": given or {}, "report": report,
-            "fault": fault,
+            "fault": fault.message if fault else "",
+            "is_busy": isinstance(fault, PlatformThrottled),
+            "again_at": _read_again(fault),
         }  # fmt: skip
         return render_template(
             "admin/connections.html",
@@ -196,3 +200,9 @@ class ConnectionPages:
 
 def _go_back(registration: Registration, done: str) -> Response:
     return redirect(url_for(".connections", registration_id=registration.id, done=done), 303)
+
+
+def _read_again(fault: PlatformError | None) -> datetime | None:
+    """When the LMS takes calls again, if it said so."""
+    seconds = fault.retry_after_seconds if isinstance(fault, PlatformThrottled) else None
+    return now() + timedelta(seconds=seconds) if seconds else None

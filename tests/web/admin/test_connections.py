@@ -8,7 +8,12 @@ from mentorai.core import hookimpl
 from mentorai.core.clock import now
 from mentorai.core.connections import Connections
 from mentorai.core.engine import Engine
-from mentorai.core.errors import PlatformRefused, PlatformUnavailable, SignInNeeded
+from mentorai.core.errors import (
+    PlatformRefused,
+    PlatformThrottled,
+    PlatformUnavailable,
+    SignInNeeded,
+)
 from mentorai.core.values import (
     Ability,
     ApiTokens,
@@ -142,6 +147,7 @@ def test_connection_is_kept_and_tried_and_its_secret_is_never_shown(
     assert "Mentor &lt;integration&gt;" in tried
     assert "sections:read" in tried
     assert "Roles" in tried
+    assert "Works in part" in tried
     assert engine.room(Connections).open_secret(find()) == SECRET
     for text in (tried, later):
         assert "s3cret" not in text
@@ -283,6 +289,16 @@ def test_check_says_why_it_does_not_work(it_person, page, lyceum, connect, find,
 
     assert answer.message in text
     assert find().state == state
+
+
+def test_check_says_when_a_busy_lms_takes_calls_again(it_person, page, lyceum, connect):
+    connect()
+    lyceum.answer = PlatformThrottled("The calls of a day are used up.", retry_after_seconds=3_600)
+
+    text = it_person.post(f"{page}/lyceum_api/check").text
+
+    assert "The calls of a day are used up. It takes calls again <time" in text
+    assert "Look at the address" not in text
 
 
 def test_connection_is_deleted_after_a_question_and_the_audit_says_who(
