@@ -18,7 +18,7 @@ from joserfc.jwk import KeySet
 
 from mentorai.plugins.sandbox.oidc import GRADE_SCOPES, MEMBERS_READ
 from mentorai.plugins.sandbox.platform import SandboxPlatform
-from mentorai.plugins.sandbox.school import COLLEGE, FAMILY_CODE
+from mentorai.plugins.sandbox.school import COLLEGE
 from mentorai.plugins.sandbox.shelf import Record
 from mentorai.plugins.sandbox.wire import HTML, JSON, Call, Refused, Reply
 
@@ -83,7 +83,7 @@ class ToolRegistrations:
 
         The token stays good for the registration.
         """
-        options = self._platform.options
+        options, launches = self._platform.options, self._platform.personality.launches
         if self._is_canvas:
             try:
                 self._read_token(call)
@@ -103,8 +103,8 @@ class ToolRegistrations:
             "id_token_signing_alg_values_supported": ["RS256"],
             "claims_supported": ["iss", "sub", "name", "given_name", "family_name", "email"],
             PLATFORM: {
-                "product_family_code": FAMILY_CODES.get(self._like, FAMILY_CODE),
-                "version": "1",
+                "product_family_code": FAMILY_CODES.get(self._like, launches.family_code),
+                "version": launches.version,
                 "name": COLLEGE,
                 "messages_supported": [
                     {"type": "LtiResourceLinkRequest"},

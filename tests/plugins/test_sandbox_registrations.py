@@ -231,3 +231,18 @@ def test_canvas_shows_its_configuration_to_a_token_and_names_no_deployment(
     assert "deployment_id" not in answer.json[TOOL]
     assert answer.json[TOOL]["https://canvas.instructure.com/lti/registration_config_url"]
     assert (again.status_code, again.json) == (401, words)
+
+
+@pytest.mark.parametrize(
+    ("personality", "code"), [("brightspace", "desire2learn"), ("sakai", "sakai")]
+)
+def test_configuration_says_which_lms_it_is(
+    sandbox: SandboxClient, personality: str, code: str
+) -> None:
+    sandbox.platform.behave({"personality": personality})
+
+    shown = sandbox.get("/lti/openid-configuration").json
+
+    assert shown is not None
+    platform = shown["https://purl.imsglobal.org/spec/lti-platform-configuration"]
+    assert platform["product_family_code"] == code
