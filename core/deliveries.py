@@ -183,12 +183,16 @@ class Deliveries:
         with self._engine.database.read() as connection:
             mine = row.organization_id, [row.grade_id]
             taken = find_taken(connection, *mine).get(row.grade_id)
-        found: Sequence[Result] | None = self._engine.plugins.ask_first(
-            "read_results",
-            engine=self._engine,
-            platform=to.place.platform,
-            line_item=line_item,
-        )
+        try:
+            found: Sequence[Result] | None = self._engine.plugins.ask_first(
+                "read_results",
+                engine=self._engine,
+                platform=to.place.platform,
+                line_item=line_item,
+            )
+        except NoLineItem:
+            # It went with its column; the push finds that out as for any other grade.
+            return False
         held = next((each for each in found or () if each.subject == to.subject), None)
         if held is not None and held.overridden:
             return True

@@ -5,7 +5,7 @@ Source: LTI Assignment and Grade Services 2.0, section 3.3.
 
 from collections.abc import Iterator
 
-from mentorai.core.errors import PlatformReplyInvalid
+from mentorai.core.errors import NoLineItem, PlatformReplyInvalid
 from mentorai.core.values import LineItem, Result
 from mentorai.lti.line_items import SCOPE, add_path, read_points, read_text, read_words
 from mentorai.lti.registrations import Registration
@@ -28,7 +28,8 @@ def list_results(
     """The results of a column, or of one person in it, page by page.
 
     limit: a wish for the size of a page; by default none is sent, since Moodle fails on it.
-    Raises, while it is read, ScopeNotGranted and PlatformError of every kind.
+    Raises, while it is read, ScopeNotGranted and PlatformError of every kind; NoLineItem where the
+    column is gone.
     """
     asked = {"user_id": subject} if subject else {}
     asked |= {"limit": str(limit)} if limit else {}
@@ -39,6 +40,7 @@ def list_results(
         add_query(url, asked) if asked else url,
         [RESULT_SCOPE],
         accept=RESULTS_TYPE,
+        gone=NoLineItem,
     )
     for page in pages:
         yield from (

@@ -245,6 +245,16 @@ def test_results_that_cannot_be_read_are_refused(
         list(list_results(tool, registration, LineItem(ONE)))
 
 
+@pytest.mark.parametrize("status", [404, 410])
+def test_results_of_a_column_that_was_deleted_say_so(
+    tool: Any, registration: Any, platform: Any, status: int
+) -> None:
+    platform.wire.add("GET", RESULTS, status=status)
+
+    with pytest.raises(NoLineItem):
+        list(list_results(tool, registration, LineItem(ONE)))
+
+
 # --- scores with every field ------------------------------------------------------------------
 
 

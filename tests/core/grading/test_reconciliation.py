@@ -9,7 +9,7 @@ import time_machine
 from mentorai.core import hookimpl
 from mentorai.core.clock import now
 from mentorai.core.engine import Engine
-from mentorai.core.errors import PlatformUnavailable, TeacherGradeStands
+from mentorai.core.errors import NoLineItem, PlatformUnavailable, TeacherGradeStands
 from mentorai.core.grades import Grade
 from mentorai.core.mentors import Mentor
 from mentorai.core.reconciliation import Reconciliation, reconcile, repair
@@ -254,6 +254,22 @@ def test_lms_that_keeps_a_teachers_grade_after_all_is_believed(
     assert (grade.sync.status, grade.sync.is_overridden) == ("superseded", True)
     assert grade.sync.last_error_code == "teacher_grade_stands"
     assert grade.sync.last_error_message == "It is kept."
+
+
+def test_teachers_grade_goes_with_a_column_that_was_deleted(
+    engine, mentor, quiz_id, hand_in, results, gradebook
+):
+    hand_in("s-1", right=False)
+    results.held = [Result("s-1", 1, 3)]
+    compare(engine, mentor, quiz_id)
+    results.error = NoLineItem()
+
+    with time_machine.travel(now() + timedelta(seconds=5)):
+        hand_in("s-1")
+
+    (grade,) = all_grades(engine, mentor)
+    assert [score.given for score in gradebook.scores] == [0.0, 3.0]
+    assert (grade.sync.status, grade.sync.is_overridden) == ("sent", False)
 
 
 def all_grades(engine: Engine, mentor: Mentor) -> Sequence[Grade]:
