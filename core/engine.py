@@ -56,6 +56,8 @@ from mentorai.core.webhooks import Webhooks
 
 Room = TypeVar("Room")
 
+NAMED_IS_GONE = "The custom parameter “mentor” names a mentor that is not here."
+
 
 class Engine:
     """Everything one installation can do, in one process."""
@@ -231,7 +233,7 @@ class Engine:
         ref: MentorRef | None = self.plugins.ask_first("choose_mentor", engine=self, launch=launch)
         ref = ref or find_mentor(self, launch, placed)
         if ref is None:
-            raise MentorNotChosen
+            raise MentorNotChosen(NAMED_IS_GONE if launch.custom.get("mentor") else "")
         return ref
 
     def ask(

@@ -1,8 +1,9 @@
 """What ended a launch, in words for three readers, by the code of the error.
 
-Before a launch is trusted nobody knows who looks at the page, so `student` stands first there
-and is enough by itself. `clause` is the part of the specifications that is meant in general; an
-error that was raised for a narrower one names that. `screen` is a key of SCREENS.
+Before a launch is trusted nobody knows who looks at the page, so `student` stands first there and
+is enough by itself; where a trusted one says that its reader teaches, `instructor` does. `clause`
+is the part of the specifications that is meant in general; an error that was raised for a narrower
+one names that. `screen` is a key of SCREENS.
 """
 
 from collections.abc import Iterable, Mapping
@@ -252,10 +253,10 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         student="Your instructor has not chosen a mentor for this activity yet. Please tell them.",
         instructor="Nobody has chosen which mentor answers here. Edit the activity in the course "
         "and pick one (“Select content”), or ask campus IT to make one.",
-        it="The launch was right, but names no mentor: no placement, no custom parameter `mentor` "
-        "or `quiz`, and not exactly one mentor to fall back on. If there is none yet, make one: "
-        "Mentors, New mentor. Else allow deep linking, so that instructors pick, or set the "
-        "parameter.",
+        it="The launch was right, but leads to no mentor: no placement, and the custom parameters "
+        "`mentor` or `quiz` name none of here, or there is not exactly one to fall back on. If "
+        "there is none yet, make one: Mentors, New mentor. Else allow deep linking, so that "
+        "instructors pick, or put the parameter right.",
         screen="placements",
     ),
     "session_invalid": Explanation(

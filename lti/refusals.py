@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from mentorai.core.errors import LaunchRejected, UnknownRegistration
-from mentorai.lti.claims import CLAIM, read_audience, read_issuer, read_object
+from mentorai.lti.claims import CLAIM, read_audience, read_issuer, read_object, read_roles
 from mentorai.lti.launch_log_rows import Sender
 from mentorai.lti.origins import find_origin, find_url_fault
 from mentorai.lti.registrations import ID_LENGTH, Registration
+from mentorai.lti.roles import read_role
 from mentorai.lti.signed_tokens import SignedToken, check_signature, read_token
 from mentorai.lti.tool import Tool
 
@@ -24,11 +25,13 @@ MESSAGE_LENGTH = 500
 class Refusal:
     """return_url: where the platform wants people back (LTI Core 1.3, section 5.4.4), if a
     verified message said so and the address is on an origin of its registration, or on any where
-    nothing is listed and many schools share its issuer; else empty.
+    nothing is listed and many schools share its issuer; else empty. is_staff: such a message said
+    that the person teaches there.
     """
 
     sender: Sender
     return_url: str = ""
+    is_staff: bool = False
 
 
 def read_refusal(tool: Tool, form: Mapping[str, str], called: str | None = None) -> Refusal:
@@ -89,7 +92,8 @@ def _read_message(tool: Tool, text: str) -> Refusal:
     sender = Sender(known, is_verified, issuer, client_ids[0], token.claims)
     if registration is None or not is_verified:
         return Refusal(sender)
-    return Refusal(sender, _find_return_url(tool, token, registration))
+    return_url = _find_return_url(tool, token, registration)
+    return Refusal(sender, return_url, _is_staff(token, registration))
 
 
 def _is_verified(tool: Tool, token: SignedToken, registration: Registration) -> bool:
@@ -100,6 +104,12 @@ def _is_verified(tool: Tool, token: SignedToken, registration: Registration) -> 
     except LaunchRejected:
         return False
     return True
+
+
+def _is_staff(token: SignedToken, registration: Registration) -> bool:
+    with suppress(LaunchRejected):
+        return read_role(read_roles(token.claims), registration.role_overrides).is_staff
+    return False
 
 
 def _find_return_url(tool: Tool, token: SignedToken, registration: Registration) -> str:

@@ -4,7 +4,8 @@ Under /api, and for any caller that does not want HTML, an answer is application
 (RFC 9457) with `code` and `request_id`; other readers get a page with the same two.
 What ends a launch is explained to three readers (core/explanations.py). A view that is part of a
 launch says so by `g.is_launch = True`, and may name in `g.way_back` the address in the course that
-the page offers.
+the page offers, in `g.lms_family` whose screens it tells of, and in
+`g.is_for_staff` that the LMS says its reader teaches.
 """
 
 import json
@@ -18,7 +19,8 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import BadRequest, HTTPException
 
 from mentorai.core import errors as e
-from mentorai.core.explanations import EXPLANATIONS, SCREENS, Explanation, find_explanation
+from mentorai.core.explanations import EXPLANATIONS, Explanation, find_explanation, read_screens
+from mentorai.web.auth import get_engine
 from mentorai.web.requests import REQUEST_ID
 
 log = structlog.get_logger(__name__)
@@ -274,12 +276,19 @@ def _explain(
         return _show(status, code, detail, {"errors": {}})
     facts = {
         "explanation": explanation,
-        "screen": SCREENS[explanation.screen],
+        "screen": _find_screens()[explanation.screen],
         "clause": clause or explanation.clause,
         "way_back": g.get("way_back", ""),
         "held": held,
+        "is_for_staff": g.get("is_for_staff", False),
     }
     return _show(status, code, detail, facts)
+
+
+def _find_screens() -> Mapping[str, str]:
+    """Where things are changed in the LMS that launched, in its own words if it is known."""
+    profile = get_engine().plugins.find_profile(g.get("lms_family", ""))
+    return read_screens([profile] if profile else [], profile.family if profile else "")
 
 
 def _show(status: int, code: str, detail: str, more: Mapping[str, Any]) -> Response:

@@ -59,6 +59,9 @@ def _note_refused(tool: Tool, error: MentorAIError) -> None:
     refusal, explanation = read_refusal(tool, form, called), find_explanation(error)
     clause = getattr(error, "clause", "") or (explanation.clause if explanation else "")
     _keep_refusal(tool, refusal.sender, error.code, error.message, clause)
+    registration = tool.registrations.find_named(refusal.sender.registration_id or "")
+    g.lms_family = registration.family if registration else ""
+    g.is_for_staff = refusal.is_staff
     if refusal.return_url and explanation:
         reference = _find_visit().reference
         message = f"{explanation.student} ({reference})"

@@ -259,6 +259,31 @@ def test_trouble_has_a_code_of_its_own(house: House, trouble: str, outcome: str)
     assert outcome in text
 
 
+def test_reader_who_teaches_is_spoken_to_as_such(house: House) -> None:
+    house.alter(custom={"mentor": "gone"})
+
+    student, _ = read_page(house.launch())
+    staff, _ = read_page(
+        house.browser.launch(house.sandbox.url, "ruth", "tidal-pools", "tides-mentor")
+    )
+
+    words = EXPLANATIONS["mentor_not_chosen"]
+    assert (words.student in student, words.student in staff) == (True, False)
+    assert (staff.count(words.instructor), "For teaching staff" in staff) == (1, False)
+    assert "names a mentor that is not here" in staff
+
+
+def test_refused_launch_names_the_screens_of_its_lms(house: House) -> None:
+    house.tool.registrations.remove(house.organization_id, house.registration.id)
+    described = house.sandbox.description["platform"]
+    register(house.engine, described | {"family": sandbox_plugin.FAMILY})
+    house.alter(deployment_id="another")
+
+    refused, _ = read_page(house.launch())
+
+    assert sandbox_plugin.SCREENS["deployments"].replace("`", "") in refused
+
+
 def test_large_form_is_refused_and_kept(house: House) -> None:
     url = f"{house.engine.settings.public_url}/lti/launch"
 
