@@ -202,6 +202,8 @@ def read_claims(platform: SandboxPlatform, begun: Begun) -> dict[str, Any]:
             "name": COLLEGE,
             "product_family_code": traits.family_code,
             "version": traits.version,
+            # The issuer is the vendor's there, and tells nothing of the school.
+            **({"url": options.base_url} if traits.portal else {}),
         },
         f"{CLAIM}/launch_presentation": {
             "document_target": "window" if item and item.window else "iframe",

@@ -420,6 +420,7 @@ def test_launch_says_which_lms_it_is(be: Any, name: str, code: str, seconds: int
 
     told = claims["https://purl.imsglobal.org/spec/lti/claim/tool_platform"]
     assert told["product_family_code"] == code
+    assert ("url" in told) == (name == "blackboard")
     assert claims["exp"] - claims["iat"] == seconds
 
 

@@ -244,7 +244,8 @@ class LaunchTraits:
         and comes back empty.
     names_first: of more line items than one of a link the first is named, and not none.
     previews: teachers can open the course as a student who is not real.
-    portal: sign-in, tokens and keys are at the vendor's, which is another host than the school's.
+    portal: sign-in, tokens and keys are at the vendor's, which is another host than the school's;
+        a launch names the school's own address.
     probes: the launch address is asked by HEAD before a form is posted there. shares: names and
         e-mail addresses are told. names_alg: its keys say by which algorithm they sign.
     """
