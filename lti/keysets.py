@@ -57,8 +57,9 @@ QUIET = timedelta(minutes=5)
 # Longer than any fetch may take; a process that died while fetching blocks no longer than this.
 LEASE = timedelta(seconds=90)
 POLL_SECONDS = 0.05
-# How long a launch with an unknown kid waits for another process's fetch.
-WAIT_SECONDS = 30.0
+# How long after its beginning launches with an unknown kid wait for another's fetch, here or in
+# another process. Who fetches waits longer, but a platform that hangs must not take every thread.
+WAIT_SECONDS = 5.0
 PATIENCE_SECONDS = 0.3
 KEYSET_BYTES = 256_000
 KEYS = 50
@@ -104,6 +105,7 @@ class Keysets:
         self._loaded: dict[str, _Loaded] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._aside_at: dict[str, float] = {}
+        self._begun_at: dict[str, float] = {}
 
     def find(self, url: str, kid: str) -> PlatformKey | None:
         """The key `kid` of the set at `url`, or None if the platform does not publish it.
@@ -117,6 +119,14 @@ class Keysets:
         if loaded is None or _age(loaded) > STALE:
             raise PlatformUnavailable(f"The keys of {find_origin(url)} could not be fetched.")
         return loaded.keys.get(kid)
+
+    def find_known(self, url: str, kid: str) -> PlatformKey | None:
+        """The key `kid` of the set at `url` if it is kept and may be used; nobody is asked."""
+        loaded = self._loaded.get(url)
+        if loaded is None or kid not in loaded.keys:
+            loaded = self._read_kept(url)
+        is_usable = loaded is not None and _age(loaded) <= STALE
+        return loaded.keys.get(kid) if loaded is not None and is_usable else None
 
     def put(self, url: str, document: object) -> None:
         """Keep the key set of a platform that cannot be asked for it, as if it had been fetched.
@@ -170,7 +180,12 @@ class Keysets:
 
     def _fetch_in_turn(self, url: str, kid: str) -> _Loaded | None:
         """Fetch if that is due and nobody else is at it; else what the others brought."""
-        with self._locks.setdefault(url, threading.Lock()):
+        lock = self._locks.setdefault(url, threading.Lock())
+        latest = self._begun_at.get(url, time.monotonic()) + WAIT_SECONDS
+        if not lock.acquire(timeout=max(latest - time.monotonic(), 0)):
+            return self._take_brought(url, kid)
+        self._begun_at[url] = time.monotonic()
+        try:
             loaded = self._read_kept(url)
             if loaded and kid in loaded.keys and _age(loaded) < FRESH:
                 return loaded
@@ -183,6 +198,9 @@ class Keysets:
                 self._end(url, kid, "")
                 return loaded
             return self._fetch_and_keep(url, kid)
+        finally:
+            del self._begun_at[url]
+            lock.release()
 
     def _claim(self, url: str) -> bool:
         """Whether the fetch is this process's to make: no other is at it, and none was just now.
@@ -231,12 +249,13 @@ class Keysets:
             connection.execute(update(keysets).where(keysets.c.url == url).values(facts))
 
     def _wait_for_another(self, url: str) -> None:
-        """Wait while another process is fetching, if one is."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        while time.monotonic() < deadline:
+        """Wait while another process is fetching, if one is and began not long ago."""
+        while True:
             with self._database.read() as connection:
                 row = connection.execute(_READ, {"address": url}).first()
-            if row is None or row.ended_at is not None or now() - row.tried_at > LEASE:
+            if row is None or row.ended_at is not None:
+                return
+            if not timedelta(0) <= now() - row.tried_at <= timedelta(seconds=WAIT_SECONDS):
                 return
             time.sleep(POLL_SECONDS)
 

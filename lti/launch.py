@@ -94,7 +94,7 @@ def finish_launch(tool: Tool, form: Mapping[str, str], bindings: Sequence[str]) 
     token = read_token(form.get("id_token"))
     claims = token.claims
     registration = tool.registrations.check(read_issuer(claims), read_audience(claims))
-    check_signature(token, tool.keysets, registration.keyset_url)
+    check_signature(token, tool.keysets.find, registration.keyset_url)
     check_times(claims, now())
     nonce = read_nonce(claims)
     launch = read_launch(claims, registration, tool.settings.public_url)

@@ -144,7 +144,7 @@ class Notices:
         claims = token.claims
         registration = self._registrations.check(read_issuer(claims), read_audience(claims))
         try:
-            check_signature(token, self._keysets, registration.keyset_url)
+            check_signature(token, self._keysets.find, registration.keyset_url)
         except TokenInvalid as error:
             if isinstance(error.__cause__, PlatformError):
                 # Not the notice's fault: the platform is to send it again.

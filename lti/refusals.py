@@ -100,7 +100,7 @@ def _is_verified(tool: Tool, token: SignedToken, registration: Registration) -> 
     try:
         if not registration.is_active:
             raise UnknownRegistration
-        check_signature(token, tool.keysets, registration.keyset_url)
+        check_signature(token, tool.keysets.find_known, registration.keyset_url)
     except LaunchRejected:
         return False
     return True

@@ -5,7 +5,7 @@ header are read past. Source: LTI Security Framework 1.0, section 5.1.2; RFC 751
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,13 +21,15 @@ from mentorai.core.errors import (
     SigningKeyUnknown,
     TokenInvalid,
 )
-from mentorai.lti.keysets import Keysets
+from mentorai.lti.keysets import PlatformKey
 
 TOKEN_CHARACTERS = 48_000
 ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")
 SIGNATURE_CLAUSE = "LTI Security Framework 1.0, section 5.1.3, step 1"
 FORMAT_CLAUSE = "LTI Security Framework 1.0, section 5.1.2"
 
+# (address of a key set, kid) -> the key, or None.
+FindKey = Callable[[str, str], PlatformKey | None]
 
 _REGISTRY = jws.JWSRegistry(algorithms=ALGORITHMS)
 
@@ -57,9 +59,10 @@ def read_token(text: object) -> SignedToken:
     return SignedToken(text, _read_object(parts[0]), _read_object(parts[1]))
 
 
-def check_signature(token: SignedToken, keysets: Keysets, keyset_url: str) -> None:
+def check_signature(token: SignedToken, find_key: FindKey, keyset_url: str) -> None:
     """Let the token pass if a key of the set at `keyset_url` signed it.
 
+    find_key: Keysets.find, or Keysets.find_known to ask no platform.
     Raises TokenInvalid, or the kind of it that says what is wrong: SigningKeyUnknown,
     SignatureInvalid, KeysetUnavailable.
     """
@@ -71,7 +74,7 @@ def check_signature(token: SignedToken, keysets: Keysets, keyset_url: str) -> No
     if not isinstance(kid, str) or not kid:
         raise _refuse("The id_token does not name the key that signed it (kid).")
     try:
-        found = keysets.find(keyset_url, kid)
+        found = find_key(keyset_url, kid)
     except PlatformError as error:
         raise KeysetUnavailable(
             f"The keys of the LMS could not be fetched to check the id_token. {error.message}",

@@ -44,7 +44,7 @@ def check_signed(token: SignedToken, keysets: Keysets, keyset_url: str) -> None:
     Raises SignOnRejected; PlatformUnavailable if its keys could not be had.
     """
     try:
-        check_signature(token, keysets, keyset_url)
+        check_signature(token, keysets.find, keyset_url)
     except KeysetUnavailable as error:
         raise PlatformUnavailable("The provider's keys could not be fetched.") from error
     except LaunchRejected as error:

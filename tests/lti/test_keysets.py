@@ -21,11 +21,13 @@ from mentorai.core.errors import (
     KeysetUnavailable,
     PlatformError,
     PlatformReplyInvalid,
+    PlatformUnavailable,
     TokenInvalid,
 )
 from mentorai.lti import keysets as keysets_module
 from mentorai.lti.keysets import Keysets, read_keyset
 from mentorai.lti.platform_http import PlatformHttp
+from mentorai.lti.refusals import read_refusal
 from mentorai.lti.tool import Tool
 
 
@@ -137,6 +139,14 @@ def test_keyset_that_hung_is_left_alone_after_it_was_given_up(
     assert launcher.platform.fetches() == 1
 
 
+def test_explaining_a_refusal_asks_the_platform_for_no_keys(launcher: Any) -> None:
+    form = {"state": "x", "id_token": launcher.platform.sign(launcher.platform.claims("n"))}
+
+    read_refusal(launcher.tool, form)
+
+    assert launcher.platform.fetches() == 0
+
+
 def test_keyset_is_refused_when_huge(launcher: Any) -> None:
     launcher.platform.publish(body='{"keys": [' + '"x",' * 100_000 + '"x"]}')
 
@@ -201,10 +211,12 @@ class SlowKeys(BaseHTTPRequestHandler):
 
     calls = 0
     body = b"{}"
+    hold = threading.Event()
 
     def do_GET(self) -> None:
         type(self).calls += 1
         time.sleep(0.3)
+        self.hold.wait(10)
         self.send_response(200)
         self.send_header("Content-Length", str(len(self.body)))
         self.end_headers()
@@ -217,6 +229,7 @@ class SlowKeys(BaseHTTPRequestHandler):
 @pytest.fixture
 def slow_keys(second_key: RSAKey) -> Iterator[str]:
     SlowKeys.calls = 0
+    SlowKeys.hold.set()
     SlowKeys.body = json.dumps({"keys": [second_key.as_dict(private=False)]}).encode()
     server = ThreadingHTTPServer(("127.0.0.1", 0), SlowKeys)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -245,6 +258,29 @@ def test_keyset_is_fetched_once_when_many_launches_need_it_at_once(
 
     assert [key is not None for key in found] == [True] * 6
     assert SlowKeys.calls == 1
+
+
+def test_launch_waits_a_while_only_for_another_fetch_of_a_platform_that_hangs(
+    engine: Engine, slow_keys: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keysets_module, "WAIT_SECONDS", 0.01)
+    keysets = engine.room(Tool).keysets
+    found: list[Any] = []
+    SlowKeys.hold.clear()
+    first = threading.Thread(target=lambda: found.append(keysets.find(slow_keys, "k2")))
+    first.start()
+    while not SlowKeys.calls:
+        time.sleep(0.01)
+
+    for each in (keysets, Keysets(engine.database, engine.room(Tool).http)):
+        with pytest.raises(PlatformUnavailable):
+            each.find(slow_keys, "k2")
+    SlowKeys.hold.set()
+    first.join()
+    engine.room(Tool).http.close()
+
+    assert len(found) == 1
+    assert found[0] is not None
 
 
 def test_keyset_is_fetched_once_when_several_processes_need_it_at_once(
