@@ -10,13 +10,15 @@ from typing import Any
 from mentorai.core.errors import PlatformError, PlatformThrottled
 from mentorai.lti import ags, nrps
 from mentorai.lti.observations import Answer, Observation, ask
-from mentorai.lti.platform_http import Reply
+from mentorai.lti.platform_http import MOVED, Reply
 from mentorai.lti.registrations import Registration
 from mentorai.lti.tool import Tool
 
 NEEDED = (ags.SCORE_SCOPE, ags.LINE_ITEM_SCOPE, nrps.SCOPE)
 # Nothing is lost without these where the needed ones are granted.
 USEFUL = (ags.LINE_ITEM_READ_SCOPE, f"{ags.SCOPE}result.readonly")
+# What an address says at which no tokens are given (any more).
+ELSEWHERE = (*MOVED, 404, 405, 410)
 
 Probe = Generator[Observation, None, frozenset[str]]
 NOTHING: frozenset[str] = frozenset()
@@ -48,6 +50,9 @@ def probe_tokens(tool: Tool, registration: Registration) -> Probe:
     status = answer.reply.status
     if status == 429 or status >= 500:
         yield Observation("token", "token_trouble", "wrong", facts | {"status": status})
+        return NOTHING
+    if status in ELSEWHERE:
+        yield Observation("token", "token_elsewhere", "wrong", facts | {"status": status})
         return NOTHING
     together = _read_grant(answer.reply, wanted)
     try:

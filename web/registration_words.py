@@ -101,6 +101,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "platform_facts",
     ),
     "token_trouble": ("{url} answers {status}: the LMS has trouble of its own.", "platform_facts"),
+    "token_elsewhere": (
+        "{url} answers {status} to a request for a token: it is not the token URL, or no longer.",
+        "platform_facts",
+    ),
     "auth_accepted": (
         "the LMS answers to {redirect_uri}, so it knows client id and redirect URI (error it "
         "gives nobody: {error}).",

@@ -228,6 +228,17 @@ def test_token_endpoint_in_trouble_is_wrong(house: House, status: int) -> None:
     assert f"answers {status}" in line(done, "token")
 
 
+@pytest.mark.parametrize("status", [302, 307, 404, 405])
+def test_address_that_gives_no_tokens_is_told_from_a_refusal(house: House, status: int) -> None:
+    elsewhere = Request.application(lambda _: Response("", status, {"Location": "/sign-in"}))
+    with running_app(elsewhere) as other:
+        house.register(token_url=f"{other}/token")
+        done = house.doctor()
+
+    assert done.exit_code == 1
+    assert f"answers {status} to a request for a token: it is not the" in line(done, "token")
+
+
 def test_scope_that_is_refused_is_named(house: House) -> None:
     house.register()
     score = "https://purl.imsglobal.org/spec/lti-ags/scope/score"
