@@ -223,7 +223,7 @@ class Migrations:
     def _put(
         self, launch: Launch, authority: str, kind: str, pair: tuple[str, str], reason: str
     ) -> str:
-        """Keep a request, unless it is there; its status."""
+        """Keep a request, with what is wrong with the claim of late; its status."""
         key = {
             "registration_id": launch.registration_id,
             "authority": authority,
@@ -246,6 +246,9 @@ class Migrations:
         }
         with self._database.write() as connection:
             status: str | None = connection.execute(known).scalar()
+            if status == WAITING:
+                is_other = and_(mine, migration_requests.c.reason != reason)
+                connection.execute(update(migration_requests).where(is_other).values(reason=reason))
             if status is None and connection.execute(count).scalar_one() < MOST_WAITING:
                 try:
                     with connection.begin_nested():

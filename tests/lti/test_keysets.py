@@ -44,8 +44,9 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_keyset_is_asked_once_more_and_then_left_alone_whatever_kids_arrive(
-    launcher: Any,
+    launcher: Any, time_machine: Any
 ) -> None:
+    time_machine.move_to(now(), tick=False)
     launcher.launch()
 
     for n in range(5):
@@ -304,7 +305,8 @@ def test_keyset_is_fetched_once_when_several_processes_need_it_at_once(
     assert SlowKeys.calls == 1
 
 
-def test_cooldown_is_shared_by_processes(launcher: Any, engine: Engine) -> None:
+def test_cooldown_is_shared_by_processes(launcher: Any, engine: Engine, time_machine: Any) -> None:
+    time_machine.move_to(now(), tick=False)
     launcher.launch()
     second = Keysets(engine.database, launcher.tool.http)
 

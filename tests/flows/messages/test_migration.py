@@ -56,6 +56,25 @@ def test_old_id_without_proof_waits_for_it_and_is_believed_once_approved(
     assert migrations.list(organization_id) == []
 
 
+def test_request_says_what_is_wrong_with_the_latest_claim(
+    engine: Engine,
+    sandbox: RunningSandbox,
+    registration_id: str,
+    browsers: Callable[[], Browser],
+) -> None:
+    old = make_old_person(engine)
+    migrations, organization_id = engine.room(Tool).migrations, engine.organizations.get().id
+    sandbox.platform.behave({"old_ids": "unsigned"})
+    browsers().launch(sandbox.url, "maya", COURSE, MENTOR_ITEM)
+
+    sandbox.platform.behave({"old_ids": "signed"})
+    browsers().launch(sandbox.url, "maya", COURSE, MENTOR_ITEM)
+
+    (request,) = migrations.list(organization_id)
+    assert request.reason == "conflict"
+    assert person_of(engine, sandbox, registration_id, "maya") != old
+
+
 def make_old_person(engine: Engine) -> str:
     """A person of an earlier registration, whose old id IT imported; their id."""
     organization_id = engine.organizations.get().id
