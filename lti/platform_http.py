@@ -20,7 +20,7 @@ import requests
 import structlog
 from requests.hooks import default_hooks
 from requests.structures import CaseInsensitiveDict
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import HTTPError, NameResolutionError, ReadTimeoutError
 from urllib3.util import Retry
 
 from mentorai.core.clock import now
@@ -231,9 +231,7 @@ class PlatformHttp:
                     reply = self._send(method, url, headers, body, limit_bytes, share)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             log.warning("platform_unavailable", host=host, reason=type(error).__name__)
-            raise PlatformUnavailable(
-                f"{host} could not be reached or did not answer in time."
-            ) from error
+            raise PlatformUnavailable(f"{host} {_name_trouble(error)}.") from error
         seconds = round(time.monotonic() - began, 3)
         log.debug("platform_called", host=host, method=method, seconds=seconds)
         return reply
@@ -283,6 +281,16 @@ def read_date(reply: Reply) -> datetime | None:
     except (ValueError, TypeError):
         return None
     return shown if shown.tzinfo else None
+
+
+def _name_trouble(error: Exception) -> str:
+    """What IT should look at, as far as that is sure."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return "shows a certificate that is not trusted, or no TLS known here"
+    retried = error.args[0] if isinstance(error, requests.ConnectionError) and error.args else None
+    if isinstance(getattr(retried, "reason", None), NameResolutionError):
+        return "has a name that no address is known of here (DNS)"
+    return "could not be reached or did not answer in time"
 
 
 def _spend(budget: Budget, pace: Pace, call: Callable[[], Reply]) -> Reply:

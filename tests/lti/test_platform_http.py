@@ -269,8 +269,14 @@ def test_call_to_an_unknown_name_is_retryable(
 
     monkeypatch.setattr(socket, "getaddrinfo", fail)
 
-    with pytest.raises(PlatformError) as caught:
+    with pytest.raises(PlatformError, match="DNS") as caught:
         guarded.get("https://lms.example.edu/jwks")
+    assert caught.value.retryable
+
+
+def test_call_to_a_host_without_a_good_certificate_says_so(http: PlatformHttp, lms: str) -> None:
+    with pytest.raises(PlatformUnavailable, match="certificate") as caught:
+        http.get(lms.replace("http:", "https:"))
     assert caught.value.retryable
 
 
