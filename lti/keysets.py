@@ -255,7 +255,8 @@ class Keysets:
                 row = connection.execute(_READ, {"address": url}).first()
             if row is None or row.ended_at is not None:
                 return
-            if not timedelta(0) <= now() - row.tried_at <= timedelta(seconds=WAIT_SECONDS):
+            # The clock of another machine may be a little ahead; ours may have been set back.
+            if abs(now() - row.tried_at) > timedelta(seconds=WAIT_SECONDS):
                 return
             time.sleep(POLL_SECONDS)
 
