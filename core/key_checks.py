@@ -27,6 +27,7 @@ from mentorai.core.key_rules import Network, is_inside, read_network
 from mentorai.core.key_text import digest_key, number_of, read_key_id
 from mentorai.core.key_uses import KeyUses
 from mentorai.core.mentors import mentors
+from mentorai.core.passing_failures import check_passing
 from mentorai.core.prepared import Prepared
 
 # How long one process may go on believing what it read of a key. Another process's
@@ -166,14 +167,18 @@ class KeyChecks:
     def _fetch(self, key_id: str) -> Sequence[Any] | None:
         # Straight to the driver: on this path SQLAlchemy's own work would cost three times
         # what the database's does.
-        connection = self._database.engine.raw_connection()
         try:
-            cursor = connection.cursor()
-            cursor.execute(self._by_number, {"number": number_of(key_id)})
-            row: Sequence[Any] | None = cursor.fetchone()
-            cursor.close()
-        finally:
-            connection.close()
+            connection = self._database.engine.raw_connection()
+            try:
+                cursor = connection.cursor()
+                cursor.execute(self._by_number, {"number": number_of(key_id)})
+                row: Sequence[Any] | None = cursor.fetchone()
+                cursor.close()
+            finally:
+                connection.close()
+        except Exception as error:
+            check_passing(error)
+            raise
         return row
 
     def _read(self, row: Sequence[Any], digest: str) -> _Facts:

@@ -8,7 +8,7 @@ nothing of the transaction is kept: it may be asked for again.
 import sqlite3
 
 import structlog
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from mentorai.core.errors import DatabaseUnavailable
@@ -39,6 +39,7 @@ def _is_passing(error: Exception, cause: BaseException | None) -> bool:
         return True
     state = getattr(cause, "sqlstate", None)
     if state is None:
-        # The server did not say anything: it is not there, or is gone.
-        return isinstance(error, OperationalError)
+        # The server did not say anything: it is not there, or is gone. What that is called in
+        # every driver, PEP 249 says.
+        return any(kind.__name__ == "OperationalError" for kind in type(cause).__mro__)
     return str(state).startswith(PASSING_CLASSES) or state in PASSING_CODES

@@ -6,12 +6,21 @@ from typing import Any
 
 import pytest
 
-from tests.rivals import rival
+from mentorai.core.grades import Grade
+from tests.rivals import Rival, rival
 
 
-@pytest.fixture
-def end_in_a_deadlock(engine, grade) -> Callable[[Callable[[], Any]], Any]:
-    """The answer to a call that changes the grade, while somebody else did so in another order."""
+def end_them(other: Rival, _grade: Grade) -> None:
+    other.end_them()
+
+
+def end_in_a_deadlock(other: Rival, grade: Grade) -> None:
+    other.lock("grade_clocks", mentor_id=grade.mentor_id)
+
+
+@pytest.fixture(params=[end_in_a_deadlock, end_them], ids=["deadlock", "restart"])
+def ended(request, engine, grade) -> Callable[[Callable[[], Any]], Any]:
+    """The answer to a call that changes the grade, and that PostgreSQL ended."""
 
     def end(call: Callable[[], Any]) -> Any:
         answers: list[Any] = []
@@ -20,18 +29,18 @@ def end_in_a_deadlock(engine, grade) -> Callable[[Callable[[], Any]], Any]:
             other.lock("grades", id=grade.id)
             thread.start()
             other.wait_for()
-            other.lock("grade_clocks", mentor_id=grade.mentor_id)
+            request.param(other, grade)
             thread.join(20)
         return answers[0]
 
     return end
 
 
-def test_change_that_ends_in_a_deadlock_may_be_sent_again(api, grade, end_in_a_deadlock):
+def test_change_that_is_ended_may_be_sent_again(api, grade, ended):
     path, change = f"/api/v1/grades/{grade.id}", {"score_given": 1}
     before = api.get(path).json
 
-    answer = end_in_a_deadlock(lambda: api.patch(path, json=change))
+    answer = ended(lambda: api.patch(path, json=change))
 
     assert (answer.status_code, answer.json["code"]) == (503, "database_unavailable")
     assert answer.mimetype == "application/problem+json"
@@ -40,9 +49,7 @@ def test_change_that_ends_in_a_deadlock_may_be_sent_again(api, grade, end_in_a_d
     assert api.patch(path, json=change).json["score_given"] == 1
 
 
-def test_named_call_that_ends_in_a_deadlock_is_no_answer_to_its_repeat(
-    api, grade, end_in_a_deadlock
-):
+def test_named_call_that_is_ended_is_no_answer_to_its_repeat(api, grade, ended):
     headers = {"Idempotency-Key": "once"}
     score = {
         "user": grade.person_id,
@@ -55,8 +62,22 @@ def test_named_call_that_ends_in_a_deadlock_is_no_answer_to_its_repeat(
     def send() -> Any:
         return api.post("/api/v1/grades", json=score, headers=headers)
 
-    first, second, third = end_in_a_deadlock(send), send(), send()
+    first, second, third = ended(send), send(), send()
 
     assert (first.status_code, first.json["code"]) == (503, "database_unavailable")
     assert (second.status_code, "Idempotency-Replayed" in second.headers) == (200, False)
     assert (third.json, third.headers["Idempotency-Replayed"]) == (second.json, "true")
+
+
+def test_call_whose_key_the_database_could_not_look_up_may_be_sent_again(api, engine):
+    answers: list[Any] = []
+    thread = threading.Thread(target=lambda: answers.append(api.get("/api/v1/key")))
+    with rival(engine.database) as other:
+        other.connection.exec_driver_sql("LOCK TABLE api_keys IN ACCESS EXCLUSIVE MODE")
+        thread.start()
+        other.wait_for()
+        other.end_them()
+        thread.join(20)
+
+    assert (answers[0].status_code, answers[0].json["code"]) == (503, "database_unavailable")
+    assert api.get("/api/v1/key").status_code == 200
