@@ -60,7 +60,7 @@ class ApiGrades:
         where = _of(registration_id, column, points)
         with self._database.write() as connection:
             hold_registration(connection, registration_id)
-            hold_rows(connection, api_grades, *where)
+            hold_rows(connection, api_grades, *where, to_delete=True)
             connection.execute(delete(api_grades).where(*where))
             connection.execute(insert(api_grades), rows)
 
@@ -77,7 +77,7 @@ class ApiGrades:
         """What was written down of these is not so, or no longer."""
         where = _of(registration_id, _name(column_url), subjects)
         with self._database.write() as connection:
-            hold_rows(connection, api_grades, *where)
+            hold_rows(connection, api_grades, *where, to_delete=True)
             connection.execute(delete(api_grades).where(*where))
 
     def find(

@@ -98,7 +98,7 @@ class ApiIds:
         try:
             with self._database.write() as connection:
                 hold_registration(connection, registration_id)
-                hold_rows(connection, api_ids, *gone)
+                hold_rows(connection, api_ids, *gone, to_delete=True)
                 connection.execute(delete(api_ids).where(*gone))
                 connection.execute(insert(api_ids), rows)
         except IntegrityError:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, and_, or_, select, update
 from mentorai.core.clock import now
 from mentorai.core.outbox_table import outbox
 from mentorai.core.platform_rests import platform_rests
+from mentorai.core.row_locks import hold_rows
 
 # What clocks are put right by all the time is less.
 SMALLEST_STEP = timedelta(seconds=5)
@@ -68,8 +69,10 @@ def follow_step(connection: Connection, step: timedelta, lease_seconds: float) -
 def _let_all_go(connection: Connection) -> None:
     moment = now()
     resting = platform_rests.c.rests_until > moment
+    hold_rows(connection, platform_rests, resting)
     connection.execute(update(platform_rests).where(resting).values(rests_until=moment))
     times = (outbox.c.due_at, outbox.c.handed_until, outbox.c.updated_at)
     waiting = and_(outbox.c.status == "waiting", or_(*(each > moment for each in times)))
     present = {each.name: moment for each in times}
+    hold_rows(connection, outbox, waiting)
     connection.execute(update(outbox).where(waiting).values(present))

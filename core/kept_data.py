@@ -126,7 +126,7 @@ class KeptData:
                 conversations.c.organization_id == organization_id,
                 conversations.c.person_id == person_id,
             )
-            hold_rows(connection, conversations, *mine)
+            hold_rows(connection, conversations, *mine, to_delete=True)
             count = connection.execute(delete(conversations).where(*mine)).rowcount
             if count:
                 self._audit.write(

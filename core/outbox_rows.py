@@ -1,8 +1,7 @@
 """The rows of the outbox: taken, taken back, settled; outbox.py has the doors.
 
 Each function works in its caller's transaction, on as many rows as there are: what a transaction
-costs is shared by all of them. Locks are taken in the order that core/row_locks.py tells; rows that
-are leased come before the rests, and rows that wait after them.
+costs is shared by all of them. Locks are taken in the order that core/row_locks.py tells.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -368,4 +367,5 @@ def retry_plugins(connection: Connection) -> None:
     """Let the rows go that a plugin broke at: a worker that starts may have a better one."""
     failed = and_(outbox.c.status == "waiting", outbox.c.last_error_code == PluginFailed.code)
     moment = now()
+    hold_rows(connection, outbox, failed)
     connection.execute(update(outbox).where(failed).values(due_at=moment, handed_until=moment))

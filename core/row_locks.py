@@ -3,11 +3,12 @@
 Parents come before what hangs on them, whether a transaction changes them or only holds them:
 
     organization (whoever writes many of its people)
-    attempt, then clocks of mentors (grade_clocks), rests of platforms, rows of the outbox that
-        wait, grades, clocks of scores, webhooks (the last of all, in the order of their ids)
+    attempt, then clocks of mentors (who holds a clock holds all its grades), rows of the outbox
+        that are leased, rests of platforms, rows that wait, clocks of scores
     mentor, then its documents and what was read of them
     registration, then its tokens and what is known of its grades and ids
     roster, then its members
+    and last of all the webhooks, in the order of their ids
 
 Rows of one table that change together are held in the order of their primary key. What is old is
 deleted by whoever comes first; others leave those rows alone, and nobody waits for them.
@@ -29,12 +30,15 @@ from sqlalchemy import (
 _registrations = table("registrations", column("id", String))
 
 
-def hold_rows(connection: Connection, rows: Table, *which: ColumnElement[bool]) -> None:
-    """Lock the rows that are to be changed together, one after the other."""
+def hold_rows(
+    connection: Connection, rows: Table, *which: ColumnElement[bool], to_delete: bool = False
+) -> None:
+    """Lock the rows that are to be changed or deleted together, one after the other."""
     if connection.dialect.name == "sqlite":
         return
     key = rows.primary_key.columns
-    connection.execute(select(*key).where(*which).order_by(*key).with_for_update(key_share=True))
+    held = select(*key).where(*which).order_by(*key)
+    connection.execute(held.with_for_update(key_share=not to_delete))
 
 
 def hold_registration(connection: Connection, registration_id: str) -> None:

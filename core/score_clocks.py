@@ -137,12 +137,12 @@ def read_arrival(
 
 def note_arrivals(connection: Connection, arrivals: Iterable[Arrival]) -> None:
     """Remember when platforms took scores."""
+    # Column by column as their URLs are sorted, and in each the people: as seconds are taken.
     found = [
         {"in_column": _name(each.url), "whose": each.person_id, "second": each.second}
-        for each in arrivals
+        for each in sorted(arrivals, key=lambda each: (each.url, each.person_id))
     ]
     if found:
-        found.sort(key=lambda facts: (facts["in_column"], facts["whose"]))
         execute_each(connection, _NOTE, found)
 
 

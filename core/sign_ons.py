@@ -128,7 +128,7 @@ class SignOns:
                     sign_ons.c.ended_at.is_(None),
                     _is_named(word.subject, word.sign_on_id),
                 )
-                hold_rows(connection, sign_ons, *over)
+                hold_rows(connection, sign_ons, *over, to_delete=True)
                 taking = delete(sign_ons).where(*over)
                 rows = connection.execute(taking.returning(*sign_ons.c)).all()
         except IntegrityError:

@@ -210,7 +210,7 @@ class ToolKeys:
         before = now() - LONGEST_LIFE - GRACE
         is_over = (tool_keys.c.status == RETIRING, tool_keys.c.retired_at < before)
         with self._database.write() as connection:
-            hold_rows(connection, tool_keys, *is_over)
+            hold_rows(connection, tool_keys, *is_over, to_delete=True)
             gone = connection.execute(
                 delete(tool_keys).where(*is_over).returning(tool_keys.c.kid)
             ).scalars()

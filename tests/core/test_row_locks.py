@@ -1,12 +1,16 @@
 """Two who change the same rows wait for one another once, and not each for the other.
 
-Somebody else holds the rows until both have queued, each at its first one.
+Somebody else holds what both need next until each of them has queued, with a row in hand.
 """
 
 import io
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from hashlib import sha256
+from itertools import product
 
 import pytest
+import time_machine
 from sqlalchemy import insert, update
 
 from mentorai.core import hookimpl, webhooks
@@ -45,11 +49,11 @@ class Lms:
 
     @hookimpl
     def find_line_item(self, place: GradePlace) -> LineItem:
-        return LineItem(url=f"https://lms.example/{place.platform.registration_id}")
+        return LineItem(url=f"https://lms.example/{place.title}")
 
     @hookimpl
     def push_score(self, platform: Platform, line_item: LineItem, score: Score) -> Receipt:
-        return Receipt(now())
+        return Receipt(score.at + timedelta(seconds=1))
 
     @hookimpl
     def list_members(self, context: Context) -> Iterator[Member]:
@@ -86,7 +90,10 @@ def hook_up(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Callable[..., st
     return add
 
 
-def launch(engine: Engine, mentor: Mentor, registration_id: str, course: str) -> Session:
+def launch(
+    engine: Engine, mentor: Mentor, registration_id: str, course: str, column: str = "a"
+) -> Session:
+    """A student comes. column: where scores of the place go; others may go there too."""
     return engine.admit(
         Launch(
             organization_id=mentor.organization_id,
@@ -96,11 +103,11 @@ def launch(engine: Engine, mentor: Mentor, registration_id: str, course: str) ->
             client_id=registration_id,
             family_code="",
             message_type="LtiResourceLinkRequest",
-            subject=f"of {mentor.id}",
+            subject="student",
             role=Role.LEARNER,
             target="/",
             context=Context(course),
-            resource_link=ResourceLink(f"link {mentor.id}"),
+            resource_link=ResourceLink(f"{column} of {mentor.id}", column),
             memberships_url="https://lms.example/members",
             grade_service=GradeService(None, "https://lms.example/items"),
             custom={"mentor": mentor.id},
@@ -108,22 +115,23 @@ def launch(engine: Engine, mentor: Mentor, registration_id: str, course: str) ->
     )
 
 
-def send_scores(
-    engine: Engine, mentors: Sequence[Mentor], registrations: Sequence[str]
-) -> list[Outcome]:
-    """Have a score of each mentor at each platform sent, and not written down yet."""
-    for registration_id in registrations:
-        for mentor in mentors:
-            session = launch(engine, mentor, registration_id, "course")
-            engine.report_score(
-                organization_id=session.organization_id,
-                mentor_id=session.mentor_id,
-                person_id=session.person_id,
-                resource_link_id=session.resource_link_id,
-                given=8,
-                maximum=10,
-            )
-    leased = [group for each in registrations for group in engine.outbox.lease(each, 10)]
+def report(
+    engine: Engine, mentor: Mentor, registration_id: str = "lane", column: str = "a"
+) -> None:
+    session = launch(engine, mentor, registration_id, "course", column)
+    engine.report_score(
+        organization_id=session.organization_id,
+        mentor_id=session.mentor_id,
+        person_id=session.person_id,
+        resource_link_id=session.resource_link_id,
+        given=8,
+        maximum=10,
+    )
+
+
+def send(engine: Engine, *registration_ids: str) -> list[Outcome]:
+    """Send what is due at platforms, and do not write it down yet."""
+    leased = [group for each in registration_ids for group in engine.outbox.lease(each, 10)]
     return [outcome for group in leased for outcome in engine.outbox.send(group)]
 
 
@@ -133,21 +141,51 @@ def add_document(engine: Engine, mentor: Mentor) -> None:
 
 
 def test_two_workers_write_down_what_the_same_platforms_answered(engine, mentor, other_mentor):
-    sent = send_scores(engine, [mentor, other_mentor], ["first", "second"])
+    names = ("lane-1", "lane-2", "lane-3")
+    for name in names:
+        report(engine, mentor, name)
+        report(engine, other_mentor, name, "b")
+    sent = send(engine, *names)
     rest = {"failures": 1, "rests": 0, "since": now(), "rests_until": now()}
     with engine.database.write() as connection:
-        rows = [rest | {"registration_id": each} for each in ("first", "second")]
+        rows = [rest | {"registration_id": each} for each in names]
         connection.execute(insert(platform_rests), rows)
 
     failed = together(
         engine.database,
-        lambda other: other.lock("platform_rests"),
-        lambda: engine.outbox.settle([sent[0], sent[2]]),
-        lambda: engine.outbox.settle([sent[3], sent[1]]),
+        lambda other: other.lock("platform_rests", registration_id="lane-2"),
+        lambda: engine.outbox.settle(sent[0::2]),
+        lambda: engine.outbox.settle(sent[1::2][::-1]),
     )
 
     assert failed == []
     assert engine.outbox.waiting() == 0
+
+
+def test_scores_are_leased_while_it_is_written_down_when_earlier_ones_came(
+    engine, mentor, other_mentor
+):
+    # Clocks are kept by these hashes, which are sorted otherwise than the URLs.
+    in_the_middle = sha256(b"https://lms.example/b").hexdigest()
+    for number, (each, column) in enumerate(product((mentor, other_mentor), "abc")):
+        with time_machine.travel(now() + number * timedelta(seconds=10)):
+            report(engine, each, column=column)
+            engine.outbox.settle(send(engine, "lane"))
+
+    with time_machine.travel(now() + timedelta(minutes=1)):
+        for column in "abc":
+            report(engine, mentor, column=column)
+        earlier = send(engine, "lane")
+        for column in "abc":
+            report(engine, other_mentor, column=column)
+        failed = together(
+            engine.database,
+            lambda other: other.lock("score_clocks", column=in_the_middle),
+            lambda: engine.outbox.lease("lane", 10),
+            lambda: engine.outbox.settle(earlier),
+        )
+
+    assert failed == []
 
 
 def test_grades_of_two_mentors_and_a_document_are_told_the_same_webhooks(
@@ -155,12 +193,15 @@ def test_grades_of_two_mentors_and_a_document_are_told_the_same_webhooks(
 ):
     first, second = sorted((mentor, other_mentor), key=lambda each: each.id)
     hook_up(mentor.organization_id, None, "f")
-    its_own = hook_up(mentor.organization_id, second.id, "0")
-    sent = send_scores(engine, [first, second], ["lane"])
+    hook_up(mentor.organization_id, second.id, "0")
+    its_other = hook_up(mentor.organization_id, second.id, "7")
+    report(engine, first)
+    report(engine, second, column="b")
+    sent = send(engine, "lane")
 
     failed = together(
         engine.database,
-        lambda other: other.lock("webhooks", id=its_own),
+        lambda other: other.lock("webhooks", id=its_other),
         lambda: add_document(engine, second),
         lambda: engine.outbox.settle(sent),
     )
@@ -169,7 +210,7 @@ def test_grades_of_two_mentors_and_a_document_are_told_the_same_webhooks(
 
 
 def test_webhooks_are_handed_out_while_an_event_is_noted_for_them(engine, mentor, hook_up):
-    ids = [hook_up(mentor.organization_id, mentor.id, begins) for begins in "0f"]
+    ids = [hook_up(mentor.organization_id, mentor.id, begins) for begins in "07f"]
     add_document(engine, mentor)
     with engine.database.write() as connection:
         # The row changed last lies behind the others.
@@ -179,7 +220,7 @@ def test_webhooks_are_handed_out_while_an_event_is_noted_for_them(engine, mentor
 
     failed = together(
         engine.database,
-        lambda other: other.lock("webhooks"),
+        lambda other: other.lock("webhooks", id=ids[1]),
         engine.room(WebhookSender).hand_out,
         lambda: engine.datasets.add(
             mentor.organization_id, mentor.id, "More.md", "text/markdown", io.BytesIO(b"Whelks.")

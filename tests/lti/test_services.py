@@ -185,21 +185,24 @@ def test_token_is_asked_for_when_the_process_that_asked_is_gone(
     assert tool.tokens.get(registration, ["s"]) == "t0ken"
 
 
-def test_registration_is_removed_while_its_token_is_renewed(
-    tool: Any, registration: Any, platform: Any, engine: Engine
+def test_registration_is_removed_while_a_token_is_asked_for(
+    tool: Any, registration: Any, platform: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """After somebody who died while he asked; the removal waits on its way to his row."""
     platform.grant()
-    tool.tokens.get(registration, ["s"])
+    monkeypatch.setattr("mentorai.lti.tokens.WAIT_SECONDS", 0)
+    row = {"registration_id": registration.id, "scopes": "s", "began_at": now() - LEASE * 2}
+    with engine.database.write() as connection:
+        connection.execute(insert(token_requests).values(row))
 
     failed = together(
         engine.database,
-        lambda other: other.lock("access_tokens"),
-        lambda: tool.tokens.get(registration, ["s"], refused="t0ken"),
+        lambda other: other.lock("deployments"),
         lambda: tool.registrations.remove(registration.organization_id, registration.id),
+        lambda: tool.tokens.get(registration, ["s"]),
     )
 
     assert failed == []
-    assert tool.registrations.list(registration.organization_id) == []
 
 
 def test_token_that_was_refused_to_one_process_is_asked_for_by_the_next(
