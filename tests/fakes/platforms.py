@@ -27,11 +27,15 @@ from mentorai.plugins.sandbox.server import QuietHandler, open_server
 
 @dataclass(frozen=True)
 class RunningSandbox:
-    """A sandbox that answers at `url`. description: what `mentorai sandbox describe` prints."""
+    """A sandbox that answers at `url`. description: what `mentorai sandbox describe` prints.
+
+    server: what serves it; its `app` may be put behind another application.
+    """
 
     url: str
     house: House
     description: dict[str, Any]
+    server: BaseWSGIServer
 
     @property
     def platform(self) -> SandboxPlatform:
@@ -60,7 +64,7 @@ def running_sandbox(
     server = open_server(chosen, "127.0.0.1", port)
     house: House = server.app.extensions["sandbox"]
     with _serving(server):
-        yield RunningSandbox(chosen.base_url, house, describe_platform(chosen))
+        yield RunningSandbox(chosen.base_url, house, describe_platform(chosen), server)
     house.platform.close()
 
 
