@@ -60,6 +60,7 @@ class Campaign:
         self.grades.crowd()
         refused_at = 0.0
         while not self.is_over.wait(random.uniform(0.0, 0.1)):
+            self.grades.crowd_on()
             fault = random.choice(FAULTS)
             refuses = fault.get("status") == 401 or fault["endpoint"] == "token"
             if refuses and time.monotonic() < refused_at + APART_SECONDS:
@@ -84,6 +85,7 @@ class Campaign:
             facts = dict(each)
             added[faults.add(facts.pop("endpoint"), facts.pop("kind"), times=1, **facts).id] = each
         while faults.list() and time.monotonic() < deadline:
+            self.grades.crowd_on()
             time.sleep(0.01)
         left = {fault.id for fault in faults.list()}
         self.met += sum(each not in left for each in added)

@@ -52,10 +52,15 @@ FAULTS: tuple[Mapping[str, Any], ...] = (
     {"endpoint": "scores", "kind": "page", "status": 500, "after": True},
     {"endpoint": "results", "kind": "status", "status": 500},
     {"endpoint": "results", "kind": "garbage"},
+    {"endpoint": "results", "kind": "media_type"},
     {"endpoint": "token", "kind": "status", "status": 500},
     {"endpoint": "token", "kind": "status", "status": 429, "retry_after": 1},
     {"endpoint": "token", "kind": "drop"},
+    {"endpoint": "token", "kind": "media_type"},
+    {"endpoint": "token", "kind": "page", "status": 502},
     {"endpoint": "line_items", "kind": "status", "status": 503},
+    {"endpoint": "line_items", "kind": "media_type"},
+    {"endpoint": "line_items", "kind": "page", "status": 500},
     {"endpoint": "line_items", "kind": "drop", "after": True},
     {"endpoint": "line_items", "kind": "half", "after": True},
 )
@@ -104,6 +109,7 @@ class GradesUnderFire:
         self.throttle = platform.personality.throttle
         platform.bucket = QuickBucket()
         platform.behave({"throttles": self.throttle is not None})
+        self._refusals = 0
         self.last: dict[tuple[str, str], float] = {}
         self.sessions = {name: self._launch(name) for name in STUDENTS}
 
@@ -147,8 +153,17 @@ class GradesUnderFire:
         self.last[quiz, session.person_id] = value
 
     def crowd(self) -> None:
-        """Have others use the bucket up, where calls are counted."""
+        """Have others use the bucket up, where calls are counted, until one of ours is refused."""
         if self.throttle is not None:
+            self._refusals = self.platform.bucket.refused + 1
+
+    def is_crowded(self) -> bool:
+        """Whether others use the bucket up, and none of ours was refused yet."""
+        return self.platform.bucket.refused < self._refusals
+
+    def crowd_on(self) -> None:
+        """While it is crowded, fill the bucket up again: it leaks all the time."""
+        if self.throttle is not None and self.is_crowded():
             self.platform.bucket.fill(self.throttle.high_water + CROWD, self.platform.now())
 
     def find_wrongs(self) -> list[str]:

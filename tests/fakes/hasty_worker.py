@@ -10,6 +10,7 @@ from typing import NamedTuple
 from mentorai.core.engine import Engine
 from mentorai.core.settings import Settings
 from mentorai.plugins import blackboard, brightspace, canvas, lti_launch, moodle, openedx, sakai
+from mentorai.plugins.sandbox.tokens import LIFETIME_SECONDS
 
 PLUGINS = [
     ("lti_launch", lti_launch),
@@ -31,6 +32,9 @@ class Haste(NamedTuple):
 
     lease: float = 8.0
     finding: float = 5.0
+    asking: float = 4.0
+    # How long a token serves; the sandbox's own lasts an hour.
+    token: float = 3_540.0
     rests: tuple[float, ...] = (1, 1, 2)
     trial: float = 5.0
     backoff: tuple[float, ...] = (1, 1, 2, 3)
@@ -44,7 +48,7 @@ def work(folder: str, url: str, haste: Haste) -> None:
     """Bring scores until this process, or the one that started it, ends."""
     from mentorai.core import line_items, outbox, platform_rests, retries
     from mentorai.core.jobs import run_worker
-    from mentorai.lti import budgets, host_gates, platform_http
+    from mentorai.lti import budgets, host_gates, platform_http, tokens
 
     outbox.HANDED_SECONDS = outbox.WAKE_SECONDS = 1.0
     line_items.FINDING = timedelta(seconds=haste.finding)
@@ -52,8 +56,11 @@ def work(folder: str, url: str, haste: Haste) -> None:
     platform_rests.TRIAL = timedelta(seconds=haste.trial)
     retries.BACKOFF_SECONDS = haste.backoff  # type: ignore[assignment]
     retries.STALE_SECONDS = haste.stale  # type: ignore[assignment]
+    # A worker that is killed while it asks for a token holds up the next one so long.
+    tokens.WAIT_SECONDS, tokens.LEASE = haste.asking, timedelta(seconds=haste.asking)
+    tokens.MARGIN = timedelta(seconds=LIFETIME_SECONDS - haste.token)
     platform_http.READ_SECONDS = haste.read
-    budgets.TURN_SECONDS = host_gates.TURN_SECONDS = haste.turn
+    budgets.TURN_SECONDS = host_gates.TURN_SECONDS = host_gates.COME_BACK_SECONDS = haste.turn
     canvas.BUCKET = QUICK_BUCKET
     settings = Settings(data_dir=Path(folder), public_url=url, allow_loopback_platforms=True)
     engine = Engine.open(settings, plugins=PLUGINS)
