@@ -32,6 +32,7 @@ class Haste(NamedTuple):
 
     lease: float = 8.0
     finding: float = 5.0
+    # Until a token is asked for that another one, maybe dead by now, asked for before.
     asking: float = 4.0
     # How long a token serves; the sandbox's own lasts an hour.
     token: float = 3_540.0
@@ -56,7 +57,6 @@ def work(folder: str, url: str, haste: Haste) -> None:
     platform_rests.TRIAL = timedelta(seconds=haste.trial)
     retries.BACKOFF_SECONDS = haste.backoff  # type: ignore[assignment]
     retries.STALE_SECONDS = haste.stale  # type: ignore[assignment]
-    # A worker that is killed while it asks for a token holds up the next one so long.
     tokens.WAIT_SECONDS, tokens.LEASE = haste.asking, timedelta(seconds=haste.asking)
     tokens.MARGIN = timedelta(seconds=LIFETIME_SECONDS - haste.token)
     platform_http.READ_SECONDS = haste.read
