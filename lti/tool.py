@@ -43,6 +43,7 @@ class Tool:
         self._plugins, self._database = engine.plugins, database
         self.http = PlatformHttp(settings)
         self.budgets = Budgets(database)
+        engine.before_close(self.budgets.close)
         self.paces = Paces(self._find_profile_of, self.budgets)
         self.registrations = Registrations(database, settings)
         self.deployments = Deployments(database, self.registrations)

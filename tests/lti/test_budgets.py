@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from sqlalchemy import event
 
 from mentorai.core import hookimpl
 from mentorai.core.engine import Engine
@@ -341,7 +342,11 @@ def test_call_that_ends_after_the_clock_was_set_back_leaves_no_bucket_shut(start
             pass
 
 
-def test_what_a_killed_process_held_is_forgotten_also_when_the_clock_was_set_back(start):
+def test_what_a_killed_process_held_is_forgotten_also_when_the_clock_was_set_back(
+    start, monkeypatch
+):
+    # Nor does a killed one renew anything.
+    monkeypatch.setattr(held_parts, "RENEW_SECONDS", 60.0)
     budget = start().budgets.get("a quota", QUOTA)
     with time_machine.travel(START, tick=False) as clock, ExitStack() as calls:
         for _ in range(8):
@@ -352,3 +357,64 @@ def test_what_a_killed_process_held_is_forgotten_also_when_the_clock_was_set_bac
 
         for _ in range(9):
             calls.enter_context(other.spend())
+
+
+def test_call_of_another_process_has_its_turn_while_a_backlog_drains(start, registration, lms):
+    draining, other = start(), start()
+    is_over = threading.Event()
+
+    def drain(_number: int) -> None:
+        while not is_over.is_set():
+            send(draining, registration, lms)
+
+    with ThreadPoolExecutor(8) as pool:
+        backlog = pool.map(drain, range(8))
+        try:
+            answers = [send(other, registration, lms) for _ in range(3)]
+        finally:
+            is_over.set()
+        list(backlog)
+
+    assert answers == [200] * 3
+    assert lms.refused == 0
+
+
+def test_many_calls_settle_together(engine):
+    bucket = Bucket(1000, 10, 10, cost_header="Cost")
+    budget = engine.room(Tool).budgets.get("a bucket", bucket)
+    transactions: list[object] = []
+    event.listen(engine.database.engine, "begin", transactions.append)
+
+    for _ in range(200):
+        with budget.spend() as spending:
+            budget.note(spending, 200, {"Cost": "0.25"}, b"", None)
+
+    assert len(transactions) < 60
+
+
+def take_many(budget: budgets.Budget, count: int) -> None:
+    """So many calls at once, which cost next to nothing."""
+    with ExitStack() as calls:
+        for _ in range(count):
+            spending = calls.enter_context(budget.spend())
+            budget.note(spending, 200, {"Cost": "0.001"}, b"", None)
+
+
+def test_what_no_call_needs_any_more_is_free_for_others_soon(start, monkeypatch):
+    monkeypatch.setattr(held_parts, "RENEW_SECONDS", 0.01)
+    first, second = (start().budgets.get("a quota", QUOTA) for _ in range(2))
+
+    take_many(first, 8)
+    time.sleep(0.3)
+
+    take_many(second, 8)
+
+
+def test_what_a_process_held_is_free_when_it_ends(start, settings, monkeypatch):
+    monkeypatch.setattr(held_parts, "RENEW_SECONDS", 60.0)
+    ending = Engine.open(settings, plugins=[])
+    take_many(ending.room(Tool).budgets.get("a quota", QUOTA), 8)
+
+    ending.close()
+
+    take_many(start().budgets.get("a quota", QUOTA), 8)
