@@ -40,7 +40,9 @@ from mentorai.core.grade_rows import grades, read_grade, select_grades
 from mentorai.core.identifiers import new_id
 from mentorai.core.outbox_rows import (
     Outcome,
+    find_brief,
     has_due,
+    is_next,
     list_due,
     list_newer,
     settle_rows,
@@ -138,7 +140,8 @@ class Outbox:
     def wake(self, row_id: str | None = None) -> None:
         """Hand a row to the workers, or all that are due. Call it after the commit.
 
-        If the queue cannot be reached the worker's next sweep finds the row.
+        If the queue cannot be reached the worker's next sweep finds the row. One that is due after
+        others of its lane is not handed: whoever takes those finds it as well.
         """
         if row_id is None:
             self.hand_out()
@@ -146,14 +149,14 @@ class Outbox:
             self._engine.database.when_kept(partial(self._wake, row_id))
 
     def _wake(self, row_id: str) -> None:
-        with self._engine.database.read() as connection:
-            row = connection.execute(select(outbox).where(outbox.c.id == row_id)).one_or_none()
+        database = self._engine.database
+        row = find_brief(database, row_id)
         if row is None:
             return
-        if row.status == "waiting":
-            self._hand([row_id])
-        else:
+        if row.status != "waiting":
             self._tell(row.grade_id, row.status)
+        elif is_next(database, row_id, row.registration_id):
+            self._hand([row_id])
 
     def hand_out(self, limit: int = 100) -> int:
         """Hand the due rows that nobody was handed lately to the workers; how many."""

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from mentorai.core.clock import now
-from mentorai.core.database import Instant
+from mentorai.core.database import Database, Instant
 from mentorai.core.errors import PluginFailed, ScoreStale
 from mentorai.core.grade_clocks import TICK, take_moments
 from mentorai.core.grades import grades
@@ -137,6 +137,25 @@ def list_due(connection: Connection, lane: str | None, most: int) -> list[str]:
     """The rows that are due in a lane, those due longest first."""
     facts = {"moment": now(), "lane": lane, "most": most}
     return [row.id for row in read_rows(connection, _DUE[lane is not None], facts)]
+
+
+_BRIEF = Prepared(
+    select(outbox.c.status, outbox.c.grade_id, outbox.c.registration_id).where(
+        outbox.c.id == bindparam("row_id")
+    )
+)
+
+
+def find_brief(database: Database, row_id: str) -> Any:
+    """A row's status, grade_id and registration_id, or None if it is gone."""
+    return database.run(_BRIEF, {"row_id": row_id})
+
+
+def is_next(database: Database, row_id: str, lane: str | None) -> bool:
+    """Whether a row is due the longest of those in its lane that may go and nobody has taken."""
+    facts = {"moment": now(), "lane": lane, "most": 1}
+    first = database.run(_DUE[lane is not None], facts)
+    return first is not None and first.id == row_id
 
 
 def take_due(

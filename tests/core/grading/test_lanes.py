@@ -190,3 +190,13 @@ def test_score_that_a_plugin_broke_at_goes_when_a_worker_starts_with_a_better_on
     work()
 
     assert campus.wait(lambda: campus.arrived == ["quick"])
+
+
+def test_one_job_is_enough_for_all_that_wait_in_a_lane(engine, campus, report, work):
+    for number in range(5):
+        report("quick", f"s-{number}")
+    report("another", "s-1")
+
+    assert engine.room(Jobs).open().pending_count() == 2
+    work()
+    assert campus.wait(lambda: len(campus.arrived) == 6)
