@@ -1,6 +1,6 @@
 """Arrivals that bring nothing new: most launches, told by one look at the database."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Label, Table, and_, bindparam, select
@@ -17,7 +17,7 @@ from mentorai.core.values import Launch, MentorRef, Person
 class KnownArrival(Arrival):
     """Our rows for a launch. ref: who is placed there."""
 
-    ref: MentorRef
+    ref: MentorRef = field(kw_only=True)
 
 
 def find_arrival(database: Database, launch: Launch) -> KnownArrival | None:
@@ -53,7 +53,7 @@ def find_arrival(database: Database, launch: Launch) -> KnownArrival | None:
     if any(getattr(row, name) != value for name, value in said.items()):
         return None
     person, ref = Person(row.id, row.name, row.email), MentorRef(row.mentor_id, row.quiz_id)
-    return KnownArrival(person, row.context_id, row.link_id, ref)
+    return KnownArrival(person, row.context_id, row.link_id, ref=ref)
 
 
 def _label(table: Table, prefix: str) -> list[Label[Any]]:

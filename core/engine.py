@@ -35,6 +35,7 @@ from mentorai.core.key_checks import Listener
 from mentorai.core.key_reminders import KeyReminders
 from mentorai.core.key_text import read_key_id
 from mentorai.core.keys import CheckedKey, Keys
+from mentorai.core.late_columns import queue_unlinked
 from mentorai.core.listed_enrolments import ListedEnrolments
 from mentorai.core.mentor_choice import find_mentor
 from mentorai.core.mentors import Mentors
@@ -210,6 +211,8 @@ class Engine:
             arrival = self.people.put_arrival(connection, launch)
             if arrival.resource_link_id:
                 self.mentors.place(connection, launch, arrival.resource_link_id, ref)
+            if arrival.resource_link_id and arrival.is_graded_now:
+                queue_unlinked(connection, arrival.resource_link_id)
             return self.sessions.open(connection, **arrival.session_facts, **facts)
 
     def refine(self, launch: Launch) -> Launch:

@@ -65,11 +65,15 @@ enrolments = Table(
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Our rows for who came and from where."""
+    """Our rows for who came and from where.
+
+    is_graded_now: the place was known, and has a gradebook that it did not have.
+    """
 
     person: Person
     context_id: str | None
     resource_link_id: str | None
+    is_graded_now: bool = False
 
     @property
     def session_facts(self) -> dict[str, Any]:
@@ -93,10 +97,10 @@ class People:
         """
         person = self._put_person(connection, launch)
         context_id = put_context(connection, launch)
-        link_id = put_resource_link(connection, launch, context_id)
+        link_id, is_graded_now = put_resource_link(connection, launch, context_id)
         if context_id:
             _put_enrolment(connection, launch, context_id, person.id)
-        return Arrival(person, context_id, link_id)
+        return Arrival(person, context_id, link_id, is_graded_now)
 
     def put_visitor(self, connection: Connection, launch: Launch, context_id: str) -> Person:
         """Keep who came, and their role in a context of ours; place and course stay as they are."""

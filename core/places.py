@@ -67,6 +67,8 @@ resource_links = Table(
     ),
 )
 
+# What a launch says of its place in the gradebook.
+GRADEBOOK = ("line_item_url", "line_items_url", "grade_scopes")
 # A statement bears only so many values.
 TOGETHER = 1_000
 
@@ -155,7 +157,7 @@ def put_context(connection: Connection, launch: Launch) -> str | None:
     """The id of our row for the context of a launch, made or mended; None if it has none."""
     if launch.context is None:
         return None
-    return _put_row(
+    context_id, _ = _put_row(
         connection,
         contexts,
         _FIND_CONTEXT,
@@ -165,16 +167,21 @@ def put_context(connection: Connection, launch: Launch) -> str | None:
         },
         context_facts(launch, launch.context),
     )
+    return context_id
 
 
-def put_resource_link(connection: Connection, launch: Launch, context_id: str | None) -> str | None:
+def put_resource_link(
+    connection: Connection, launch: Launch, context_id: str | None
+) -> tuple[str | None, bool]:
     """The id of our row for the resource link of a launch, made or mended; None if it has none.
 
+    And whether a link that was known has a gradebook now that it did not have.
     context_id: of our row for its context.
     """
     if launch.resource_link is None:
-        return None
-    return _put_row(
+        return None, False
+    facts = link_facts(launch, launch.resource_link, context_id)
+    link_id, before = _put_row(
         connection,
         resource_links,
         _FIND_RESOURCE_LINK,
@@ -183,8 +190,11 @@ def put_resource_link(connection: Connection, launch: Launch, context_id: str | 
             "deployment_id": launch.deployment_id,
             "lms_resource_link_id": launch.resource_link.lms_id,
         },
-        link_facts(launch, launch.resource_link, context_id),
+        facts,
     )
+    if before is None or launch.grade_service is None:
+        return link_id, False
+    return link_id, any(before._mapping[name] != facts[name] for name in GRADEBOOK)
 
 
 def _put_row(
@@ -193,14 +203,13 @@ def _put_row(
     find: Select[Any],
     key: dict[str, str],
     facts: dict[str, str | None],
-) -> str:
-    """The id of the row with this key, made or mended."""
+) -> tuple[str, Row[Any] | None]:
+    """The id of the row with this key, made or mended, and how it was before."""
     row = connection.execute(find, key).one_or_none()
     if row is None:
         made = new_id()
         connection.execute(insert(table).values(id=made, created_at=now(), **key, **facts))
-        return made
+        return made, None
     if any(row._mapping[name] != value for name, value in facts.items()):
         connection.execute(update(table).where(table.c.id == row.id).values(**facts))
-    found: str = row.id
-    return found
+    return row.id, row

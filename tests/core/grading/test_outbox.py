@@ -571,6 +571,52 @@ def test_score_of_staff_never_leaves(engine, gradebook, arrive, mentor):
     assert gradebook.settled == [(grade.id, "not_linked")]
 
 
+COLUMN = "https://lms.example/items/late"
+
+
+def test_scores_without_a_column_go_when_a_launch_tells_of_one(
+    engine, gradebook, report, mentor, arrive
+):
+    gradebook.column_faults = [NoLineItem(), NoLineItem()]
+    reported = [report(8), report(5, person_id=arrive("s-2").person_id)]
+    engine.outbox.deliver_due()
+    before = [read(engine, mentor, grade_id).sync for grade_id in reported]
+
+    arrive("s-3", column=COLUMN)
+    waiting = [read(engine, mentor, grade_id) for grade_id in reported]
+    engine.outbox.deliver_due()
+
+    assert [sync.status for sync in before] == ["not_linked"] * 2
+    assert [grade.sync.status for grade in waiting] == ["waiting"] * 2
+    assert len({grade.updated_at for grade in waiting}) == 2
+    assert sorted(gradebook.given) == [5, 8]
+    assert [read(engine, mentor, each).sync.status for each in reported] == ["sent"] * 2
+
+
+def test_column_of_one_place_sends_no_score_of_another(engine, gradebook, report, mentor, arrive):
+    gradebook.column_faults = [NoLineItem()]
+    grade_id = report(8)
+    engine.outbox.deliver_due()
+
+    arrive(link="link-2")
+    arrive(link="link-2", column=COLUMN)
+
+    assert read(engine, mentor, grade_id).sync.status == "not_linked"
+
+
+def test_launch_that_tells_nothing_new_of_the_column_tries_no_score_again(
+    engine, gradebook, report, mentor, arrive
+):
+    arrive(column=COLUMN)
+    gradebook.column_faults = [NoLineItem()]
+    grade_id = report(8)
+    engine.outbox.deliver_due()
+
+    arrive("s-9", column=COLUMN)
+
+    assert read(engine, mentor, grade_id).sync.status == "not_linked"
+
+
 def test_score_without_a_resource_link_is_not_linked(engine, student, mentor):
     grade = engine.report_score(
         organization_id=student.organization_id,
