@@ -71,7 +71,7 @@ def _let_all_go(connection: Connection) -> None:
     resting = platform_rests.c.rests_until > moment
     hold_rows(connection, platform_rests, resting)
     connection.execute(update(platform_rests).where(resting).values(rests_until=moment))
-    times = (outbox.c.due_at, outbox.c.handed_until, outbox.c.updated_at)
+    times = (outbox.c.due_at, outbox.c.updated_at)
     waiting = and_(outbox.c.status == "waiting", or_(*(each > moment for each in times)))
     present = {each.name: moment for each in times}
     hold_rows(connection, outbox, waiting)

@@ -54,7 +54,6 @@ def _let_go(connection: Connection, rows: ColumnElement[bool]) -> None:
             last_error_code="",
             last_error_message="",
             due_at=moment,
-            handed_until=moment,
             updated_at=moment,
         )
     )

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import Connection, Row, and_, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from mentorai.core.attempts import attempts
@@ -52,7 +52,6 @@ from mentorai.core.outbox_rows import (
 from mentorai.core.outbox_table import is_due, outbox
 from mentorai.core.places import resource_links
 from mentorai.core.retries import Decision
-from mentorai.core.row_locks import hold_rows
 from mentorai.core.webhook_events import note_settled_grade
 
 if TYPE_CHECKING:
@@ -61,10 +60,6 @@ if TYPE_CHECKING:
 
 # Longer than a push may take with its token, its column and its retries.
 LEASE_SECONDS = 90.0
-# A row handed to the queue is not handed again before this, or a backlog would grow by itself.
-HANDED_SECONDS = 15.0
-# A new row is handed by `wake`; if its process died before that, the sweep finds it after this.
-WAKE_SECONDS = 3.0
 log = structlog.get_logger(__name__)
 
 
@@ -111,7 +106,6 @@ class Outbox:
             "attempts": 0,
             "stale_attempts": 0,
             "due_at": moment,
-            "handed_until": moment + timedelta(seconds=WAKE_SECONDS),
             "last_error_code": reason.code if reason else "",
             "last_error_message": reason.message if reason else "",
             "created_at": moment,
@@ -137,16 +131,13 @@ class Outbox:
             note_settled_grade(connection, grade.organization_id, grade.mentor_id, grade.id)
         return str(row["id"])
 
-    def wake(self, row_id: str | None = None) -> None:
-        """Hand a row to the workers, or all that are due. Call it after the commit.
+    def wake(self, row_id: str) -> None:
+        """Hand a row to the workers. Call it after the commit.
 
         If the queue cannot be reached the worker's next sweep finds the row. One that is due after
         others of its lane is not handed: whoever takes those finds it as well.
         """
-        if row_id is None:
-            self.hand_out()
-        else:
-            self._engine.database.when_kept(partial(self._wake, row_id))
+        self._engine.database.when_kept(partial(self._wake, row_id))
 
     def _wake(self, row_id: str) -> None:
         database = self._engine.database
@@ -157,26 +148,6 @@ class Outbox:
             self._tell(row.grade_id, row.status)
         elif is_next(database, row_id, row.registration_id):
             self._hand([row_id])
-
-    def hand_out(self, limit: int = 100) -> int:
-        """Hand the due rows that nobody was handed lately to the workers; how many."""
-        moment = now()
-        unhanded = and_(is_due(moment), outbox.c.handed_until <= moment)
-        query = select(outbox.c.id).where(unhanded).order_by(outbox.c.due_at).limit(limit)
-        with self._engine.database.read() as connection:
-            row_ids = list(connection.execute(query).scalars())
-        if not row_ids:
-            return 0
-        mine = outbox.c.id.in_(row_ids)
-        with self._engine.database.write() as connection:
-            hold_rows(connection, outbox, mine)
-            connection.execute(
-                update(outbox)
-                .where(mine)
-                .values(handed_until=moment + timedelta(seconds=HANDED_SECONDS))
-            )
-        self._hand(row_ids)
-        return len(row_ids)
 
     def due(self, limit: int = 100) -> list[str]:
         """The rows that may be sent now, the one due longest first."""

@@ -19,7 +19,6 @@ from sqlalchemy import (
     bindparam,
     func,
     null,
-    or_,
     select,
     update,
 )
@@ -232,7 +231,6 @@ _SETTLE = Prepared(
         attempts=bindparam("tries"),
         stale_attempts=bindparam("stale_tries"),
         due_at=bindparam("due"),
-        handed_until=_MOMENT,
         last_error_code=bindparam("code"),
         last_error_message=bindparam("message"),
         sent_at=bindparam("sent"),
@@ -373,18 +371,17 @@ def _take_back(connection: Connection, grade_ids: Sequence[str], moment: datetim
 
 def release_rows(connection: Connection, registration_ids: Collection[str | None]) -> None:
     """Let the rows of platforms go that these kept waiting, since they answer again."""
-    mine = and_(outbox.c.registration_id.in_(registration_ids), outbox.c.status == "waiting")
-    moment = now()
-    failed = and_(mine, outbox.c.last_error_code == "platform_unavailable")
-    handed = and_(mine, outbox.c.handed_until > moment)
-    hold_rows(connection, outbox, or_(failed, handed))
-    connection.execute(update(outbox).where(failed).values(due_at=moment))
-    connection.execute(update(outbox).where(handed).values(handed_until=moment))
+    failed = and_(
+        outbox.c.registration_id.in_(registration_ids),
+        outbox.c.status == "waiting",
+        outbox.c.last_error_code == "platform_unavailable",
+    )
+    hold_rows(connection, outbox, failed)
+    connection.execute(update(outbox).where(failed).values(due_at=now()))
 
 
 def retry_plugins(connection: Connection) -> None:
     """Let the rows go that a plugin broke at: a worker that starts may have a better one."""
     failed = and_(outbox.c.status == "waiting", outbox.c.last_error_code == PluginFailed.code)
-    moment = now()
     hold_rows(connection, outbox, failed)
-    connection.execute(update(outbox).where(failed).values(due_at=moment, handed_until=moment))
+    connection.execute(update(outbox).where(failed).values(due_at=now()))

@@ -39,7 +39,6 @@ outbox = Table(
     Column("stale_attempts", Integer, nullable=False),
     Column("first_tried_at", Instant),
     Column("due_at", Instant, nullable=False),
-    Column("handed_until", Instant, nullable=False),
     Column("lease", String(36)),
     Column("lease_until", Instant),
     Column("last_error_code", String(64), nullable=False),

@@ -5,7 +5,6 @@ it ends.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -217,7 +216,6 @@ def _row(course: Course, made: tuple[str, ...], moment: Any) -> dict[str, Any]:
         "attempts": 0,
         "stale_attempts": 0,
         "due_at": moment,
-        "handed_until": moment - timedelta(seconds=1),
         "last_error_code": "",
         "last_error_message": "",
         "created_at": moment,

@@ -658,17 +658,6 @@ def test_plugin_is_told_which_place_and_service(engine, gradebook, report, stude
     assert place.score_maximum == 10
 
 
-def test_rows_are_handed_out_once_in_a_while(engine, report, clock):
-    report(8)
-
-    assert engine.outbox.hand_out() == 0
-    clock.shift(4)
-    assert engine.outbox.hand_out() == 1
-    assert engine.outbox.hand_out() == 0
-    clock.shift(16)
-    assert engine.outbox.hand_out() == 1
-
-
 def test_delivering_what_does_not_exist_does_nothing(engine, gradebook):
     engine.outbox.deliver("no such row")
 
