@@ -77,7 +77,7 @@ class HeldPart:
     def give_back(
         self, units: float, cost: float, said: Said | None, shut_seconds: float | None
     ) -> None:
-        """A call is over, and cost so much of what it took."""
+        """A call is over, and cost so much of what it took. Never raises: it was answered."""
         with self._lock:
             self._under_way -= units
             self._spent += cost
@@ -87,7 +87,7 @@ class HeldPart:
             is_urgent = bool(said and said.theirs is not None and said.theirs > self._level)
             is_urgent |= shut_seconds is not None or self._is_shut or self._is_aside
         if is_urgent:
-            self._settle(shut_seconds=shut_seconds)
+            self._tell(shut_seconds)
         self._given_back.set()
 
     def close(self) -> None:
@@ -207,10 +207,13 @@ class HeldPart:
         """Have what is under way count in this span of time, and give back what is free."""
         with self._lock:
             self._timer = None
+        self._tell()
+
+    def _tell(self, shut_seconds: float | None = None) -> None:
         try:
-            self._settle()
+            self._settle(shut_seconds=shut_seconds)
         except Exception as error:
             # The database may be away for a while; the next look will see.
-            log.warning("parts_not_renewed", reason=type(error).__name__)
+            log.warning("parts_not_told", reason=type(error).__name__)
             with self._lock:
                 self._watch()

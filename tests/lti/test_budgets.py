@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from mentorai.core import hookimpl
 from mentorai.core.engine import Engine
@@ -313,6 +313,22 @@ def refuse(budget: budgets.Budget, asked_seconds: float) -> None:
     """A call that the platform refuses, saying when to come again."""
     with budget.spend() as spending:
         budget.note(spending, 429, {}, b"", asked_seconds)
+
+
+def test_call_that_was_answered_is_not_lost_when_the_database_is_away_afterwards(engine, start):
+    budget = start().budgets.get("a bucket", Bucket(100, 10, 10))
+    away = text("ALTER TABLE call_budgets RENAME TO call_budgets_away")
+    back = text("ALTER TABLE call_budgets_away RENAME TO call_budgets")
+
+    with budget.spend() as spending:
+        budget.note(spending, 429, {}, b"", 60)
+        with engine.database.write() as connection:
+            connection.execute(away)
+    with engine.database.write() as connection:
+        connection.execute(back)
+
+    with budget.spend():
+        pass
 
 
 def test_clock_that_is_set_back_shuts_nobody_out_for_the_hour_that_comes_twice(start):
