@@ -76,7 +76,7 @@ def benched(subject: Subject, plugins: Sequence[InstalledPlugin], folder: Path) 
             mentor = engine.mentors.add(
                 engine.organizations.get().id, "Tidal Pools", slug="tidal-pools", author="the kit"
             )
-            registration = _register(engine, platform, subject.family)
+            registration = _register(engine, platform, subject)
             # Dozens of cases one after the other are more than a school's calls.
             engine.room(Tool).paces.lift(registration)
             yield Bench(subject, engine, platform, registration, mentor)
@@ -85,8 +85,10 @@ def benched(subject: Subject, plugins: Sequence[InstalledPlugin], folder: Path) 
         logs.configure("warning")
 
 
-def _register(engine: Engine, platform: Platform, family: str) -> Registration:
-    options = platform.house.platform.options
+def _register(engine: Engine, platform: Platform, subject: Subject) -> Registration:
+    options, family, profile = platform.house.platform.options, subject.family, subject.profile
+    # The sandbox wants an audience of its own only where it is like that LMS.
+    audience = profile.token_audience if profile and family in PERSONALITIES else ""
     return engine.room(Tool).registrations.add(
         engine.organizations.get().id,
         issuer=options.base_url,
@@ -97,6 +99,7 @@ def _register(engine: Engine, platform: Platform, family: str) -> Registration:
         deployment_ids=[options.deployment_id],
         name="Conformance",
         family=family,
+        token_audience=audience or "",
     )
 
 
