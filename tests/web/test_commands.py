@@ -165,15 +165,33 @@ def test_wrong_setting_is_one_sentence_with_its_code(
     assert re.fullmatch(r"mentorai: MENTORAI_PORT .*\[configuration_invalid\]\n", done.stderr)
 
 
-def test_unforeseen_error_is_one_sentence_too(
+def test_database_that_is_away_is_one_sentence_with_the_reason(
     mentorai: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MENTORAI_DATABASE_URL", "postgresql+psycopg://127.0.0.1:1/none")
+    monkeypatch.setenv("MENTORAI_DATABASE_URL", "postgresql+psycopg://me:secret@127.0.0.1:1/none")
 
     done = mentorai("mentors", "list")
 
     assert done.exit_code == 1
-    assert "Traceback" not in done.output
+    assert re.fullmatch(
+        r"mentorai: The database did not answer: .*127\.0\.0\.1.* \[database_unavailable\]\n",
+        done.stderr,
+    )
+    assert "secret" not in done.stderr
+
+
+def test_unforeseen_error_is_one_sentence_too(
+    mentorai: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> Engine:
+        raise ZeroDivisionError("something\nof two lines")
+
+    monkeypatch.setattr(Engine, "open", fail)
+
+    done = mentorai("mentors", "list")
+
+    assert done.exit_code == 1
+    assert done.stderr.startswith("mentorai: ZeroDivisionError: something (")
     assert done.stderr.count("\n") == 1
 
 

@@ -112,11 +112,14 @@ def _ask_plugins(name: str) -> click.Command | None:
 
 
 def _explain(error: Exception) -> str:
-    from mentorai.core.errors import InputRejected, MentorAIError
+    from mentorai.core.errors import DatabaseUnavailable, InputRejected, MentorAIError
 
     if isinstance(error, InputRejected):
         fields = " ".join(f"{k}: {' '.join(v)}" for k, v in error.errors.items())
         return f"{fields or error.message} [{error.code}]"
+    if isinstance(error, DatabaseUnavailable):
+        cause = getattr(error.__cause__, "orig", error.__cause__)
+        return f"The database did not answer: {str(cause).splitlines()[0]} [{error.code}]"
     if isinstance(error, MentorAIError):
         return f"{error.message} [{error.code}]"
     if isinstance(error, OSError) and error.strerror:

@@ -16,15 +16,17 @@ if TYPE_CHECKING:
 def opened() -> "Iterator[Engine]":
     """The engine of this installation, closed afterwards; its log keeps to what went wrong.
 
-    Raises ConfigurationError, PluginConflict.
+    Raises ConfigurationError, PluginConflict; DatabaseUnavailable, which alone says so.
     """
     from mentorai.core import logs
     from mentorai.core.engine import Engine
     from mentorai.core.settings import Settings
 
     settings = Settings.load()
-    engine = Engine.open(settings)
-    if settings.log_level == "info":
+    is_terse = settings.log_level == "info"
+    opening = settings.model_copy(update={"log_level": "error"}) if is_terse else settings
+    engine = Engine.open(opening)
+    if is_terse:
         logs.configure("warning")
     try:
         yield engine
