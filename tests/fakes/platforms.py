@@ -9,11 +9,13 @@ The tool and the sandbox must be two sites: give the tool a `localhost` address 
 sandbox on 127.0.0.1.
 """
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 from werkzeug.serving import BaseWSGIServer, make_server
@@ -23,6 +25,14 @@ from mentorai.plugins.sandbox.faults import Faults
 from mentorai.plugins.sandbox.house import House
 from mentorai.plugins.sandbox.platform import Options, SandboxPlatform, describe_platform
 from mentorai.plugins.sandbox.server import QuietHandler, open_server
+
+# Each process of a run has ports of its own, below those that the system takes for calls: one that
+# it names as free would be a call's before it is listened on. A second run begins elsewhere.
+PORTS_EACH = 1_000
+_number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_first = 10_000 + PORTS_EACH * (_number % 20)
+_begin = os.getpid() * 2 % PORTS_EACH
+_ports = cycle([_first + (_begin + step) % PORTS_EACH for step in range(0, PORTS_EACH, 2)])
 
 
 @dataclass(frozen=True)
@@ -47,11 +57,17 @@ class RunningSandbox:
 
 
 def free_port() -> int:
-    """A port that nobody listens on at this moment."""
+    """A port that nobody listens on, nor on the next one; no other test is given either soon."""
+    return next(port for port in _ports if _is_free(port) and _is_free(port + 1))
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 @contextmanager

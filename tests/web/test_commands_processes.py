@@ -21,6 +21,7 @@ import pytest
 
 from mentorai.core.engine import Engine
 from mentorai.core.settings import Settings
+from tests.fakes.platforms import free_port
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/stat").exists(), reason="processes are counted in /proc"
@@ -64,20 +65,7 @@ def start(environment: dict[str, str]) -> Iterator[Start]:
 
 @pytest.fixture
 def port() -> int:
-    return _free_port()
-
-
-def _free_port() -> int:
-    """A port whose next one is free as well."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            return port
+    return free_port()
 
 
 def _kill(pid: int) -> None:
@@ -349,7 +337,7 @@ def test_a_keys_limit_is_exact_over_the_processes_of_two_servers_that_share_a_re
     asked = {"scopes": ["chat:write"], "expires_at": None, "author": "test"}
     key = engine.keys.issue(*place, name="LMS", rate_limit=25, **asked).text
     engine.close()
-    ports = [_free_port(), _free_port()]
+    ports = [free_port(), free_port()]
     environment |= {
         "MENTORAI_DATA_DIR": str(settings.data_dir),
         "MENTORAI_LIMITS_URL": redis_url,
