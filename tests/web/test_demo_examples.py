@@ -58,10 +58,11 @@ def test_every_example_succeeds_on_the_demo_as_it_stands(demo: Engine) -> None:
     makers = set()
     failures = []
 
-    def choose_key(example: Example) -> str:
+    def authorize(example: Example) -> dict[str, str]:
         if example.is_for_admins:
-            return token
-        return mentor_key if set(example.scopes) <= set(SCOPES) else provisioning_key
+            return {"Authorization": f"Bearer {token}"}
+        is_mentors = set(example.scopes) <= set(SCOPES)
+        return {"X-API-Key": mentor_key if is_mentors else provisioning_key}
 
     def call(example: Example, **made: str) -> dict:
         answer = client.open(
@@ -69,7 +70,7 @@ def test_every_example_succeeds_on_the_demo_as_it_stands(demo: Engine) -> None:
             method=example.method,
             query_string=example.query,
             # Each POST may be repeated, and most are one transaction then.
-            headers={"X-API-Key": choose_key(example), "Idempotency-Key": new_id()},
+            headers={**authorize(example), "Idempotency-Key": new_id()},
             **({"json": example.body} if example.body is not None else {}),
         )
         if answer.status_code >= 300:

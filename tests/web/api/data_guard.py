@@ -65,6 +65,7 @@ NOBODYS: Mapping[str, str] = {
     "key_uses": "Counts by the id of a key; whoever asks for them read the key by its owner.",
     "repeatable_calls": "Found by a SHA-256 of the key's id and the name that its owner gave.",
     "tool_keys": "The tool signs with the same for all.",
+    "key_peppers": "Of the installation: which secrets keys were kept under.",
     "launch_tickets": "Of browsers that nobody knows yet.",
     "keysets": "What platforms publish, by its address.",
     "keyset_fetches": "When a published address was asked last.",
