@@ -10,7 +10,9 @@ person's result keeps the last one that came, which tells.
 Source: Canvas' scores service, extension https://canvas.instructure.com/lti/submission.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mentorai.core.errors import (
@@ -21,6 +23,7 @@ from mentorai.core.errors import (
     PlatformRefused,
     PlatformUnavailable,
     ScopeNotGranted,
+    ScoreRejected,
     ScoreStale,
 )
 from mentorai.core.values import LineItem, Receipt, Refusal, Score
@@ -38,6 +41,10 @@ CONCLUDED = "The course has ended in Canvas, which takes no more grades for it."
 AHEAD = "The clock of Canvas is behind this server's; it is tried again."
 OLDER = "Canvas holds a newer score for this person."
 NO_MORE_ATTEMPTS = "The assignment in Canvas allows this student no more attempts."
+NO_FILE = (
+    "Canvas could not fetch a file that came with the score, and has not taken the score either."
+)
+FILE_LATER = "Canvas had trouble with a file that came with the score; it is tried again."
 FOREIGN_COLUMN = "The column in Canvas belongs to another tool, or to another link."
 NOT_INSTALLED = (
     "The mentor is not installed in this course in Canvas any more (Settings, Apps), so Canvas "
@@ -47,12 +54,19 @@ KEY_IS_OFF = (
     "Canvas has switched the developer key of the mentor off; campus IT finds it under Admin, "
     "Developer Keys."
 )
+# Canvas itself answered: it is no reason to leave the other scores alone.
+TROUBLE_WITH_FILE = partial(PlatformUnavailable, is_answer=True)
 REFUSALS = (
     Refusal(422, "concluded", CourseConcluded, CONCLUDED),
     Refusal(404, "context not found", CourseConcluded, CONCLUDED),
     Refusal(422, "not a student", PersonNotInCourse, NO_STUDENT),
     Refusal(422, "user not found", PersonNotInCourse, NO_STUDENT),
     Refusal(422, "attempts", AttemptsExhausted, NO_MORE_ATTEMPTS),
+    # Before the others: whatever the file's host said follows these words.
+    Refusal(400, "file service", ScoreRejected, NO_FILE),
+    Refusal(500, "file service", TROUBLE_WITH_FILE, FILE_LATER),
+    Refusal(504, "file service", TROUBLE_WITH_FILE, FILE_LATER),
+    Refusal(504, "file url", TROUBLE_WITH_FILE, FILE_LATER),
     Refusal(400, "in the future", PlatformUnavailable, AHEAD),
     Refusal(400, "timestamp", ScoreStale, OLDER),
     Refusal(412, "", NoLineItem, FOREIGN_COLUMN),
@@ -99,7 +113,8 @@ def _has_comment(services: "CourseServices", line_item: LineItem, score: Score) 
 def shape_score(score: Score, work_url: str, *, yields: bool = True) -> Score:
     """The score with what Canvas is to do about submissions and grades that are there.
 
-    work_url: where SpeedGrader opens what was handed in.
+    work_url: where SpeedGrader opens what was handed in. What the score's own extension says, as of
+    files, goes before.
     """
     wishes: dict[str, object] = {"new_submission": False, "prioritize_non_tool_grade": yields}
     if score.is_hand_in and score.submitted_at is not None:
@@ -108,4 +123,6 @@ def shape_score(score: Score, work_url: str, *, yields: bool = True) -> Score:
         wishes |= {"submission_type": "basic_lti_launch", "submission_data": work_url}
     if not score.is_final:
         wishes["preserve_score"] = True
+    brought = score.extensions.get(SUBMISSION)
+    wishes |= brought if isinstance(brought, Mapping) else {}
     return replace(score, extensions={**score.extensions, SUBMISSION: wishes})

@@ -212,6 +212,15 @@ def test_score_waits_when_nobody_can_tell_whether_its_comment_is_there(lms: LmsF
             errors.ScopeNotGranted,
             "score",
         ),
+        (
+            400,
+            envelope(
+                "bad_request",
+                "uploading to file service failed with 400: no valid timestamp in the signed URL",
+            ),
+            errors.ScoreRejected,
+            "could not fetch a file",
+        ),
         (422, "<html>", errors.NotGradable, ""),
         (500, envelope("x", "concluded"), errors.PlatformUnavailable, ""),
     ],
@@ -226,6 +235,47 @@ def test_refusal_is_told_in_words_for_an_instructor(
 
     assert type(caught.value) is (kind or errors.NoLineItem)
     assert says in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        (504, "failed to communicate with file service"),
+        (504, "file url timed out"),
+        (500, "uploading to file service failed with 503: no disk"),
+    ],
+)
+def test_score_is_tried_again_where_canvas_had_trouble_with_a_file(
+    lms: LmsFamily, status: int, says: str
+) -> None:
+    lms.take_scores(status, envelope("gateway_timeout", says))
+
+    with pytest.raises(errors.PlatformUnavailable, match="a file") as caught:
+        lms.push()
+
+    # The other scores of this Canvas need not wait for it.
+    assert (caught.value.retryable, caught.value.is_answer) == (True, True)
+
+
+def test_gateway_before_canvas_is_no_trouble_with_a_file(lms: LmsFamily) -> None:
+    lms.take_scores(504, "<html>upstream")
+
+    with pytest.raises(errors.PlatformUnavailable) as caught:
+        lms.push()
+
+    assert not caught.value.is_answer
+
+
+def test_files_that_a_score_brings_go_with_it(lms: LmsFamily) -> None:
+    lms.take_scores(200, {"resultUrl": "https://lms.example.edu/r"})
+    work = {"type": "file", "url": "https://files.example/essay.pdf", "title": "Essay"}
+    brought = {"submission_type": "online_upload", "content_items": [work]}
+
+    lms.push(8, extensions={SUBMISSION: brought})
+
+    (sent,) = lms.scores()
+    wishes = {"new_submission": False, "prioritize_non_tool_grade": True}
+    assert sent[SUBMISSION] == wishes | brought
 
 
 def test_launch_without_a_return_url_leads_back_to_the_schools_own_host(lms: LmsFamily) -> None:
@@ -305,6 +355,24 @@ def test_column_for_the_course_menu_is_tied_to_no_link(lms: LmsFamily) -> None:
     made = json.loads(lms.wire.calls[-1].request.body)
     assert "resourceLinkId" not in made
     assert (made["resourceId"], made["tag"]) == ("quiz-1", "mentorai:2")
+
+
+@pytest.mark.parametrize("of_own", [True, False], ids=["and its own", "alone"])
+def test_column_of_another_link_is_not_taken_for_that_of_this_one(
+    lms: LmsFamily, of_own: bool
+) -> None:
+    facts = {"label": "Quiz", "scoreMaximum": 10, "resourceId": "quiz-1"}
+    shared = {"id": f"{COLUMNS_URL}/8", "resourceLinkId": "18"} | facts
+    own = {"id": f"{COLUMNS_URL}/9", "resourceLinkId": "17"} | facts
+    lms.wire.add("GET", COLUMNS_URL, json=[shared, own] if of_own else [shared])
+    lms.wire.add("POST", COLUMNS_URL, status=201, json=own)
+
+    found = lms.find_column()
+
+    assert found.url == f"{COLUMNS_URL}/9"
+    asked = [(each.request.method, each.request.url) for each in lms.wire.calls]
+    made = [url for method, url in asked if method == "POST" and url.startswith(COLUMNS_URL)]
+    assert len(made) == (0 if of_own else 1)
 
 
 def test_developer_key_names_what_our_features_use(lms: LmsFamily) -> None:
