@@ -24,7 +24,15 @@ FILTERS = {"resource_link_id": "resourceLinkId", "resource_id": "resourceId", "t
 TEXTS = {"label": 500, "resourceId": 500, "tag": 500, "resourceLinkId": 500}
 TIMES = ("startDateTime", "endDateTime")
 # What the platform alone knows of a column: who made it, and what a teacher did to it.
-KEPT = ("by_tool", "locked", "attempts_allowed", "pass_fail", "foreign")
+KEPT = (
+    "by_tool",
+    "locked",
+    "attempts_allowed",
+    "pass_fail",
+    "foreign",
+    "assignees",
+    "other_links",
+)
 
 
 class Gradebook:
@@ -49,7 +57,7 @@ class Gradebook:
             column
             for column in self.columns(get_course(self._platform, course_id))
             if not column.get("foreign")
-            and all(column.get(FILTERS[n]) == call.query[n] for n in FILTERS if n in call.query)
+            and all(_has(column, FILTERS[n], call.query[n]) for n in FILTERS if n in call.query)
         ]
         traits = self._platform.personality.columns
         shown, headers = cut_page(self._platform, call, found, traits.links)
@@ -83,7 +91,7 @@ class Gradebook:
             body = call.read_json(LINE_ITEM_TYPE)
             link = column.get("resourceLinkId")
             if body.get("resourceLinkId", link) != link:
-                raise Refused(400, "resourceLinkId cannot be changed.", rule="column_link")
+                raise Refused(400, "resourceLinkId cannot be changed.", rule="other_link")
             facts = self._read_column(get_course(self._platform, course_id), body)
             names = ["id", "course"]
             if not self._platform.personality.columns.drops_link:
@@ -187,6 +195,11 @@ def get_course(platform: SandboxPlatform, course_id: str) -> Course:
         raise Refused(404, "There is no such course.", rule="no_course")
     check_open(platform, course_id)
     return course
+
+
+def _has(column: Record, name: str, wanted: str) -> bool:
+    also = column.get("other_links", ()) if name == "resourceLinkId" else ()
+    return column.get(name) == wanted or wanted in also
 
 
 def _check_coupled(column: Record, *, kept: bool) -> None:

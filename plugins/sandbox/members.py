@@ -1,5 +1,6 @@
 """The roster of a course. Source: LTI Names and Role Provisioning Services 2.0, section 2."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -40,6 +41,7 @@ def list_members(platform: SandboxPlatform, call: Call, course_id: str) -> Reply
     traits = platform.personality.roster
     course = get_course(platform, course_id)
     item = _find_link(platform, course, call.query.get("rlid"))
+    assignees = _find_assignees(platform, item) if traits.assigns else ()
     wanted, since = call.query.get("role"), _read_since(call)
     found = [
         _show(each, item, traits)
@@ -49,6 +51,7 @@ def list_members(platform: SandboxPlatform, call: Call, course_id: str) -> Reply
         if (not wanted or wanted in _names_of_roles(each.person))
         # Who was taken out is told among the differences alone (section 2.6).
         and not (traits.hides_suspended and each.status == "Inactive")
+        and (not assignees or each.person.is_staff or each.person.id in assignees)
         and (each.status != "Deleted" if since is None else each.changed > since)
     ]
     if traits.previews and not wanted and since is None:
@@ -130,6 +133,18 @@ def _find_link(platform: SandboxPlatform, course: Course, link_id: str | None) -
         if item.resource_link_id == link_id:
             return item
     raise Refused(404, "rlid names no link of this course.", rule="roster_link")
+
+
+def _find_assignees(platform: SandboxPlatform, item: Item | None) -> Sequence[str]:
+    """The students whom the column of a link is for; none: all."""
+    if item is None:
+        return ()
+    return [
+        each
+        for column in platform.shelf.list("line_item")
+        if column.get("resourceLinkId") == item.resource_link_id
+        for each in column.get("assignees", ())
+    ]
 
 
 def _names_of_roles(person: Person) -> set[str]:

@@ -131,6 +131,8 @@ class Behaviour:
     deployment: where launches come from, as of a school that nobody knows yet; empty: from its own.
     merged: people of whom two accounts became one, where rosters go on with the id of before, as
         Canvas' do; their launches and grades have the new one.
+    file_trouble: what becomes of files that come with a score: they are fetched, or whoever keeps
+        them says nothing, is too slow, refuses them, or breaks, and the score is not taken.
     """
 
     personality: str = "plain"
@@ -150,6 +152,7 @@ class Behaviour:
     withheld_scopes: Sequence[str] = ()
     merged: Sequence[str] = ()
     deployment: str = ""
+    file_trouble: Literal["none", "silent", "slow", "refused", "broken"] = "none"
 
     @property
     def storage_target(self) -> str | None:
@@ -226,9 +229,10 @@ class SandboxPlatform:
             "old_ids": lambda v: v in ("none", "signed", "unsigned", "stale"),
             "roster_differences": lambda v: isinstance(v, bool),
             "throttles": lambda v: isinstance(v, bool),
-            "withheld_scopes": _is_texts,
-            "merged": _is_texts,
+            "withheld_scopes": is_texts,
+            "merged": is_texts,
             "deployment": lambda v: isinstance(v, str) and len(v) <= 255 and v.isprintable(),
+            "file_trouble": lambda v: v in ("none", "silent", "slow", "refused", "broken"),
             "page_size": lambda v: _number(v) and isinstance(v, int) and 1 <= v <= 200,
         }
         errors = {
@@ -398,7 +402,8 @@ def _describe_person(base_url: str, person: Person) -> dict[str, str]:
     }
 
 
-def _is_texts(value: object) -> bool:
+def is_texts(value: object) -> bool:
+    """Whether this is a list of texts."""
     return isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
 
 

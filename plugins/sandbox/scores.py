@@ -83,6 +83,7 @@ class Scores:
             last = self._shelf.find("result", key)
             self._check_newer(last, score.at, traits)
             _check_open(column, last or {}, submission, traits)
+            self._check_files(submission)
             record = self._keep(column, score, received)
             result = _settle(column, score, submission, last or {}, record["received"], traits)
             if result is not None:
@@ -121,6 +122,11 @@ class Scores:
         if at < last or (at == last and not traits.equal_times):
             words = "There is a score with this timestamp or a later one."
             raise Refused(409, words, rule="score_older")
+
+    def _check_files(self, submission: Submission) -> None:
+        trouble = self._platform.behaviour.file_trouble
+        if submission.has_files and trouble != "none":
+            raise Refused(500, "The files could not be fetched.", rule=f"files_{trouble}")
 
     def _answer(
         self, column: Record, score: Score, submission: Submission, traits: ScoreTraits

@@ -5,7 +5,7 @@ from typing import Any
 
 from mentorai.core.errors import InputRejected, NotFound
 from mentorai.plugins.sandbox.grades import Gradebook, is_number
-from mentorai.plugins.sandbox.platform import SandboxPlatform
+from mentorai.plugins.sandbox.platform import SandboxPlatform, is_texts
 from mentorai.plugins.sandbox.school import find_person
 from mentorai.plugins.sandbox.shelf import Record
 
@@ -37,16 +37,20 @@ class Teacher:
 
     def change(self, column_id: str, changes: Mapping[str, Any]) -> Record:
         """Lock a column (`locked`), say how many attempts it takes (`attempts_allowed`), have
-        it pass or fail only (`pass_fail`), or make it another tool's (`foreign`).
+        it pass or fail only (`pass_fail`), make it another tool's (`foreign`), give it to some
+        students only (`assignees`; none: to all), or to more links (`other_links`, by their ids).
 
         Raises NotFound, and InputRejected where this LMS has no such thing.
         """
-        column, traits = self._get(column_id), self._platform.personality.scores
+        column, lms = self._get(column_id), self._platform.personality
+        traits = lms.scores
         attempts = changes.get("attempts_allowed", 1)
         known = {
             "locked": traits.locks and isinstance(changes.get("locked"), bool),
             "pass_fail": traits.pass_fail and isinstance(changes.get("pass_fail"), bool),
             "foreign": isinstance(changes.get("foreign"), bool),
+            "assignees": lms.roster.assigns and is_texts(changes.get("assignees")),
+            "other_links": lms.columns.many_links and is_texts(changes.get("other_links")),
             "attempts_allowed": traits.keeps_attempts
             and isinstance(attempts, int)
             and 0 <= attempts < 1_000,

@@ -69,6 +69,43 @@ def test_line_item_of_another_tool_is_neither_listed_nor_graded(
     assert name != "moodle" or body == b"[]"
 
 
+def test_canvas_lists_a_column_for_each_of_its_links(be: Any) -> None:
+    lms = be("canvas")
+    own = lms.platform.shelf.find("line_item", lms.column)["resourceLinkId"]
+    other = lms.client.launch("maya", "tides-mentor")[f"{CLAIM}/resource_link"]["id"]
+    assert teach(lms, other_links=[other]) == 200
+
+    listed = [
+        lms.client.get(f"{lms.line_items}?resource_link_id={link}", headers=lms.bearer).json
+        for link in (own, other)
+    ]
+    claim = lms.client.launch("maya", "tides-mentor")[ENDPOINT]
+
+    teach(lms, other_links=[])
+    shown = [[(column["id"], column["resourceLinkId"]) for column in each] for each in listed]
+    assert shown == [[(lms.line_item, own)]] * 2
+    assert "lineitem" not in claim
+
+
+@pytest.mark.parametrize(("name", "status"), [("canvas", 412), ("moodle", 403), ("plain", 400)])
+def test_line_item_is_moved_to_no_other_link(be: Any, name: str, status: int) -> None:
+    lms = be(name)
+    other = lms.client.launch("maya", "tides-mentor")[f"{CLAIM}/resource_link"]["id"]
+    body = json.dumps({"label": "Quiz", "scoreMaximum": 10, "resourceLinkId": other})
+
+    answer = lms.client.call(
+        "PUT", lms.line_item, headers=lms.bearer, content_type=LINE_ITEM, data=body
+    )
+
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize("name", ["plain", "moodle", "blackboard"])
+@pytest.mark.parametrize("change", [{"assignees": ["maya"]}, {"other_links": ["x"]}], ids=str)
+def test_other_lms_has_no_such_columns(be: Any, name: str, change: dict[str, Any]) -> None:
+    assert teach(be(name), **change) == 422
+
+
 @pytest.mark.parametrize("more", ["/scores", "/results"])
 def test_moodle_takes_no_call_at_another_tools_address(be: Any, more: str) -> None:
     lms = be("moodle")

@@ -69,6 +69,32 @@ def test_score_comes_as_plain_json(be: Any, name: str, status: int) -> None:
     assert answer.status_code == status
 
 
+@pytest.mark.parametrize(
+    ("trouble", "name", "status", "says"),
+    [
+        ("none", "canvas", 200, "resultUrl"),
+        ("silent", "canvas", 504, "failed to communicate with file service"),
+        ("slow", "canvas", 504, "file url timed out"),
+        ("refused", "canvas", 400, "uploading to file service failed with 400"),
+        ("broken", "canvas", 500, "uploading to file service failed with 500"),
+        ("slow", "moodle", 200, ""),
+    ],
+)
+def test_score_brings_files_that_cannot_be_fetched(
+    be: Any, trouble: str, name: str, status: int, says: str
+) -> None:
+    lms = be(name)
+    work = {"type": "file", "url": "https://files.example/essay.pdf", "title": "Essay"}
+    lms.platform.behave({"file_trouble": trouble})
+
+    answered, _, body = lms.push(**{SUBMISSION: {"content_items": [work]}})
+
+    with_files, without = bool(lms.held()), lms.push(timestamp="2036-11-24T12:00:00Z")[0]
+    lms.platform.behave({"file_trouble": "none"})
+    assert (answered, says in body.decode(), with_files) == (status, True, status == 200)
+    assert without == 200
+
+
 @pytest.mark.parametrize(("name", "status"), [("plain", 200), ("canvas", 200), ("moodle", 400)])
 def test_list_is_asked_for_as_anything(be: Any, name: str, status: int) -> None:
     lms = be(name)
@@ -230,6 +256,22 @@ def test_roster_of_an_unknown_link_is_refused(be: Any, name: str, status: int) -
     url = f"{service['context_memberships_url']}?rlid=nowhere"
 
     assert lms.client.get(url, headers=lms.bearer).status_code == status
+
+
+def test_canvas_roster_of_a_link_has_the_students_that_it_is_for(be: Any) -> None:
+    lms = be("canvas")
+    link = lms.platform.shelf.find("line_item", lms.column)["resourceLinkId"]
+    path = f"/control/line-items/{lms.column}"
+    whole = {each["user_id"] for each in roster(lms)["members"]}
+
+    assert lms.client.call("PATCH", path, json={"assignees": ["maya"]}).status_code == 200
+    narrowed = {each["user_id"] for each in roster(lms, f"?rlid={link}")["members"]}
+    course = {each["user_id"] for each in roster(lms)["members"]}
+
+    lms.client.call("PATCH", path, json={"assignees": []})
+    assert whole - narrowed == {lms.client.subs["tomas"], lms.client.subs["private"]}
+    assert course == whole
+    assert {each["user_id"] for each in roster(lms, f"?rlid={link}")["members"]} == whole
 
 
 def test_moodle_forgets_the_role_on_the_way_to_the_next_page(be: Any) -> None:

@@ -35,6 +35,7 @@ SYMBOLS = {
     404: "not_found",
     412: "precondition_failed",
     422: "unprocessable_entity",
+    504: "gateway_timeout",
 }
 WORDS = {
     "no_token": (401, "Invalid access token"),
@@ -44,12 +45,17 @@ WORDS = {
     "no_column": (404, "The specified resource does not exist."),
     "foreign_column": (412, "Tool does not have permission to view line_item"),
     "column_link": (404, "The specified resource does not exist."),
+    "other_link": (412, "The specified LTI link ID is not associated with the line item."),
     "coupled": (401, ""),
     "score_older": (400, "Result.updated_at is later than the timestamp of the score"),
     "score_time": (400, "Provided timestamp not a valid timestamp"),
     "score_person": (422, "User not found in course or is not a student"),
     "score_maximum": (422, "ScoreMaximum must be supplied with scoreGiven and be above 0"),
     "score_given": (422, "ScoreGiven must be greater than or equal to 0"),
+    "files_silent": (504, "failed to communicate with file service"),
+    "files_slow": (504, "file url timed out"),
+    "files_refused": (400, "uploading to file service failed with 400: The file was not found"),
+    "files_broken": (500, "uploading to file service failed with 500: "),
     "roster_link": (400, "Tool does not have access to rlid"),
 }
 TOKEN_ERRORS = {
@@ -158,14 +164,22 @@ CANVAS = Personality(
         read_submission=read_submission,
     ),
     columns=ColumnTraits(
-        keeps_coupled=True, launch_url="https://canvas.instructure.com/lti/launch_url", links=PAGE
+        keeps_coupled=True,
+        launch_url="https://canvas.instructure.com/lti/launch_url",
+        many_links=True,
+        links=PAGE,
     ),
     results=ResultTraits(links=PAGE),
     tokens=TokenTraits(
         kind="jwt", errors=TOKEN_ERRORS, challenge="Canvas OAuth 2.0", challenges=False
     ),
     roster=RosterTraits(
-        media_type=MEMBERS, hides_suspended=True, adds=describe_member, groups="never", links=PAGE
+        media_type=MEMBERS,
+        hides_suspended=True,
+        adds=describe_member,
+        groups="never",
+        assigns=True,
+        links=PAGE,
     ),
     launches=LaunchTraits(
         issuer="https://canvas.instructure.com",

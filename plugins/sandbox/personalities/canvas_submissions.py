@@ -41,6 +41,7 @@ def read_submission(body: Mapping[str, Any], moment: datetime) -> Submission:
         preserves=own.get("preserve_score") is True,
         yields=own.get("prioritize_non_tool_grade") is True,
         submitted_at=str(submitted_at),
+        has_files=bool(files),
         shown={EXTENSION: {"content_items": files}} if files else {},
     )
 

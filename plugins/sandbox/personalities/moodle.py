@@ -41,6 +41,7 @@ WORDS = {
     "no_course": (404, "Not Found: Course not found"),
     "no_column": (404, "Not Found: Line item not found"),
     "column_link": (403, "Forbidden"),
+    "other_link": (403, "Forbidden"),
     "coupled": (403, "Forbidden"),
     "score_shape": (400, INCORRECT),
     "score_time": (400, INCORRECT),

@@ -49,13 +49,14 @@ class Submission:
 
     is_new: it counts as another attempt. preserves: a grade that is there stays when the score
     brings none. yields: a teacher's grade stays. submitted_at: when the work was handed in.
-    shown: what the answer says of it besides.
+    has_files: files come with it, which the LMS fetches. shown: what the answer says of it besides.
     """
 
     is_new: bool = False
     preserves: bool = False
     yields: bool = False
     submitted_at: str = ""
+    has_files: bool = False
     shown: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -122,7 +123,8 @@ class ColumnTraits:
     any_maximum: a maximum of zero is taken. links: of the list. adds: what each holds besides.
     launch_url: the member that tells where a column's link leads, in a list that is asked for
         `include[]=launch_url`; empty: no list has it.
-    read_only: members that no tool may send.
+    read_only: members that no tool may send. many_links: a column can be of more links than the
+        one that it names; lists that are asked for those have it, and their launches do not.
     """
 
     keeps_coupled: bool = False
@@ -132,6 +134,7 @@ class ColumnTraits:
     any_maximum: bool = False
     launch_url: str = ""
     read_only: frozenset[str] = frozenset()
+    many_links: bool = False
     adds: Callable[[Mapping[str, Any]], Mapping[str, Any]] = show_nothing
     links: Links = field(default_factory=Links)
 
@@ -199,7 +202,8 @@ class RosterTraits:
     one_message: with rlid, `message` is an object and not a list. ignores_limit: everybody comes
         on one page whatever was asked. groups: when group_enrollments are told.
     shares: names and e-mail addresses are told. previews: the user by whom a teacher sees the
-        course as students do is on it too.
+        course as students do is on it too. assigns: a column can be for some students only, and
+        with rlid of its link no others are told; whoever teaches is.
     """
 
     media_type: str = ""
@@ -212,6 +216,7 @@ class RosterTraits:
     groups: Literal["always", "asked", "never"] = "always"
     shares: bool = True
     previews: bool = False
+    assigns: bool = False
     links: Links = field(default_factory=Links)
 
 
