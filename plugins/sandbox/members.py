@@ -49,6 +49,7 @@ def list_members(platform: SandboxPlatform, call: Call, course_id: str) -> Reply
         | _enrolments(call, course, each.person, traits)
         for each in list_memberships(platform, course)
         if (not wanted or wanted in _names_of_roles(each.person))
+        and (item is None or _may_see(platform, item, each.person, traits))
         # Who was taken out is told among the differences alone (section 2.6).
         and not (traits.hides_suspended and each.status == "Inactive")
         and (not assignees or each.person.is_staff or each.person.id in assignees)
@@ -145,6 +146,10 @@ def _find_assignees(platform: SandboxPlatform, item: Item | None) -> Sequence[st
         if column.get("resourceLinkId") == item.resource_link_id
         for each in column.get("assignees", ())
     ]
+
+
+def _may_see(platform: SandboxPlatform, item: Item, person: Person, traits: RosterTraits) -> bool:
+    return person.is_staff or not (traits.hides_by_link and platform.is_hidden(item))
 
 
 def _names_of_roles(person: Person) -> set[str]:

@@ -41,6 +41,12 @@ def list_memberships(platform: SandboxPlatform, course: Course) -> Sequence[Memb
     return sorted(found, key=lambda each: order.index(each.person.id))
 
 
+def is_enrolled(platform: SandboxPlatform, course: Course, person: Person) -> bool:
+    """Whether somebody is in a course: also who is suspended, not who was taken out of it."""
+    found = list_memberships(platform, course)
+    return any(each.person == person and each.status != "Deleted" for each in found)
+
+
 def count_changes(platform: SandboxPlatform) -> int:
     """How many changes there were so far: what a list of differences begins after."""
     return max((r["changed"] for r in platform.shelf.list("membership")), default=0)

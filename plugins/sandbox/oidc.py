@@ -17,6 +17,7 @@ import requests
 from mentorai.core.clock import now
 from mentorai.plugins.sandbox.copies import substitute
 from mentorai.plugins.sandbox.faults import Fault
+from mentorai.plugins.sandbox.memberships import is_enrolled
 from mentorai.plugins.sandbox.messages import build_old_ids
 from mentorai.plugins.sandbox.notices import build_claim
 from mentorai.plugins.sandbox.platform import SandboxPlatform
@@ -115,8 +116,8 @@ class Launches:
     def authenticate(self, asked: Mapping[str, str], fault: Fault | None = None) -> Form:
         """Answer an authentication request with what the browser is to post to the tool.
 
-        Raises Refused (400) when it is not safe to answer there: an unknown client, or an address
-        that is not registered.
+        Raises Refused: 400 when it is not safe to answer there (an unknown client, or an address
+        that is not registered), 303 to the page where a person has to enrol first.
         """
         platform = self._platform
         redirect_url = platform.options.tool_redirect_url
@@ -134,6 +135,7 @@ class Launches:
             if traits.shown_here & {code, description.partition(" ")[0]}:
                 raise Refused(404, "Invalid request")
             return Form(redirect_url, {"error": code, "error_description": description} | state)
+        self._check_enrolled(found)
         if traits.probes:
             _probe(redirect_url)
         token = {"id_token": self._sign(found, asked["nonce"])}
@@ -154,6 +156,17 @@ class Launches:
         if asked.get("login_hint") != begun.person.sub:
             return "access_denied", "login_hint names another person."
         return begun
+
+    def _check_enrolled(self, begun: Begun) -> None:
+        """Raise Refused (303) where who is not in the course is led to the page for that."""
+        path = self._platform.personality.launches.enrolment
+        # Campus IT is in no course, and may open each; a message about a person names none.
+        if not path or begun.person.kind == "it" or f"{CLAIM}/context" in begun.changes:
+            return
+        if not is_enrolled(self._platform, begun.course, begun.person):
+            url = f"{self._platform.options.base_url}{path.format(course=begun.course.id)}"
+            words = "You have to enrol in this course first."
+            raise Refused(303, words, headers={"Location": url})
 
     def _take(self, asked: Mapping[str, str]) -> Begun | None:
         with self._lock:

@@ -278,6 +278,10 @@ class SandboxPlatform:
         """The item of this course with this id."""
         return next((item for item in self.items(course) if item.id == item_id), None)
 
+    def is_hidden(self, item: Item) -> bool:
+        """Whether a teacher hid this item from students."""
+        return self.shelf.find("hidden", item.id) is not None
+
     def add_item(self, course: Course, item: Item) -> None:
         """Put a new item at the end of a course."""
         self.shelf.put("item", item.id, {"course": course.id, "item": asdict(item)})

@@ -248,10 +248,15 @@ def _item(course: Course, item_id: str) -> Item:
 
 
 def _link(person: Person, course: Course, item_id: str) -> Item:
-    """A resource link that this person may open now. Raises Refused: 404, 403 while closed."""
+    """A resource link that this person may open now.
+
+    Raises Refused: 404, 403 while it is closed or hidden from students.
+    """
     item = _item(course, item_id)
     if not item.is_link:
         raise Refused(404, "There is nothing to open in this item.")
     if not person.is_staff and not item.is_open(here().platform.now()):
         raise Refused(403, "This item is not open to students at this time.")
+    if not person.is_staff and here().platform.is_hidden(item):
+        raise Refused(403, "This item is hidden from students.")
     return item

@@ -46,6 +46,13 @@ def fill() -> tuple[str, int]:
     return "", 204
 
 
+@routes.put("/items/<item>")
+def hide(item: str) -> tuple[str, int]:
+    """An item hidden from students, or shown again: `{"hidden": true}`."""
+    here().teacher.hide(item, hidden=read_body().get("hidden") is True)
+    return "", 204
+
+
 @routes.put("/courses/<course>")
 def conclude(course: str) -> tuple[str, int]:
     """A course ended, or begun again: `{"concluded": true}`."""

@@ -73,6 +73,16 @@ class Teacher:
         else:
             self._shelf.remove("concluded", course_id)
 
+    def hide(self, item_id: str, *, hidden: bool) -> None:
+        """Hide an item from students, or show it again. Raises NotFound."""
+        courses = self._platform.courses()
+        if not any(self._platform.find_item(course, item_id) for course in courses):
+            raise NotFound("There is no such item.")
+        if hidden:
+            self._shelf.put("hidden", item_id, {"item": item_id})
+        else:
+            self._shelf.remove("hidden", item_id)
+
     def _get(self, column_id: str) -> Record:
         column = self._shelf.find("line_item", column_id)
         if column is None:

@@ -1,6 +1,7 @@
 """What single LMSs do in their own way beside the services: docs/sandbox-rows.md has the rows."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,7 +18,9 @@ CLAIM = "https://purl.imsglobal.org/spec/lti/claim"
 DEEP_LINK = "https://purl.imsglobal.org/spec/lti-dl/claim"
 LAUNCH_URL = "https://canvas.instructure.com/lti/launch_url"
 TEST_USER = "http://purl.imsglobal.org/vocab/lti/system/person#TestUser"
+NAMES_AND_ROLES = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
 TOOL = "http://localhost:8000"
+LINK = "tides-mentor"
 
 
 def teach(lms: Lms, **changes: Any) -> int:
@@ -186,6 +189,64 @@ def test_moodle_tells_the_tool_of_an_unknown_client_and_gives_back_an_empty_stat
     assert refused.fields["state"] == ""
     plain: SandboxClient = be("plain").client
     assert plain.authenticate(plain.begin(), client_id="x" * 15).status_code == 400
+
+
+@pytest.mark.parametrize(("name", "status"), [("moodle", 303), ("plain", 200)])
+def test_launch_of_who_is_not_enrolled_ends_at_the_enrolment_page_or_not(
+    be: Any, name: str, status: int
+) -> None:
+    lms = be(name)
+    membership = {"course": "tidal-pools", "person": "maya", "status": "Deleted"}
+    lms.client.call("PUT", "/control/memberships", json=membership)
+
+    answer = lms.client.authenticate(lms.client.begin())
+
+    assert answer.status_code == status
+    if name == "moodle":
+        assert "id_token" not in answer.text
+        assert lms.client.get(answer.headers["Location"]).status_code == 200
+        assert "/enrol/index.php?id=" in answer.headers["Location"]
+
+
+@pytest.fixture
+def hide() -> Iterator[Any]:
+    """Have a teacher of an LMS hide the course's first link."""
+    hidden = []
+
+    def act(lms: Lms) -> None:
+        lms.client.call("PUT", f"/control/items/{LINK}", json={"hidden": True})
+        hidden.append(lms)
+
+    yield act
+    for lms in hidden:
+        lms.client.call("PUT", f"/control/items/{LINK}", json={"hidden": False})
+
+
+@pytest.mark.parametrize(
+    ("name", "listed"),
+    [("moodle", {"ruth", "jonas"}), ("plain", {"ruth", "jonas", "maya", "tomas", "private"})],
+)
+def test_roster_of_a_link_that_a_teacher_hid(
+    be: Any, hide: Any, name: str, listed: set[str]
+) -> None:
+    lms = be(name)
+    launch = lms.client.launch("ruth", LINK)
+    link = launch[f"{CLAIM}/resource_link"]["id"]
+    hide(lms)
+
+    url = f"{launch[NAMES_AND_ROLES]['context_memberships_url']}?rlid={link}"
+    members = json.loads(lms.client.get(url, headers=lms.bearer).data)["members"]
+
+    assert {each["user_id"] for each in members} == {lms.client.subs[who] for who in listed}
+
+
+def test_link_that_a_teacher_hid_opens_for_teachers_alone(be: Any, hide: Any) -> None:
+    lms = be("moodle")
+    hide(lms)
+
+    path = f"/courses/tidal-pools/items/{LINK}/launch"
+    assert lms.client.get(f"/as/maya{path}").status_code == 403
+    assert lms.client.get(f"/as/ruth{path}").status_code == 200
 
 
 def test_blackboard_takes_no_members_that_it_sets_itself(be: Any) -> None:

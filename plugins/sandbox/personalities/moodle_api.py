@@ -51,7 +51,10 @@ class WebServices:
 
 
 def make_api(platform: SandboxPlatform) -> Blueprint:
-    """The routes of the web services of one sandbox; `api.web_services` is how they are set up."""
+    """The routes of the web services of one sandbox; `api.web_services` is how they are set up.
+
+    And the page that a launch of somebody who is not in the course ends at.
+    """
     api = Blueprint("moodle_api", __name__)
     site = WebServices()
     functions = MoodleFunctions(platform)
@@ -71,6 +74,10 @@ def make_api(platform: SandboxPlatform) -> Blueprint:
             xml = '<?xml version="1.0" encoding="UTF-8" ?><RESPONSE></RESPONSE>'
             return Response(xml, mimetype="application/xml")
         return jsonify(answer)
+
+    @api.get("/enrol/index.php")
+    def show_enrolment() -> str:
+        return "<!DOCTYPE html><title>Enrolment options</title><h1>Enrolment options</h1>"
 
     return api
 

@@ -204,6 +204,7 @@ class RosterTraits:
     shares: names and e-mail addresses are told. previews: the user by whom a teacher sees the
         course as students do is on it too. assigns: a column can be for some students only, and
         with rlid of its link no others are told; whoever teaches is.
+    hides_by_link: with the rlid of a link that a teacher hid, only who may see it is there.
     """
 
     media_type: str = ""
@@ -217,6 +218,7 @@ class RosterTraits:
     shares: bool = True
     previews: bool = False
     assigns: bool = False
+    hides_by_link: bool = False
     links: Links = field(default_factory=Links)
 
 
@@ -247,6 +249,8 @@ class LaunchTraits:
         end in a page here and not at the tool. any_prompt: `prompt` may be absent.
         tells_clients: an unknown client_id is told to the tool. any_state: `state` may be absent,
         and comes back empty.
+    enrolment: the path of the page to which who is not in the course is led on the way, in the
+        place of an answer to the tool; empty: the launch goes on. {course} is filled in.
     names_first: of more line items than one of a link the first is named, and not none.
     previews: teachers can open the course as a student who is not real.
     portal: sign-in, tokens and keys are at the vendor's, which is another host than the school's;
@@ -268,6 +272,7 @@ class LaunchTraits:
     any_prompt: bool = False
     tells_clients: bool = False
     any_state: bool = False
+    enrolment: str = ""
     names_first: bool = False
     previews: bool = False
     portal: bool = False
