@@ -53,26 +53,29 @@ class Gradebook:
     def list_columns(self, call: Call, course_id: str) -> Reply:
         """GET on the line items of a course: filters, then pages."""
         call.check_accepts(LINE_ITEMS_TYPE)
+        asked = {n: call.query[n] for n in FILTERS if n in call.query}
+        if "resource_link_id" in asked:
+            asked["resource_link_id"] = self._platform.ids.read("link", asked["resource_link_id"])
         found = [
             column
             for column in self.columns(get_course(self._platform, course_id))
             if not column.get("foreign")
-            and all(_has(column, FILTERS[n], call.query[n]) for n in FILTERS if n in call.query)
+            and all(_has(column, FILTERS[n], value) for n, value in asked.items())
         ]
         traits = self._platform.personality.columns
         shown, headers = cut_page(self._platform, call, found, traits.links)
-        body = [self._show(column) for column in shown]
+        body: list[Record] = [self._show(column) for column in shown]
         if traits.launch_url and call.query.get("include[]") == "launch_url":
             urls = self._list_urls(course_id)
             for column in body:
-                url = urls.get(column.get("resourceLinkId", ""))
+                url = urls.get(self._platform.ids.read("link", column.get("resourceLinkId", "")))
                 column |= {traits.launch_url: url} if url else {}
         return Reply.of(body, LINE_ITEMS_TYPE, headers=headers)
 
     def add_column(self, call: Call, course_id: str) -> Reply:
         """POST on the line items of a course."""
         course = get_course(self._platform, course_id)
-        facts = self._read_column(course, call.read_json(LINE_ITEM_TYPE))
+        facts = self._read_column(course, self._read_link(call.read_json(LINE_ITEM_TYPE)))
         column: Record = {"id": new_id(), "course": course.id, "by_tool": True} | facts
         self._shelf.put("line_item", column["id"], column)
         shown = self._show(column)
@@ -88,7 +91,7 @@ class Gradebook:
         with self._shelf.lock:
             column = self.get_column(course_id, column_id)
             _check_coupled(column, kept=self._platform.personality.columns.fixes_coupled)
-            body = call.read_json(LINE_ITEM_TYPE)
+            body = self._read_link(call.read_json(LINE_ITEM_TYPE))
             link = column.get("resourceLinkId")
             if body.get("resourceLinkId", link) != link:
                 raise Refused(400, "resourceLinkId cannot be changed.", rule="other_link")
@@ -124,6 +127,7 @@ class Gradebook:
         call.check_accepts(RESULTS_TYPE)
         column, traits = self.get_column(course_id, column_id), self._platform.personality.results
         asked = call.query.get("user_id")
+        asked = asked if asked is None else self._platform.ids.read("person", asked)
         if traits.breaks_on_limit and "limit" in call.query:
             raise Refused(500, "This LMS breaks on limit.", rule="results_limit")
         found = [
@@ -135,7 +139,8 @@ class Gradebook:
             found.sort(key=lambda result: str(result["received"]), reverse=True)
         shown, headers = cut_page(self._platform, call, found, traits.links)
         address = column_url(self._platform, column)
-        body = [_show_result(address, result, traits) for result in shown]
+        told = self._platform.ids.tell(shown)
+        body = [_show_result(address, result, traits) for result in told]
         if traits.hides_comment_of_one and asked is not None:
             body = [{n: v for n, v in each.items() if n != "comment"} for each in body]
         return Reply.of(body, RESULTS_TYPE, headers=headers)
@@ -161,7 +166,16 @@ class Gradebook:
         traits = self._platform.personality.columns
         if traits.empty_texts:
             facts = {"resourceId": "", "tag": ""} | facts
-        return facts | {"id": column_url(self._platform, column), **traits.adds(column)}
+        shown = facts | {"id": column_url(self._platform, column), **traits.adds(column)}
+        told: Record = self._platform.ids.tell(shown)
+        return told
+
+    def _read_link(self, body: Record) -> Record:
+        """A line item as it was sent, with our id of its link."""
+        link = body.get("resourceLinkId")
+        if not link or not isinstance(link, str):
+            return body
+        return body | {"resourceLinkId": self._platform.ids.read("link", link)}
 
     def _read_column(self, course: Course, body: Mapping[str, Any]) -> Record:
         label, maximum = body.get("label"), body.get("scoreMaximum")

@@ -36,7 +36,8 @@ def list_groups(platform: SandboxPlatform, call: Call, course_id: str) -> Reply:
     """GET on the groups of a course; `user_id` asks for those of one person."""
     call.check_accepts(GROUPS_TYPE)
     wanted, course = call.query.get("user_id"), get_course(platform, course_id)
-    members = {person.id for person in PEOPLE if person.sub == wanted}
+    own_id = platform.ids.read("person", wanted or "")
+    members = {person.id for person in PEOPLE if person.sub == own_id}
     found = [
         {"id": group.id, "name": group.name}
         | ({"set_id": _set_id(group.course, group.set)} if group.set else {})

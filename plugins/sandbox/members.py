@@ -67,7 +67,10 @@ def list_members(platform: SandboxPlatform, call: Call, course_id: str) -> Reply
         "context": {"id": course.context_id, "label": course.label, "title": course.title},
         "members": list(shown),
     }
-    return Reply.of(body, traits.media_type or MEMBERS_TYPE, headers=headers)
+    told = platform.ids.tell(body)
+    if platform.behaviour.ids == "bare_numbers":
+        told |= {"members": [_make_bare(member) for member in told["members"]]}
+    return Reply.of(told, traits.media_type or MEMBERS_TYPE, headers=headers)
 
 
 def members_url(platform: SandboxPlatform, course: Course) -> str:
@@ -127,11 +130,18 @@ def _past_id(platform: SandboxPlatform, person: Person) -> dict[str, Any]:
     return {"user_id": fixed_id(f"past/{person.id}")}
 
 
+def _make_bare(member: dict[str, Any]) -> dict[str, Any]:
+    """A member whose id is a JSON number, if it is a number."""
+    user_id = member["user_id"]
+    return member | {"user_id": int(user_id) if user_id.isdecimal() else user_id}
+
+
 def _find_link(platform: SandboxPlatform, course: Course, link_id: str | None) -> Item | None:
     if not link_id:
         return None
+    own_id = platform.ids.read("link", link_id)
     for item in platform.items(course):
-        if item.resource_link_id == link_id:
+        if item.resource_link_id == own_id:
             return item
     raise Refused(404, "rlid names no link of this course.", rule="roster_link")
 

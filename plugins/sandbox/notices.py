@@ -95,7 +95,7 @@ class NoticeHandlers:
                     "timestamp": moment.isoformat(),
                     "type": kind,
                 },
-                **facts,
+                **self._platform.ids.tell(facts),
             }
         )
 

@@ -102,7 +102,7 @@ class Launches:
         fields = {
             "iss": options.issuer,
             "target_link_uri": _target(platform, item),
-            "login_hint": person.sub,
+            "login_hint": platform.ids.tell(person.sub),
             "lti_message_hint": hint,
             "client_id": options.client_id,
             "lti_deployment_id": platform.deployment_id,
@@ -153,7 +153,7 @@ class Launches:
         begun = self._take(asked)
         if begun is None:
             return "invalid_request", "lti_message_hint is unknown, used, or too old."
-        if asked.get("login_hint") != begun.person.sub:
+        if asked.get("login_hint") != self._platform.ids.tell(begun.person.sub):
             return "access_denied", "login_hint names another person."
         return begun
 
@@ -181,6 +181,7 @@ class Launches:
     def _sign(self, begun: Begun, nonce: str) -> str:
         claims = read_claims(self._platform, begun) | {"nonce": nonce}
         claims |= build_old_ids(self._platform, claims, begun.person, begun.item)
+        claims = self._platform.ids.tell(claims)
         if self._platform.alter_claims:
             claims = self._platform.alter_claims(claims)
         return self._platform.keys.sign(claims)

@@ -12,6 +12,7 @@ from mentorai.core.clock import now
 from mentorai.core.errors import InputRejected
 from mentorai.plugins.sandbox.faults import Faults
 from mentorai.plugins.sandbox.keys import SigningKeys
+from mentorai.plugins.sandbox.numbered_ids import NumberedIds
 from mentorai.plugins.sandbox.personalities import PERSONALITIES
 from mentorai.plugins.sandbox.personalities.traits import Personality
 from mentorai.plugins.sandbox.school import (
@@ -133,6 +134,8 @@ class Behaviour:
         Canvas' do; their launches and grades have the new one.
     file_trouble: what becomes of files that come with a score: they are fetched, or whoever keeps
         them says nothing, is too slow, refuses them, or breaks, and the score is not taken.
+    ids: how people, courses and links are called: as in every other sandbox, by numbers, as in
+        Moodle, or by numbers of which those of a roster's people are no texts.
     """
 
     personality: str = "plain"
@@ -153,6 +156,7 @@ class Behaviour:
     merged: Sequence[str] = ()
     deployment: str = ""
     file_trouble: Literal["none", "silent", "slow", "refused", "broken"] = "none"
+    ids: Literal["own", "numbers", "bare_numbers"] = "own"
 
     @property
     def storage_target(self) -> str | None:
@@ -190,6 +194,7 @@ class SandboxPlatform:
         self.faults = Faults()
         self.wants = Wants()
         self.bucket = Bucket()
+        self.ids = NumberedIds(self)
         self.requests: deque[Received] = deque(maxlen=KEPT_REQUESTS)
         _seed(self.shelf)
         self.behave({"personality": self.options.personality})
@@ -231,6 +236,7 @@ class SandboxPlatform:
             "throttles": lambda v: isinstance(v, bool),
             "withheld_scopes": is_texts,
             "merged": is_texts,
+            "ids": lambda v: v in ("own", "numbers", "bare_numbers"),
             "deployment": lambda v: isinstance(v, str) and len(v) <= 255 and v.isprintable(),
             "file_trouble": lambda v: v in ("none", "silent", "slow", "refused", "broken"),
             "page_size": lambda v: _number(v) and isinstance(v, int) and 1 <= v <= 200,

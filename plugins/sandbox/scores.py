@@ -6,7 +6,7 @@ score traits of its personality.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -77,6 +77,8 @@ class Scores:
             course, received = get_course(self._platform, course_id), self._platform.now()
             traits = self._platform.personality.scores
             score = read_score(call.read_json(SCORE_TYPE), column, traits)
+            user_id = self._platform.ids.read("person", score.user_id)
+            score = replace(score, user_id=user_id)
             submission = traits.read_submission(score.body, received)
             self._check_gradable(course, score.user_id, traits)
             key = f"{column_id}/{score.user_id}"

@@ -9,10 +9,14 @@ from sqlalchemy import select
 
 from mentorai.core.clock import now
 from mentorai.core.course_people import Course
+from mentorai.core.engine import Engine
+from mentorai.core.places import resource_links
+from mentorai.core.reconciliation import reconcile
 from mentorai.lti.tickets import LIFETIME, tickets
 from mentorai.lti.tool import Tool
 from mentorai.plugins import lti_launch, moodle
 from mentorai.plugins.sandbox.memberships import change_membership
+from mentorai.plugins.sandbox.school import find_person
 from tests.fakes.browserless import Browser, Form
 from tests.fakes.campus import Campus, running_campus
 
@@ -41,6 +45,19 @@ def entries(campus: Campus) -> list[Any]:
 
 def courses(campus: Campus) -> list[Course]:
     return list(campus.engine.course_people.list_courses(campus.engine.organizations.get().id))
+
+
+def find_link_id(engine: Engine) -> str:
+    """Our id of the one link that was opened."""
+    with engine.database.read() as connection:
+        return str(connection.execute(select(resource_links.c.id)).scalar_one())
+
+
+def find_sub(person: str) -> str:
+    """What the sandbox itself calls a person."""
+    found = find_person(person)
+    assert found is not None
+    return found.sub
 
 
 def begin_unenrolled(campus: Campus, browser: Browser) -> Form:
@@ -96,3 +113,34 @@ def test_hidden_link_removes_nobody_from_the_roster(campus: Campus, browser: Bro
         rosters.sync(course.organization_id, course.id)
 
     assert [person.status for person in people.list_people(course)] == ["active"] * 5
+
+
+@pytest.mark.parametrize("ids", ["numbers", "bare_numbers"])
+def test_number_names_one_person_in_launch_roster_score_and_results(
+    campus: Campus, browser: Browser, ids: str
+) -> None:
+    campus.sandbox.platform.behave({"ids": ids})
+    engine = campus.engine
+    browser.launch(campus.sandbox.url, "maya", COURSE, "shore-quiz")
+    (course,) = courses(campus)
+    (maya,) = engine.course_people.list_people(course)
+    quiz_id = campus.quiz_id("Tides and zones")
+
+    count = engine.rosters.sync(course.organization_id, course.id)
+    engine.report_score(
+        organization_id=course.organization_id,
+        mentor_id=campus.mentor.id,
+        person_id=maya.id,
+        quiz_id=quiz_id,
+        resource_link_id=find_link_id(engine),
+        given=8,
+        maximum=10,
+    )
+    engine.outbox.deliver_due()
+
+    people = {person.name: person.id for person in engine.course_people.list_people(course)}
+    (held,) = campus.sandbox.platform.shelf.list("result")
+    found = reconcile(engine, course.organization_id, campus.mentor.id, quiz_id)
+    assert (count, len(people), people["Maya Lindqvist"]) == (5, 5, maya.id)
+    assert (held["user_id"], held["given"]) == (find_sub("maya"), 8)
+    assert [row.verdict for row in found.rows] == ["same"]

@@ -1,6 +1,7 @@
 """Moodle's web services over the wire: what they bring, and what becomes of their refusals."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from mentorai.core.values import (
     GradeService,
     Launch,
     LineItem,
+    Member,
     Platform,
     Receipt,
     ResourceLink,
@@ -242,6 +244,26 @@ def test_token_that_moodle_does_not_take_makes_the_connection_refused(school: Sc
 
     assert school.state()[0] == "refused"
     assert school.ask("list_sections", platform=school.platform, context=Context("1")) is None
+
+
+def test_ids_that_are_numbers_are_the_same_in_web_services(school: School) -> None:
+    school.lms.behave({"ids": "numbers"})
+    place = GradePlace(
+        platform=school.platform,
+        resource_link_id="ours",
+        lms_resource_link_id="2",
+        title="Quiz 1",
+        service=GradeService(),
+    )
+
+    listed = school.ask("list_sections", platform=school.platform, context=Context("2"))
+    people = {each.subject for each in listed if isinstance(each, Member)}
+    column = school.ask("find_line_item", place=place)
+    sent = [replace(score("maya", 14), subject="3")]
+    school.ask("push_scores", platform=school.platform, line_item=column, scores=sent)
+
+    assert people == {"3", "4", "5", "6", "7"}
+    assert list(school.gradebook()) == [sub("maya")]
 
 
 def test_token_is_in_no_address_and_no_log(school: School) -> None:

@@ -8,6 +8,7 @@ import pytest
 import responses
 
 from mentorai.plugins.sandbox.command_line import describe
+from mentorai.plugins.sandbox.copies import copy_course
 from mentorai.plugins.sandbox.personalities import PERSONALITIES
 from mentorai.plugins.sandbox.platform import Options, describe_platform
 from mentorai.plugins.sandbox.school import COURSES
@@ -247,6 +248,59 @@ def test_link_that_a_teacher_hid_opens_for_teachers_alone(be: Any, hide: Any) ->
     path = f"/courses/tidal-pools/items/{LINK}/launch"
     assert lms.client.get(f"/as/maya{path}").status_code == 403
     assert lms.client.get(f"/as/ruth{path}").status_code == 200
+
+
+@pytest.fixture
+def counting(be: Any) -> Iterator[Lms]:
+    """Moodle with ids that are numbers, and in its roster JSON numbers."""
+    lms = be("moodle")
+    lms.platform.behave({"ids": "bare_numbers"})
+    yield lms
+    lms.platform.behave({"ids": "own"})
+
+
+def test_moodle_calls_people_courses_and_links_by_numbers(counting: Lms) -> None:
+    login = counting.client.begin()
+    claims = counting.client.launch("maya", LINK)
+
+    assert (login.fields["login_hint"], claims["sub"]) == ("3", "3")
+    assert claims[f"{CLAIM}/context"]["id"] == "2"
+    assert claims[f"{CLAIM}/resource_link"]["id"] == "1"
+    url = f"{claims[NAMES_AND_ROLES]['context_memberships_url']}?rlid=1"
+    told = json.loads(counting.client.get(url, headers=counting.bearer).data)
+    assert told["context"]["id"] == "2"
+    assert 3 in [each["user_id"] for each in told["members"]]
+
+
+@pytest.mark.parametrize("user_id", ["3", 3])
+def test_moodle_takes_a_score_for_a_number(counting: Lms, user_id: object) -> None:
+    assert counting.push(userId=user_id)[0] == 200
+
+    assert [each["userId"] for each in counting.results()] == ["3"]
+    assert counting.held()["given"] == 8
+
+
+@pytest.mark.parametrize(("user_id", "status"), [("999", 400), (None, 502)])
+def test_moodle_that_counts_knows_no_other_ids(
+    counting: Lms, user_id: str | None, status: int
+) -> None:
+    assert counting.push(userId=user_id or counting.client.subs["maya"])[0] == status
+
+
+def test_copy_of_a_course_has_a_number_of_its_own_and_a_history_of_numbers() -> None:
+    with sandbox_client(personality="moodle") as client:
+        client.platform.behave({"ids": "numbers"})
+        copied = copy_course(client.platform, COURSES[0])
+        item = client.platform.items(copied)[0]
+        path = f"/as/maya/courses/{copied.id}/items/{item.id}/launch"
+
+        claims = client.claims_of(client.authenticate(read_form(client.get(path))))
+
+    number = claims[f"{CLAIM}/context"]["id"]
+    assert number.isdecimal()
+    assert number not in ("2", "3")
+    assert claims[f"{CLAIM}/custom"]["context_id_history"] == "2"
+    assert claims[f"{CLAIM}/custom"]["resource_link_id_history"] == "1"
 
 
 def test_blackboard_takes_no_members_that_it_sets_itself(be: Any) -> None:

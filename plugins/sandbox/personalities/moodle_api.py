@@ -96,7 +96,7 @@ def _answer(site: WebServices, functions: "MoodleFunctions", form: dict[str, str
     if name in site.lacking:
         raise MoodleError("nopermissions", "required_capability_exception")
     site.calls.append(name)
-    answer = known[name](_unflatten(form))
+    answer = functions.tell(known[name](_unflatten(form)))
     if name == SITE_INFO and isinstance(answer, dict):
         offered = known if site.functions is None else site.functions
         answer["functions"] = [{"name": each, "version": "2024100705"} for each in offered]
@@ -119,6 +119,10 @@ class MoodleFunctions:
             "core_grades_update_grades": self.update_grades,
             "gradereport_user_get_grade_items": self.report,
         }
+
+    def tell(self, answer: object) -> object:
+        """An answer as it goes over the wire, where ids that are numbers are JSON numbers."""
+        return self._platform.ids.tell(answer, bare=True)
 
     def describe_site(self, _asked: Mapping[str, Any]) -> Record:
         """core_webservice_get_site_info, but for the functions."""
@@ -144,9 +148,10 @@ class MoodleFunctions:
 
     def find_module(self, asked: Mapping[str, Any]) -> Record:
         """core_course_get_course_module_by_instance."""
+        wanted = self._platform.ids.read("link", asked.get("instance"))
         for course in self._platform.courses():
             for item in self._platform.items(course):
-                if item.is_link and item.resource_link_id == asked.get("instance"):
+                if item.is_link and item.resource_link_id == wanted:
                     module = {"id": item.id, "course": course.context_id, "modname": "lti"}
                     return {"cm": module | {"instance": item.resource_link_id}, "warnings": []}
         raise MoodleError("invalidcoursemodule")
@@ -164,8 +169,9 @@ class MoodleFunctions:
             return ITEM_LOCKED
         known = {e.person.sub for e in list_memberships(self._platform, course)}
         for grade in asked.get("grades", {}).values():
-            if grade["studentid"] in known:
-                self._put(column, grade["studentid"], float(grade["grade"]))
+            student = self._platform.ids.read("person", grade["studentid"])
+            if student in known:
+                self._put(column, student, float(grade["grade"]))
         return OK
 
     def report(self, asked: Mapping[str, Any]) -> Record:
@@ -177,7 +183,8 @@ class MoodleFunctions:
             if each.status == "Active" and each.person.kind == "student"
         ]
         wanted = str(asked.get("userid", "0"))
-        people = [p for p in students if wanted in ("0", p.sub)]
+        own_id = self._platform.ids.read("person", wanted)
+        people = [p for p in students if wanted == "0" or p.sub == own_id]
         if wanted != "0" and not people:
             raise MoodleError("usernotincourse")
         shown = [self._describe_grades(course, person) for person in people]
@@ -232,8 +239,9 @@ class MoodleFunctions:
         return next((c for c in columns if c.get("resourceLinkId") == resource_link_id), None)
 
     def _get_course(self, course_id: object) -> Course:
+        own_id = self._platform.ids.read("course", course_id)
         for course in self._platform.courses():
-            if course_id in (course.context_id, course.id):
+            if own_id == course.context_id or course_id == course.id:
                 return course
         raise MoodleError("invalidrecord", "dml_missing_record_exception")
 
