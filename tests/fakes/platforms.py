@@ -30,7 +30,8 @@ from mentorai.plugins.sandbox.server import QuietHandler, open_server
 # it names as free would be a call's before it is listened on. A second run begins elsewhere.
 PORTS_EACH = 1_000
 _number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-_first = 10_000 + PORTS_EACH * (_number % 20)
+# From here on browsers call them all.
+_first = 12_000 + PORTS_EACH * (_number % 20)
 _begin = os.getpid() * 2 % PORTS_EACH
 _ports = cycle([_first + (_begin + step) % PORTS_EACH for step in range(0, PORTS_EACH, 2)])
 
