@@ -6,6 +6,7 @@ from functools import lru_cache
 from flask import Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from mentorai.core.key_checks import MEMORY_SIZE
 from mentorai.core.keys import CheckedKey
 from mentorai.web.api.replies import reply_json
 from mentorai.web.api.resource import Resource
@@ -71,8 +72,9 @@ def read_key() -> Response:
     )
 
 
-# A program that asks whether its key lives asks again and again, and hears the same.
-@lru_cache(1024)
+# A program that asks whether its key lives asks again and again, and hears the same. Of as many
+# keys as a check remembers.
+@lru_cache(MEMORY_SIZE)
 def _write_facts(
     key: CheckedKey, upload_bytes: int, message_characters: int, calls_per_minute: int | None
 ) -> bytes:
