@@ -227,9 +227,12 @@ def prepare_ours(port: int, keyset_url: str, folder: Path, token_url: str = "") 
 
 def make_ours(port: int, _keyset_url: str, folder: Path) -> Any:
     """The whole application, as `mentorai serve` runs it."""
+    from mentorai.core import logs
     from mentorai.web.app import create_app
 
-    return create_app(open_ours(port, folder))
+    app = create_app(open_ours(port, folder))
+    logs.gather()
+    return app
 
 
 if __name__ == "__main__":
