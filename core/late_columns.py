@@ -44,6 +44,7 @@ def queue_unlinked(connection: Connection, resource_link_id: str) -> None:
 
 def _let_go(connection: Connection, rows: ColumnElement[bool]) -> None:
     hold_rows(connection, outbox, rows)
+    # As if they were new: what was tried weeks ago would be given up at the first trouble.
     moment = now()
     connection.execute(
         update(outbox)
@@ -51,6 +52,8 @@ def _let_go(connection: Connection, rows: ColumnElement[bool]) -> None:
         .values(
             status="waiting",
             attempts=0,
+            stale_attempts=0,
+            first_tried_at=None,
             last_error_code="",
             last_error_message="",
             due_at=moment,

@@ -593,6 +593,24 @@ def test_scores_without_a_column_go_when_a_launch_tells_of_one(
     assert [read(engine, mentor, each).sync.status for each in reported] == ["sent"] * 2
 
 
+def test_score_whose_column_came_after_weeks_is_tried_as_if_it_were_new(
+    engine, gradebook, report, mentor, arrive, clock
+):
+    gradebook.column_faults = [NoLineItem()]
+    grade_id = report(8)
+    engine.outbox.deliver_due()
+    clock.shift(timedelta(days=21))
+    arrive("s-3", column=COLUMN)
+
+    gradebook.faults = [PlatformUnavailable()]
+    engine.outbox.deliver_due()
+    tried = read(engine, mentor, grade_id).sync.status
+    clock.shift(60)
+    engine.outbox.deliver_due()
+
+    assert (tried, gradebook.given) == ("waiting", [8])
+
+
 def test_column_of_one_place_sends_no_score_of_another(engine, gradebook, report, mentor, arrive):
     gradebook.column_faults = [NoLineItem()]
     grade_id = report(8)
