@@ -21,8 +21,7 @@ GUIDE = SetupGuide(
                 SetupStep("The tool's card is marked Pending: press `Activate`.", MANAGE),
                 SetupStep(
                     "Press the gear on the tool's card. Set `Tool configuration usage` to `Show in "
-                    "activity chooser and as a preconfigured tool` and, under Privacy, `Accept "
-                    "grades from the tool` to `Always`; save.",
+                    "activity chooser and as a preconfigured tool`; save.",
                     MANAGE,
                 ),
             ),

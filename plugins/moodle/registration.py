@@ -29,5 +29,7 @@ def write_document(tool: dict[str, Any]) -> dict[str, Any]:
         "Tool Settings": "Do not use this service",
         "Share launcher's name with tool": "Always",
         "Share launcher's email with tool": "Always",
-        "Accept grades from the tool": "Always",
+        # With Always a mentor without a score has a column too, of 100 points.
+        "Accept grades from the tool": "As specified in Deep Linking definition or Delegate to "
+        "teacher",
     }
