@@ -38,6 +38,7 @@ from mentorai.core.prepared import Prepared, read_row
 from mentorai.core.values import GradePlace, LineItem
 
 if TYPE_CHECKING:
+    from mentorai.core.course_people import Course
     from mentorai.core.engine import Engine
 
 # Longer than a platform may take to list its columns and make one.
@@ -135,6 +136,20 @@ class LineItems:
         """The column that is remembered for a place, or None; nobody is asked."""
         with self._database.read() as connection:
             return find_known(connection, resource_link_id, activity_id)
+
+    def list_urls(self, course: "Course") -> list[str]:
+        """The columns that are remembered of a course."""
+        query = (
+            select(line_items.c.url)
+            .join(resource_links, resource_links.c.id == line_items.c.resource_link_id)
+            .where(
+                line_items.c.organization_id == course.organization_id,
+                resource_links.c.context_id == course.id,
+                line_items.c.url.is_not(None),
+            )
+        )
+        with self._database.read() as connection:
+            return list(connection.execute(query).scalars())
 
     def forget(self, place: GradePlace, url: str) -> None:
         """Forget a column that the platform no longer has; another found since is kept.

@@ -1,9 +1,10 @@
 """Whether a connection to Moodle's web services serves, and what it lacks: for campus IT."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mentorai.core.errors import PlatformRefused, PlatformReplyInvalid
+from mentorai.core.line_items import LineItems
 from mentorai.core.values import (
     Ability,
     Connection,
@@ -18,9 +19,10 @@ from mentorai.plugins.moodle.web_service_grades import (
     NOT_ALLOWED,
     REPORT,
     SOURCE,
+    shows_none,
 )
 from mentorai.plugins.moodle.web_service_rosters import FUNCTION as PEOPLE
-from mentorai.plugins.moodle.web_service_rosters import read_id
+from mentorai.plugins.moodle.web_service_rosters import find_student
 from mentorai.plugins.moodle.web_services import (
     KIND,
     SERVICE_SCREEN,
@@ -29,6 +31,7 @@ from mentorai.plugins.moodle.web_services import (
 )
 
 if TYPE_CHECKING:
+    from mentorai.core.course_people import Course
     from mentorai.core.engine import Engine
 
 SITE_INFO = "core_webservice_get_site_info"
@@ -44,10 +47,15 @@ PURPOSES = (
 CAPABILITIES = {
     PEOPLE: "moodle/course:viewparticipants, moodle/user:viewdetails, moodle/course:enrolreview, "
     "moodle/site:accessallgroups",
-    REPORT: "gradereport/user:view, moodle/grade:viewall",
+    # Without the last two Moodle leaves out our activities, or those that are hidden.
+    REPORT: "gradereport/user:view, moodle/grade:viewall, mod/lti:view, moodle/grade:viewhidden",
     MODULE: "moodle/course:view",
     GRADES: "moodle/grade:edit",
 }
+# Moodle refuses nothing, and leaves out what its role does not let it see.
+NOT_SHOWN = "none of our columns is shown"
+# Of so many people of a course one is likely a student.
+PEOPLE_TRIED = 20
 # A course that the token's user may not enter: they are enrolled in none, or lack course:view.
 NO_ENTRY = frozenset({"requireloginerror", "errorcoursecontextnotvalid"})
 
@@ -98,7 +106,8 @@ def check(engine: "Engine", connection: Connection) -> ConnectionReport:
         raise PlatformReplyInvalid("Moodle did not say which functions are open to this token.")
     offered = {each.get("name") for each in site["functions"] if isinstance(each, dict)}
     course = _find_course(engine, connection)
-    refused = _try_all(services, course, offered) if course else {}
+    urls = LineItems(engine.database).list_urls(course) if course else []
+    refused = _try_all(services, course.lms_id, urls, offered) if course else {}
     abilities = tuple(
         _judge(purpose, functions, offered, refused) for purpose, functions in PURPOSES
     )
@@ -115,8 +124,12 @@ def _judge(
     return Ability(purpose, not told, "; ".join(told), ROLES_SCREEN if told else "")
 
 
-def _try_all(services: WebServices, course: str, offered: set[Any]) -> dict[str, str]:
+def _try_all(
+    services: WebServices, course: str, columns: Sequence[str], offered: set[Any]
+) -> dict[str, str]:
     """What Moodle says to each function that it will not do in this course: its error codes.
+
+    columns: the addresses of ours in it, as far as they are known.
 
     A function that is open may still need a capability. Nothing is changed: grades are sent to an
     activity that cannot be, which Moodle looks for after it has seen who calls.
@@ -131,21 +144,21 @@ def _try_all(services: WebServices, course: str, offered: set[Any]) -> dict[str,
                 refused[function] = error.error_code
             return None
 
-    options = [{"name": "onlyactive", "value": 1}, {"name": "limitnumber", "value": 1}]
-    people = ask(PEOPLE, courseid=course, options=options)
-    first = people[0] if isinstance(people, list) and people else {}
-    person = read_id(first.get("id")) if isinstance(first, dict) else ""
+    options = [{"name": "onlyactive", "value": 1}, {"name": "limitnumber", "value": PEOPLE_TRIED}]
+    person = find_student(ask(PEOPLE, courseid=course, options=options))
     # Of one person: a report of all would be megabytes. Who is no student has none, which is fine.
-    ask(REPORT, courseid=course, userid=person or 1)
+    report = ask(REPORT, courseid=course, userid=person or 1)
+    if shows_none(report, columns):
+        refused[REPORT] = NOT_SHOWN
     ask(MODULE, module="lti", instance=0)
     ask(GRADES, source=SOURCE, courseid=course, component=COMPONENT, activityid=0, itemnumber=0)
     return refused
 
 
-def _find_course(engine: "Engine", connection: Connection) -> str | None:
+def _find_course(engine: "Engine", connection: Connection) -> "Course | None":
     """A course of this Moodle that has opened a mentor."""
     known = engine.course_people.list_courses(connection.organization_id)
-    mine = (c.lms_id for c in known if c.registration_id == connection.registration_id)
+    mine = (c for c in known if c.registration_id == connection.registration_id)
     return next(mine, None)
 
 

@@ -6,6 +6,7 @@ counts as taken. It does not rescale and shows no comment; both were seen on a r
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,9 @@ ANOTHER = "Moodle holds another grade than it took."
 SOURCE, COMPONENT = "mentorai", "mod_lti"
 # A report of a large course has every item of every student.
 REPORT_BYTES = 32_000_000
+# So many people are asked about one by one: that report takes Moodle a second for each dozen of a
+# course, whoever has a grade.
+FEW = 20
 # Moodle keeps five places of a grade and may show fewer.
 TOLERANCE = 0.005
 TAKEN, FAILED, SEVERAL, LOCKED = 0, 1, 2, 4
@@ -110,7 +114,9 @@ def read_column(services: WebServices, line_item: LineItem) -> list[Result]:
     ]
 
 
-def find_marks(services: WebServices, line_item: LineItem) -> Mapping[str, tuple[bool, bool]]:
+def find_marks(
+    services: WebServices, line_item: LineItem, subjects: Sequence[str]
+) -> Mapping[str, tuple[bool, bool]]:
     """By person, whether a teacher overrode or locked what a column of LTI's holds.
 
     Empty if Moodle does not say: results are of use without it.
@@ -119,10 +125,22 @@ def find_marks(services: WebServices, line_item: LineItem) -> Mapping[str, tuple
     if column is None:
         return {}
     try:
-        return {i.subject: (i.is_overridden, i.is_locked) for i in column.read_all()}
+        items = column.read_few(subjects) if len(subjects) <= FEW else column.read_all()
+        return {item.subject: (item.is_overridden, item.is_locked) for item in items}
     except MentorAIError as error:
         log.warning("grade_marks_not_read", code=error.code)
         return {}
+
+
+def shows_none(report: object, line_item_urls: Sequence[str]) -> bool:
+    """Whether a person's report has none of these columns of LTI's, and is one."""
+    ids = {named[2] for url in line_item_urls if (named := _AGS.search(url))}
+    people = report.get("usergrades") if isinstance(report, dict) else None
+    if not ids or not isinstance(people, list) or not people or not isinstance(people[0], dict):
+        return False
+    items = people[0].get("gradeitems")
+    shown = {read_id(each.get("id")) for each in items or () if isinstance(each, dict)}
+    return not ids & shown
 
 
 def is_locked(services: WebServices, line_item: LineItem, subject: str) -> bool | None:
@@ -226,6 +244,14 @@ class _Column:
                 raise
             raise PersonNotInCourse() from error
         return next(items)
+
+    def read_few(self, subjects: Sequence[str]) -> list[_Item]:
+        """The grades of these people, as far as they are in the course. Raises PlatformError."""
+        items = list[_Item]()
+        for subject in subjects:
+            with suppress(PersonNotInCourse):
+                items.append(self.read(subject))
+        return items
 
     def read_all(self) -> list[_Item]:
         """Everybody's grade. Raises PlatformError."""

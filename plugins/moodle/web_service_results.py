@@ -26,7 +26,7 @@ def read_with_marks(
     if course is None:
         return None
     results = course.read_results(line_item)
-    marks = find_marks(services, line_item) if results else {}
+    marks = find_marks(services, line_item, [result.subject for result in results])
     return [_mark(result, *marks.get(result.subject, (False, False))) for result in results]
 
 

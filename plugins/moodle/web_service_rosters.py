@@ -44,6 +44,13 @@ def list_people(services: WebServices, context: Context) -> Iterator[Member | Gr
     raise PlatformReplyInvalid("Moodle sent pages that do not end.")
 
 
+def find_student(rows: object) -> str:
+    """The id of a student among the people that the function gave, or else of anybody; or empty."""
+    people = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    students = [row for row in people if _read_role(row) is Role.LEARNER]
+    return next((read_id(row.get("id")) for row in students + people), "")
+
+
 def read_id(given: object) -> str:
     """An id as LTI has it, a text; empty if it is none. Moodle's are whole numbers."""
     text = str(given) if isinstance(given, int) and not isinstance(given, bool) else given

@@ -94,8 +94,8 @@ class LmsFamily:
         calls = [call.request for call in self.wire.calls if call.request.url == SCORES_URL]
         return [json.loads(request.body) for request in calls]
 
-    def read_results(self) -> Any:
-        return self._ask("read_results", line_item=LINE_ITEM)
+    def read_results(self, line_item: LineItem = LINE_ITEM) -> Any:
+        return self._ask("read_results", line_item=line_item)
 
     def list_members(self) -> list[Any]:
         facts = {"memberships_url": self.platform.members_url, "context": Context("2")}

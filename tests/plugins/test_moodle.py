@@ -1,6 +1,7 @@
 """Moodle: launches, scores and refusals as it has them."""
 
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -78,6 +79,23 @@ def test_lock_is_known_at_once_where_web_services_tell_it(
         lms.push(line_item=LineItem(column))
 
     assert type(caught.value) is kind
+
+
+def test_marks_of_few_people_are_asked_for_one_by_one(lms: LmsFamily) -> None:
+    lms.connect("moodle_web_services")
+    column = f"{lms.registration.issuer}/mod/lti/services.php/2/lineitems/7/lineitem"
+    held = [{"id": who, "userId": who, "resultScore": 5, "resultMaximum": 10} for who in "68"]
+    lms.wire.add("GET", f"{column}/results", json=held)
+    item = {"id": 7, "grademax": 10, "graderaw": 5, "gradeislocked": True}
+    services = f"{lms.registration.issuer}/webservice/rest/server.php"
+    lms.wire.add("POST", services, json={"usergrades": [{"userid": 6, "gradeitems": [item]}]})
+    lms.wire.add("POST", services, json={"exception": "x", "errorcode": "usernotincourse"})
+
+    results = lms.read_results(LineItem(column))
+
+    assert [(each.subject, each.locked) for each in results] == [("6", True), ("8", False)]
+    asked = [parse_qs(c.request.body.decode()) for c in lms.wire.calls if c.request.url == services]
+    assert [each["userid"] for each in asked] == [["6"], ["8"]]
 
 
 def test_news_without_a_final_score_is_never_sent(lms: LmsFamily) -> None:

@@ -18,6 +18,7 @@ from mentorai.core.errors import (
     PlatformUnavailable,
     TeacherGradeStands,
 )
+from mentorai.core.line_items import LineItems
 from mentorai.core.mentors import Mentor
 from mentorai.core.settings import Settings
 from mentorai.core.values import (
@@ -113,6 +114,21 @@ class School:
                 resource_link=ResourceLink(QUIZ.resource_link_id, QUIZ.title),
             )
         )
+
+    def open_with_column(self, person: str) -> LineItem:
+        """A launch at a place whose column by LTI was found."""
+        (record,) = self.lms.shelf.list("line_item")
+        columns = f"{self.url}/mod/lti/services.php/{record['course']}/lineitems"
+        place = GradePlace(
+            platform=self.platform,
+            resource_link_id=self.open(person).resource_link_id or "",
+            lms_resource_link_id=QUIZ.resource_link_id,
+            title="Quiz 1",
+            service=GradeService(line_item_url=f"{columns}/{record['id']}/lineitem"),
+        )
+        found = LineItems(self.engine.database).find_or_ask(self.engine, place)
+        assert found is not None
+        return found
 
     def column(self) -> LineItem:
         place = GradePlace(
@@ -225,6 +241,17 @@ def test_check_names_each_function_that_is_open_and_refuses(
         assert f"{function} (nopermissions)" in each.missing
         assert capability in each.missing
         assert "Define roles" in each.screen
+
+
+def test_check_tells_when_moodle_leaves_our_columns_out(school: School) -> None:
+    school.open_with_column("maya")
+    school.site.sees_activities = False
+
+    report = school.engine.room(Connections).check(school.platform, school.connection)
+
+    assert [each.is_allowed for each in report.abilities] == [True, False, False]
+    assert "mod/lti:view" in report.abilities[1].missing
+    assert "none of our columns is shown" in report.abilities[1].missing
 
 
 def test_check_that_finds_nothing_amiss_has_changed_no_grade(school: School) -> None:

@@ -22,6 +22,7 @@ TOKEN = "0123456789abcdef0123456789abcdef"  # noqa: S105 - what a try-out is for
 ROLES = {"student": "student", "instructor": "editingteacher", "assistant": "teacher",
          "it": "manager"}  # fmt: skip
 SITE_INFO = "core_webservice_get_site_info"
+REPORT = "gradereport_user_get_grade_items"
 OK, ITEM_LOCKED = 0, 4
 
 
@@ -39,7 +40,9 @@ class WebServices:
 
     functions: those of the token's service; None: all. trouble: an error code that every call ends
     in. is_off: the REST protocol is switched off. lacking: functions that are in the service, and
-    whose capabilities the token's user has not. calls: the functions that were called.
+    whose capabilities the token's user has not. sees_activities: whether that user has
+    mod/lti:view; Moodle leaves their columns out of reports if not. calls: the functions that
+    were called.
     """
 
     token: str = TOKEN
@@ -47,6 +50,7 @@ class WebServices:
     trouble: str = ""
     is_off: bool = False
     lacking: Sequence[str] = ()
+    sees_activities: bool = True
     calls: list[str] = field(default_factory=list)
 
 
@@ -97,10 +101,17 @@ def _answer(site: WebServices, functions: "MoodleFunctions", form: dict[str, str
         raise MoodleError("nopermissions", "required_capability_exception")
     site.calls.append(name)
     answer = functions.tell(known[name](_unflatten(form)))
+    if name == REPORT and not site.sees_activities:
+        _leave_activities_out(answer)
     if name == SITE_INFO and isinstance(answer, dict):
         offered = known if site.functions is None else site.functions
         answer["functions"] = [{"name": each, "version": "2024100705"} for each in offered]
     return answer
+
+
+def _leave_activities_out(report: Any) -> None:
+    for person in report["usergrades"]:
+        person["gradeitems"] = [i for i in person["gradeitems"] if i["itemtype"] != "mod"]
 
 
 class MoodleFunctions:
@@ -117,7 +128,7 @@ class MoodleFunctions:
             "core_enrol_get_enrolled_users": self.list_people,
             "core_course_get_course_module_by_instance": self.find_module,
             "core_grades_update_grades": self.update_grades,
-            "gradereport_user_get_grade_items": self.report,
+            REPORT: self.report,
         }
 
     def tell(self, answer: object) -> object:
