@@ -25,14 +25,14 @@ from sqlalchemy import (
 
 from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant
-from mentorai.core.errors import PluginFailed, ScoreStale
+from mentorai.core.errors import PlatformUnavailable, PluginFailed, ScoreStale
 from mentorai.core.grade_clocks import TICK, take_moments
 from mentorai.core.grades import grades
 from mentorai.core.lease_holders import issue_lease
 from mentorai.core.outbox_table import outbox
 from mentorai.core.platform_rests import count_calls, is_resting, note_answer
 from mentorai.core.prepared import Prepared, execute_each, read_row, read_rows
-from mentorai.core.retries import Decision
+from mentorai.core.retries import UNHEARD_SECONDS, Decision
 from mentorai.core.row_locks import hold_rows
 from mentorai.core.score_clocks import Arrival, note_arrivals
 from mentorai.core.webhook_events import GRADE_SETTLED, hold_listeners, note_settled_grades
@@ -370,14 +370,24 @@ def _take_back(connection: Connection, grade_ids: Sequence[str], moment: datetim
 
 
 def release_rows(connection: Connection, registration_ids: Collection[str | None]) -> None:
-    """Let the rows of platforms go that these kept waiting, since they answer again."""
+    """Let the rows of platforms go that these kept waiting, since they answer again.
+
+    Those that were tried just now go when what was sent of them cannot arrive any more.
+    """
+    moment = now()
+    heard_at = moment - timedelta(seconds=UNHEARD_SECONDS)
     failed = and_(
         outbox.c.registration_id.in_(registration_ids),
         outbox.c.status == "waiting",
-        outbox.c.last_error_code == "platform_unavailable",
+        outbox.c.last_error_code == PlatformUnavailable.code,
     )
     hold_rows(connection, outbox, failed)
-    connection.execute(update(outbox).where(failed).values(due_at=now()))
+    for due_at, is_mine in (
+        (moment, outbox.c.updated_at <= heard_at),
+        (moment + timedelta(seconds=UNHEARD_SECONDS), outbox.c.updated_at > heard_at),
+    ):
+        sooner = outbox.c.due_at > due_at
+        connection.execute(update(outbox).where(failed, is_mine, sooner).values(due_at=due_at))
 
 
 def retry_plugins(connection: Connection) -> None:

@@ -11,6 +11,7 @@ from mentorai.core.errors import (
     MentorAIError,
     NoLineItem,
     PlatformThrottled,
+    PlatformUnavailable,
     PluginFailed,
     ScoreStale,
     TeacherGradeStands,
@@ -18,6 +19,8 @@ from mentorai.core.errors import (
 
 RowStatus = Literal["waiting", "leased", "sent", "superseded", "failed", "not_linked"]
 BACKOFF_SECONDS = (10, 30, 120, 300, 900, 1_800, 3_600)
+# How long a platform may be at a call that nobody waits for: what is sent meanwhile may come first.
+UNHEARD_SECONDS = 20.0
 # A score is stale when its second is not later than the one in which the platform took the last
 # (Moodle compares with its own clock). A later second cures that; after that clock jumped back it
 # has to be later by as much, so the waits grow. What stays stale for hours is given up, loudly.
@@ -95,6 +98,8 @@ def decide(
         given_up = f"{error.message} Given up after {limit.days} days of trying."
         return Decision("failed", None, error.code, given_up)
     wait = _find_step(PLUGIN_SECONDS if is_plugins else BACKOFF_SECONDS, attempts)
+    if isinstance(error, PlatformUnavailable) and error.may_go_on:
+        wait = max(wait, UNHEARD_SECONDS)
     return Decision("waiting", moment + timedelta(seconds=wait), error.code, error.message)
 
 

@@ -231,7 +231,9 @@ class PlatformHttp:
                     reply = self._send(method, url, headers, body, limit_bytes, share)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             log.warning("platform_unavailable", host=host, reason=type(error).__name__)
-            raise PlatformUnavailable(f"{host} {_name_trouble(error)}.") from error
+            raise PlatformUnavailable(
+                f"{host} {_name_trouble(error)}.", may_go_on=isinstance(error, TimeoutError)
+            ) from error
         seconds = round(time.monotonic() - began, 3)
         log.debug("platform_called", host=host, method=method, seconds=seconds)
         return reply
@@ -270,7 +272,9 @@ def check_reply(reply: Reply, what: str) -> None:
         raise PlatformThrottled(retry_after_seconds=wait)
     said = f"{find_origin(reply.url)} answered {reply.status} to {what}."
     if reply.status >= 500:
-        raise PlatformUnavailable(said, is_answer=reply.status == 500)
+        # A gateway that waits no longer does not end what it waited for.
+        is_late = reply.status == 504
+        raise PlatformUnavailable(said, is_answer=reply.status == 500, may_go_on=is_late)
     raise PlatformRefused(said)
 
 

@@ -15,14 +15,17 @@ class PlatformUnavailable(PlatformError):
     """The LMS could not be reached or had trouble of its own.
 
     is_answer: it did answer, if only with a failure, which may be of this one call.
+    may_go_on: nobody waited for its answer any more, and it may be at the call still.
     """
 
     code = "platform_unavailable"
     retryable = True
 
-    def __init__(self, message: str = "", *, is_answer: bool = False) -> None:
+    def __init__(
+        self, message: str = "", *, is_answer: bool = False, may_go_on: bool = False
+    ) -> None:
         super().__init__(message)
-        self.is_answer = is_answer
+        self.is_answer, self.may_go_on = is_answer, may_go_on
 
 
 class PlatformThrottled(PlatformError):

@@ -32,13 +32,13 @@ class Haste(NamedTuple):
 
     lease: float = 8.0
     finding: float = 5.0
-    # Until a token is asked for that another one, maybe dead by now, asked for before.
-    asking: float = 4.0
     # How long a token serves; the sandbox's own lasts an hour.
     token: float = 3_540.0
     rests: tuple[float, ...] = (1, 1, 2)
     trial: float = 5.0
     backoff: tuple[float, ...] = (1, 1, 2, 3)
+    # Longer than the LMS is slow.
+    unheard: float = 3.0
     # Not less than the LMS's clock jumps: what came before a jump back stands in the way so long.
     stale: tuple[float, ...] = (2, 30, 60)
     read: float = 1.0
@@ -47,7 +47,7 @@ class Haste(NamedTuple):
 
 def work(folder: str, url: str, haste: Haste) -> None:
     """Bring scores until this process, or the one that started it, ends."""
-    from mentorai.core import line_items, outbox, platform_rests, retries
+    from mentorai.core import line_items, outbox, outbox_rows, platform_rests, retries
     from mentorai.core.jobs import run_worker
     from mentorai.lti import budgets, host_gates, platform_http, tokens
 
@@ -56,8 +56,8 @@ def work(folder: str, url: str, haste: Haste) -> None:
     platform_rests.REST_SECONDS = haste.rests  # type: ignore[assignment]
     platform_rests.TRIAL = timedelta(seconds=haste.trial)
     retries.BACKOFF_SECONDS = haste.backoff  # type: ignore[assignment]
+    retries.UNHEARD_SECONDS = outbox_rows.UNHEARD_SECONDS = haste.unheard
     retries.STALE_SECONDS = haste.stale  # type: ignore[assignment]
-    tokens.WAIT_SECONDS, tokens.LEASE = haste.asking, timedelta(seconds=haste.asking)
     tokens.MARGIN = timedelta(seconds=LIFETIME_SECONDS - haste.token)
     platform_http.READ_SECONDS = haste.read
     budgets.TURN_SECONDS = host_gates.TURN_SECONDS = host_gates.COME_BACK_SECONDS = haste.turn

@@ -148,9 +148,10 @@ def test_call_ends_when_the_answer_drips(
     monkeypatch.setattr(platform_http, "TOTAL_SECONDS", 0.3)
     began = time.monotonic()
 
-    with pytest.raises(PlatformUnavailable):
+    with pytest.raises(PlatformUnavailable) as caught:
         http.get(f"{lms}/drip")
     assert time.monotonic() - began < 1.5
+    assert caught.value.may_go_on
 
 
 @pytest.mark.parametrize("path", sorted(DRIPS))
@@ -185,6 +186,7 @@ def test_call_to_nobody_is_retryable(http: PlatformHttp) -> None:
     with pytest.raises(PlatformUnavailable) as caught:
         http.get(f"http://127.0.0.1:{port}/secret?token=x")
     assert "secret" not in caught.value.message
+    assert not caught.value.may_go_on
 
 
 @pytest.mark.parametrize(

@@ -211,3 +211,20 @@ def test_score_that_comes_later_waits_too_where_an_lms_asked_to_wait(
     clock.shift(timedelta(seconds=61))
     engine.outbox.deliver_due()
     assert engine.outbox.waiting() == 0
+
+
+def test_score_that_the_lms_may_still_be_at_is_not_sent_beside_it(engine, schools, report, clock):
+    schools.trouble[UP] = PlatformUnavailable(may_go_on=True)
+    report(UP, 1)
+    engine.outbox.deliver_due()
+    schools.trouble.clear()
+    report(UP, 2)
+
+    engine.outbox.deliver_due()
+    clock.shift(19)
+    engine.outbox.deliver_due()
+    assert schools.taken == [(UP, "s-2")]
+
+    clock.shift(2)
+    engine.outbox.deliver_due()
+    assert schools.taken == [(UP, "s-2"), (UP, "s-1")]
