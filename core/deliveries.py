@@ -78,6 +78,8 @@ class Ready:
 
 
 Answer = Receipt | Exception
+# A leased row: to be sent, or only to be settled.
+Leased = Errand | Outcome
 
 
 class Deliveries:
@@ -227,11 +229,17 @@ class Deliveries:
         alone = self._alone_until.get(lane, 0.0)
         return self._engine.plugins.has("push_scores") and time.monotonic() >= alone
 
-    def group(self, errands: Sequence[Errand]) -> list[list[Errand]]:
-        """Each by itself, or with others of its column where a plugin may take them together."""
-        groups = list[list[Errand]]()
-        together = dict[object, list[Errand]]()
-        for errand in errands:
+    def group(self, leased: Sequence[Leased]) -> list[list[Leased]]:
+        """Each by itself, or with others of its column where a plugin may take them together.
+
+        What is only to be settled is in one list, the first.
+        """
+        decided = list[Leased](each for each in leased if isinstance(each, Outcome))
+        groups = [decided] if decided else []
+        together = dict[object, list[Leased]]()
+        for errand in leased:
+            if isinstance(errand, Outcome):
+                continue
             column = column_of(errand.row)
             group = together.get(column)
             if group is None or len(group) >= TOGETHER:

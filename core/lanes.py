@@ -28,7 +28,7 @@ from mentorai.core.outbox_rows import retry_plugins
 from mentorai.core.outbox_table import outbox
 
 if TYPE_CHECKING:
-    from mentorai.core.deliveries import Errand
+    from mentorai.core.deliveries import Leased
     from mentorai.core.engine import Engine
     from mentorai.core.outbox_rows import Outcome
 
@@ -159,7 +159,6 @@ class Lanes:
         if not is_alone:
             time.sleep(GATHER_SECONDS)
         outcomes, self._unsettled = self._unsettled, []
-        unsent = list["Errand"]()
         with self._lock:
             for lane in self._lanes.values():
                 outcomes += lane.sent
@@ -170,8 +169,7 @@ class Lanes:
                 while lane.groups and not self._is_open:
                     group = lane.groups.popleft()
                     lane.under_way -= len(group)
-                    unsent += group
-        self._engine.outbox.give_back(unsent)
+                    outcomes += self._engine.outbox.give_back(group)
         return outcomes
 
     def _has_news(self) -> bool:
@@ -238,7 +236,7 @@ class Lanes:
                 lane.under_way -= len(group) - len(outcomes)
                 self._news.notify_all()
 
-    def _next(self, lane: "_Lane") -> list["Errand"] | None:
+    def _next(self, lane: "_Lane") -> list["Leased"] | None:
         with self._lock:
             if lane.busy <= max(1, THREADS - self._busy + 1):
                 lane.idle += 1
@@ -257,7 +255,7 @@ class _Lane:
     def __init__(self, name: str | None, lock: threading.Lock) -> None:
         self.name = name
         # Leased, and not sent yet; what is sent together is in one list.
-        self.groups: deque[list[Errand]] = deque()
+        self.groups: deque[list[Leased]] = deque()
         self.sent: list[Outcome] = []
         # Rows that are leased and not settled.
         self.under_way = 0

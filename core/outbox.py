@@ -22,6 +22,7 @@ from mentorai.core.deliveries import (
     UNTOUCHED,
     Deliveries,
     Errand,
+    Leased,
     Ready,
     judge_error,
     read_error,
@@ -184,7 +185,7 @@ class Outbox:
         with self._engine.database.read() as connection:
             return has_due(connection, lane)
 
-    def lease(self, lane: str | None, most: int) -> list[list[Errand]]:
+    def lease(self, lane: str | None, most: int) -> list[list[Leased]]:
         """Lease what is due in a lane: what is to be sent together is in one list.
 
         Each list is for `send`, and what that gives is for `settle`.
@@ -192,15 +193,26 @@ class Outbox:
         if self._deliveries.may_lane_go_together(lane):
             most = max(most, TOGETHER)
         try:
-            errands = self._keep(lambda each: take_due(each, lane, most, self.lease_seconds))
+            leased = self._keep(lambda each: take_due(each, lane, most, self.lease_seconds))
         except IntegrityError:
             # Another worker is at one of these grades: the others go by themselves.
-            with self._engine.database.read() as connection:
-                row_ids = list_due(connection, lane, most)
-            errands = [each for row_id in row_ids for each in self._begin([row_id])]
-        return self._deliveries.group(errands)
+            leased = self._lease_each(lane, most)
+        return self._deliveries.group(leased)
 
-    def send(self, errands: Sequence[Errand]) -> list[Outcome]:
+    def _lease_each(self, lane: str | None, most: int) -> list[Leased]:
+        leased = list[Leased]()
+        with self._engine.database.read() as connection:
+            row_ids = list_due(connection, lane, most)
+        try:
+            for row_id in row_ids:
+                leased += self._begin([row_id])
+        except DatabaseUnavailable:
+            # Those that are leased go all the same, and would else wait for their leases to end.
+            if not leased:
+                raise
+        return leased
+
+    def send(self, errands: Sequence[Leased]) -> list[Outcome]:
         """Bring scores of one column to their platform; what becomes of their rows."""
         if len(errands) == 1:
             return [self._send_alone(errands[0])]
@@ -229,13 +241,15 @@ class Outbox:
         ]
         return judged + [Outcome(ready.row, UNTOUCHED) for ready in batch[len(judged) :]]
 
-    def _send_alone(self, errand: Errand) -> Outcome:
+    def _send_alone(self, errand: Leased) -> Outcome:
         ready = self._complete(errand)
         if isinstance(ready, Outcome):
             return ready
         return self._deliveries.judge(ready, self._deliveries.push(ready))
 
-    def _complete(self, errand: Errand) -> Ready | Outcome:
+    def _complete(self, errand: Leased) -> Ready | Outcome:
+        if isinstance(errand, Outcome):
+            return errand
         row = errand.row
         # It waited for its turn so long that its lease might end before its answer comes.
         if row.lease_until - now() < timedelta(seconds=self.lease_seconds / 2):
@@ -246,6 +260,10 @@ class Outbox:
             known = read_error(error, row)
             return Outcome(row, judge_error(known, row), known)
         return Outcome(row, ready) if isinstance(ready, Decision) else ready
+
+    def give_back(self, errands: Sequence[Leased]) -> list[Outcome]:
+        """What `settle` is to be told of leased rows that were not sent: as if nothing had been."""
+        return [e if isinstance(e, Outcome) else Outcome(e.row, UNTOUCHED) for e in errands]
 
     def settle(self, outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
         """Write down what became of leased rows; those whose way has ended, for `tell`.
@@ -281,11 +299,6 @@ class Outbox:
             log.exception("score_not_settled", row=outcome.row.id)
             return []
 
-    def give_back(self, errands: Sequence[Errand]) -> None:
-        """Let leased rows go that were not sent: as if nothing had been."""
-        if errands:
-            self.settle([Outcome(errand.row, UNTOUCHED) for errand in errands])
-
     def tell(self, ended: Sequence[tuple[str, str]]) -> None:
         """Tell the plugins of grades whose way has ended, and how."""
         for grade_id, status in ended:
@@ -303,21 +316,23 @@ class Outbox:
             found = connection.execute(query.order_by(outbox.c.due_at).limit(TOGETHER - 1))
             return list(found.scalars())
 
-    def _begin(self, row_ids: Sequence[str]) -> list[Errand]:
+    def _begin(self, row_ids: Sequence[str]) -> list[Leased]:
         """Lease rows of one platform, those that are due and nobody else is at."""
         try:
             return self._keep(lambda each: take_rows(each, row_ids, self.lease_seconds))
         except IntegrityError:
             return [] if len(row_ids) == 1 else [e for each in row_ids for e in self._begin([each])]
 
-    def _keep(self, take: Callable[[Connection], Sequence[Row[Any]]]) -> list[Errand]:
-        """Lease rows and find what they need; those that go nowhere, or not yet, are settled."""
+    def _keep(self, take: Callable[[Connection], Sequence[Row[Any]]]) -> list[Leased]:
+        """Lease rows and find what they need, or what becomes of those that go nowhere, or not yet.
+
+        That is settled with what the others are answered: a transaction that fails after this one
+        would leave all of them leased.
+        """
         with self._engine.database.write() as connection:
             rows = take(connection)
             errands, outcomes = self._prepare(connection, rows) if rows else ([], [])
-        if outcomes:
-            self.tell(self.settle(outcomes))
-        return errands
+        return [*errands, *outcomes]
 
     def _prepare(
         self, connection: Connection, rows: Sequence[Row[Any]]

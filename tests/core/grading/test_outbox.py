@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from sqlalchemy import text
 
 from mentorai.core.engine import Engine
 from mentorai.core.errors import (
@@ -30,6 +31,11 @@ START = datetime(2026, 11, 23, 10, 42, 0, tzinfo=UTC)
 def clock() -> object:
     with time_machine.travel(START, tick=False) as traveller:
         yield traveller
+
+
+def rename(engine: Engine, table: str, name: str) -> None:
+    with engine.database.write() as connection:
+        connection.execute(text(f"ALTER TABLE {table} RENAME TO {name}"))
 
 
 def read(engine: Engine, mentor: Mentor, grade_id: str) -> Grade:
@@ -322,6 +328,27 @@ def test_second_score_in_one_second_waits_for_the_next(engine, gradebook, report
     engine.outbox.deliver_due()
     assert [score.at for score in gradebook.scores] == [START, START + timedelta(seconds=1)]
     assert read(engine, mentor, grade_id).sync.attempts == 1
+
+
+def test_scores_that_are_leased_with_one_that_waits_go_though_that_cannot_be_written_down(
+    engine, gradebook, report, arrive, clock
+):
+    report(3)
+    engine.outbox.deliver_due()
+    report(8)
+    report(5, person_id=arrive("s-2").person_id)
+
+    # What settling needs is away.
+    rename(engine, "grade_clocks", "grade_clocks_away")
+    groups = engine.outbox.lease("registration-1", 10)
+    rename(engine, "grade_clocks_away", "grade_clocks")
+    engine.outbox.settle([each for group in groups for each in engine.outbox.send(group)])
+
+    assert gradebook.given == [3, 5]
+    assert engine.outbox.waiting() == 1
+    clock.shift(1)
+    engine.outbox.deliver_due()
+    assert gradebook.given == [3, 5, 8]
 
 
 def test_score_is_later_than_the_second_in_which_the_last_was_received(
