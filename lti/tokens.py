@@ -9,7 +9,8 @@ Source: LTI Security Framework 1.0, section 4 (client credentials with a signed 
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,6 +26,7 @@ from sqlalchemy import (
     delete,
     insert,
     select,
+    update,
 )
 from sqlalchemy.exc import IntegrityError
 
@@ -32,6 +34,7 @@ from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import (
     ConfigurationError,
+    DatabaseUnavailable,
     PlatformRefused,
     PlatformReplyInvalid,
     ScopeNotGranted,
@@ -55,8 +58,11 @@ SKEW = timedelta(seconds=3)
 DEFAULT_LIFE_SECONDS = 300.0
 LONGEST_LIFE_SECONDS = 86_400.0
 TOKEN_LENGTH = 10_000
-LEASE = timedelta(seconds=30)
 WAIT_SECONDS, POLL_SECONDS = 15.0, 0.02
+# Who asks shows again and again that they are still at it; who shows nothing new for so long, by
+# the clock of one who waits, is dead. A sign of life so old was left before anybody waited.
+SIGN_SECONDS, SILENT_SECONDS = 0.5, 2.0
+LEASE = timedelta(seconds=30)
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 access_tokens = Table(
@@ -73,7 +79,7 @@ token_requests = Table(
     metadata,
     Column("registration_id", ForeignKey("registrations.id", ondelete="CASCADE"), primary_key=True),
     Column("scopes", String(1000), primary_key=True),
-    # A process that died while it asked holds the others up no longer than LEASE.
+    # When the process that asks showed last that it lives.
     Column("began_at", Instant, nullable=False),
 )
 
@@ -85,6 +91,20 @@ class _Kept:
 
     def is_good(self, moment: datetime) -> bool:
         return self.expires_at - MARGIN > moment
+
+
+class _Asker:
+    """Another process that asks for a token, as one that waits for it sees it."""
+
+    def __init__(self) -> None:
+        self._sign: datetime | None = None
+        self._seen_at = 0.0
+
+    def is_gone(self, sign: datetime) -> bool:
+        """Whether it died. sign: its last sign of life, by its own clock."""
+        if sign != self._sign:
+            self._sign, self._seen_at = sign, time.monotonic()
+        return sign < now() - LEASE or time.monotonic() - self._seen_at >= SILENT_SECONDS
 
 
 class Tokens:
@@ -152,31 +172,58 @@ class Tokens:
     def _renew(self, registration: Registration, name: tuple[str, str], refused: str) -> _Kept:
         """What another process was given, or else a token of our own."""
         deadline = time.monotonic() + WAIT_SECONDS
-        while not (is_ours := self._begin(name)) and time.monotonic() < deadline:
+        asker = _Asker()
+        while not (is_ours := self._begin(name, asker)) and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
             kept = self._find_shared(name, refused)
             if kept is not None:
                 return kept
-        try:
+        if not is_ours:
             # A second token is better than none when the other process waited all this time.
             return self._find_shared(name, refused) or self._fetch(registration, name)
+        try:
+            with self._showing_life(name):
+                return self._find_shared(name, refused) or self._fetch(registration, name)
         finally:
-            if is_ours:
-                self._end(name)
+            self._end(name)
 
-    def _begin(self, name: tuple[str, str]) -> bool:
-        """Whether this process is the one that may ask now."""
-        moment = now()
-        left = (*_named(token_requests, name), token_requests.c.began_at < moment - LEASE)
-        row = {"registration_id": name[0], "scopes": name[1], "began_at": moment}
+    def _begin(self, name: tuple[str, str], asker: "_Asker") -> bool:
+        """Whether this process is the one that may ask now. asker: the other, as seen so far."""
+        sign_of = select(token_requests.c.began_at).where(*_named(token_requests, name))
+        with self._database.read() as connection:
+            sign = connection.execute(sign_of).scalar_one_or_none()
+        if sign is not None and not asker.is_gone(sign):
+            return False
+        left = (*_named(token_requests, name), token_requests.c.began_at == sign)
+        row = {"registration_id": name[0], "scopes": name[1], "began_at": now()}
         try:
             with self._database.write() as connection:
                 hold_registration(connection, name[0])
-                connection.execute(delete(token_requests).where(*left))
+                if sign is not None:
+                    connection.execute(delete(token_requests).where(*left))
                 connection.execute(insert(token_requests).values(row))
         except IntegrityError:
             return False
         return True
+
+    @contextmanager
+    def _showing_life(self, name: tuple[str, str]) -> Iterator[None]:
+        """Let the other processes know, while the block lasts, that this one is still at it."""
+        is_over = threading.Event()
+
+        def show() -> None:
+            while not is_over.wait(SIGN_SECONDS):
+                with suppress(DatabaseUnavailable), self._database.write() as connection:
+                    mine = update(token_requests).where(*_named(token_requests, name))
+                    connection.execute(mine.values(began_at=now()))
+
+        shower = threading.Thread(target=show, name="token-asker", daemon=True)
+        shower.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            shower.join()
 
     def _end(self, name: tuple[str, str]) -> None:
         with self._database.write() as connection:

@@ -35,7 +35,6 @@ SCORES, MOST_SCORES, KILLED_AFTER, QUIZZES = 24, 500, (8, 16), 8
 HASTE = Haste(
     lease=5.0,
     finding=3.0,
-    asking=2.0,
     token=5.0,
     rests=(0.2, 0.4),
     trial=3.0,

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -183,6 +184,39 @@ def test_token_is_asked_for_when_the_process_that_asked_is_gone(
         connection.execute(insert(token_requests).values(row))
 
     assert tool.tokens.get(registration, ["s"]) == "t0ken"
+
+
+def test_token_is_asked_for_soon_when_the_process_that_asks_died_just_now(
+    tool: Any, registration: Any, platform: Any, engine: Engine
+) -> None:
+    platform.grant()
+    row = {"registration_id": registration.id, "scopes": "s", "began_at": now()}
+    with engine.database.write() as connection:
+        connection.execute(insert(token_requests).values(row))
+    began = time.monotonic()
+
+    assert tool.tokens.get(registration, ["s"]) == "t0ken"
+    assert time.monotonic() - began < 6
+
+
+def test_token_is_waited_for_as_long_as_the_process_that_asks_lives(
+    tool: Any, registration: Any, platform: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mentorai.lti.tokens.SIGN_SECONDS", 0.1)
+    monkeypatch.setattr("mentorai.lti.tokens.SILENT_SECONDS", 1.0)
+
+    def answer(_: object) -> tuple[int, dict[str, str], str]:
+        time.sleep(3.0)
+        return 200, {}, json.dumps({"access_token": "t0ken"})
+
+    platform.wire.add_callback("POST", platform.token_url, answer)
+    second = Tokens(engine.database, engine.settings, tool.http, tool.tool_keys, tool.paces)
+
+    with ThreadPoolExecutor(2) as pool:
+        tokens = set(pool.map(lambda each: each.get(registration, ["s"]), (tool.tokens, second)))
+
+    assert tokens == {"t0ken"}
+    assert len(platform.token_requests()) == 1
 
 
 def test_registration_is_removed_while_a_token_is_asked_for(
