@@ -46,10 +46,10 @@ class Budgets:
 
 
 class Spending:
-    """What one call takes of a budget, and what its answer said."""
+    """What one call takes of a budget, what it costs in the end, and what its answer said."""
 
-    def __init__(self, units: float) -> None:
-        self.units = self.cost = units
+    def __init__(self, units: float, extra: float) -> None:
+        self.units, self.cost = units, units + extra
         self.said: Said | None = None
         self.refused_seconds: float | None = None
 
@@ -68,11 +68,11 @@ class Budget:
     def spend(self, extra: float = 0.0, reserve: float = 0.0) -> Iterator[Spending]:
         """Wait until a call fits, and give back afterwards what it did not cost.
 
-        extra: units that it costs on top. reserve: the share of the bucket that it leaves to
-        others. Tell the Spending of the answer by `note`.
+        extra: units that it costs on top when it is over, which nobody asks for before. reserve:
+        the share of the bucket that it leaves to others. Tell the Spending of the answer by `note`.
         Raises PlatformThrottled, saying when to come back, if it does not fit in TURN_SECONDS.
         """
-        spending = Spending(self.bucket.up_front + extra)
+        spending = Spending(self.bucket.up_front, extra)
         held = self._find_held()
         held.take(spending.units, reserve, TURN_SECONDS)
         try:

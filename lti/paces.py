@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from mentorai.core.values import Bucket, PlatformProfile
 from mentorai.lti.budgets import Budget, Budgets
+from mentorai.lti.origins import find_origin
 from mentorai.lti.registrations import Registration
 
 
@@ -12,7 +13,8 @@ from mentorai.lti.registrations import Registration
 class Pace:
     """calls_at_once: to one host from this process at most; None: as many as help.
 
-    budget: what the calls are counted in, if they are. extra: units that this one costs on top.
+    budget: what the calls are counted in, if they are. extra: units that this one costs on top
+        when it is over.
     reserve: the share of the budget that this one leaves to others, since it can wait.
     """
 
@@ -75,6 +77,10 @@ class Paces:
         self._known[registration.id, registration.family] = FREE
 
     def find_for_token(self, registration: Registration) -> Pace:
-        """The same for a request for an access token, which may cost more."""
+        """The same for a request for an access token, which may be counted by itself."""
         pace = self.find(registration)
-        return replace(pace, extra=pace.budget.bucket.token_cost) if pace.budget else pace
+        if pace.budget is None or not pace.budget.bucket.token_cost:
+            return pace
+        bucket = pace.budget.bucket
+        budget = self._budgets.get(f"tokens of {find_origin(registration.token_url)}", bucket)
+        return replace(pace, budget=budget, extra=bucket.token_cost)

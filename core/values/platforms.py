@@ -14,7 +14,9 @@ class Bucket:
     high_water: units; with so many or more in it calls are refused.
     leak_per_second: units that run out by themselves.
     up_front: units that a call holds while it is under way; then its cost takes their place.
-    token_cost: units that a request for an access token costs on top.
+    token_cost: units that a request for an access token has cost on top when it is over, in a
+        bucket of its own: it names no client yet, and is counted by where it comes from. Zero: it
+        is a call of the client like any other.
     cost_header: where an answer says what its call cost; empty: nobody says, and it is `up_front`.
     remaining_header: where an answer says what is left under the high water; empty: nobody says.
     limit_header: where an answer says what the high water is; empty: it is as given here.

@@ -1,8 +1,10 @@
 """Canvas' buckets of calls, and what a refusal by one looks like.
 
 The calls of a tool fill one, for all schools of a client id on one of Canvas' clusters; those that
-somebody's access token makes to the API fill that token's own. Canvas says what is left with each
-answer; a call that no longer fits is refused with 403, which also means other things, or 429.
+somebody's access token makes to the API fill that token's own; and requests for tokens, which bear
+none, fill that of the address that they come from. Canvas says what is left with each answer; a
+call that no longer fits is refused with 403, which also means other things, or 429. Whether it
+fits is asked with what every call holds at first: what a token costs on top comes afterwards.
 Source: Canvas' developer documentation, Throttling, and its source.
 """
 

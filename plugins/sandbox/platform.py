@@ -193,7 +193,7 @@ class SandboxPlatform:
         self.keys = SigningKeys(self.shelf)
         self.faults = Faults()
         self.wants = Wants()
-        self.bucket = Bucket()
+        self.bucket, self.token_bucket = Bucket(), Bucket()
         self.ids = NumberedIds(self)
         self.requests: deque[Received] = deque(maxlen=KEPT_REQUESTS)
         _seed(self.shelf)

@@ -260,11 +260,13 @@ def _let_in(name: str, view: Callable[[], Reply | str]) -> Response:
     throttle = platform.personality.throttle if platform.behaviour.throttles else None
     if throttle is None or name in UNCOUNTED:
         return _run(name, view)
-    refused = platform.bucket.enter(throttle, platform.now())
+    is_token = name == "token" and throttle.token_cost > 0
+    bucket = platform.token_bucket if is_token else platform.bucket
+    refused = bucket.enter(throttle, platform.now())
     if refused is not None:
         return _send(refused)
     response = _run(name, view)
-    headers = platform.bucket.leave(throttle, platform.now(), is_token=name == "token")
+    headers = bucket.leave(throttle, platform.now(), is_token=is_token)
     response.headers.update(headers)
     return response
 

@@ -107,7 +107,7 @@ class GradesUnderFire:
         self.quizzes, self.random = quizzes, random
         self.name = platform.behaviour.personality
         self.throttle = platform.personality.throttle
-        platform.bucket = QuickBucket()
+        platform.bucket, platform.token_bucket = QuickBucket(), QuickBucket()
         platform.behave({"throttles": self.throttle is not None})
         self._refusals = 0
         self.last: dict[tuple[str, str], float] = {}

@@ -31,6 +31,7 @@ class Lms:
             for record in list(self.platform.shelf._records.get(kind, {})):
                 self.platform.shelf.remove(kind, record)
         self.platform.bucket.fill(0, now())
+        self.platform.token_bucket.fill(0, now())
         self.platform.shelf.find("line_item", self.column).pop("locked", None)  # type: ignore[union-attr]
         return self
 

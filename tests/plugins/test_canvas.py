@@ -149,6 +149,20 @@ def test_comment_is_sent_when_results_may_not_be_read(lms: LmsFamily) -> None:
     assert lms.scores()[-1]["comment"] == "Well done"
 
 
+def test_first_score_does_not_wait_for_its_tokens(
+    lms: LmsFamily, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are not counted with its calls, nor held back for what they cost afterwards."""
+    monkeypatch.setattr(budgets, "TURN_SECONDS", 1.0)
+    lms.take_scores(200, {"resultUrl": "https://lms.example.edu/r"})
+    # So that the token for results is asked for a second time.
+    lms.wire.add("GET", RESULTS_URL, status=401)
+
+    lms.push(8, "Well done")
+
+    assert lms.scores()[-1]["comment"] == "Well done"
+
+
 def test_score_waits_when_nobody_can_tell_whether_its_comment_is_there(lms: LmsFamily) -> None:
     lms.take_scores(200, {"resultUrl": "https://lms.example.edu/r"})
     lms.wire.add("GET", RESULTS_URL, status=500)

@@ -308,7 +308,8 @@ class Throttle:
 
     high_water: above it calls are refused. leak_per_second: how fast it empties.
     up_front: what a call counts while it runs; cost: what it counted when it is over; token_cost:
-        what a token counts besides. status, words, media_type: of a refusal.
+        what a token counts besides, in a bucket of its own.
+    status, words, media_type: of a refusal.
     remaining_header, cost_header, limit_header: what tells of it; empty: nothing does.
     retry_after: the refusal says when to come again.
     """
