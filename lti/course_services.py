@@ -13,6 +13,7 @@ from mentorai.core.held_results import is_same
 from mentorai.core.launch_facts import GroupService
 from mentorai.core.places import list_neighbours
 from mentorai.core.values import (
+    Context,
     GradePlace,
     Group,
     LineItem,
@@ -128,12 +129,18 @@ class CourseServices:
             return False
         return not is_same(result, score.given or 0.0, score.maximum)
 
-    def list_members(self, memberships_url: str) -> Iterator[Member | RosterEnd]:
-        """The members of a context (nrps.list_members). Raises as that does."""
+    def list_members(
+        self, memberships_url: str, context: Context | None = None
+    ) -> Iterator[Member | RosterEnd]:
+        """The members of a context (nrps.list_members). Raises as that does.
+
+        context: the one that was asked about; the roster of another is refused then.
+        """
         return nrps.list_members(
             self.tool,
             self.registration,
             memberships_url,
+            context_id=context.lms_id if context else "",
             limit=self.profile.roster_page,
             query=self.profile.roster_query,
         )

@@ -30,6 +30,7 @@ def list_members(
     registration: Registration,
     memberships_url: str,
     *,
+    context_id: str = "",
     resource_link_id: str = "",
     role: Role | None = None,
     limit: int = 0,
@@ -39,10 +40,12 @@ def list_members(
 
     memberships_url: what a launch named; or what a RosterEnd gave, to read only the members that
         changed since then (section 2.6), which is called as it is.
+    context_id: the platform's name of the context; a list that names another one is refused.
     resource_link_id: only who may open this link, each with the `message` of its launch
         (section 3). role, limit: wishes; who has another role is left out here.
     query: what else this platform is asked for.
-    Raises, while it is read, ScopeNotGranted and PlatformError of every kind.
+    Raises, while it is read, ScopeNotGranted and PlatformError of every kind; PlatformReplyInvalid
+    before the first member of another context is given.
     """
     asked = {"rlid": resource_link_id} if resource_link_id else {}
     asked |= {"role": role.value.capitalize()} if role in _ASKABLE else {}
@@ -54,10 +57,12 @@ def list_members(
         url = add_query(memberships_url, asked) if asked else memberships_url
     later_url = None
     for page in read_pages(tool, registration, url, [SCOPE], accept=MEDIA_TYPE):
-        listed = page.read_json()
-        listed = listed.get("members") if isinstance(listed, dict) else None
+        container = page.read_json()
+        listed = container.get("members") if isinstance(container, dict) else None
         if not isinstance(listed, list):
             raise PlatformReplyInvalid("The LMS sent a roster that cannot be read.")
+        if context_id:
+            _check_context(container, context_id)
         for row in listed:
             member = (
                 read_member(row, registration.role_overrides) if isinstance(row, dict) else None
@@ -104,6 +109,14 @@ def read_member(row: Mapping[str, Any], overrides: Overrides) -> Member | None:
 
 
 _ASKABLE = (Role.LEARNER, Role.INSTRUCTOR, Role.ADMINISTRATOR)
+
+
+def _check_context(container: Mapping[str, Any], context_id: str) -> None:
+    """A container says whose members it holds (section 2.4); one that does not is believed."""
+    described = container.get("context")
+    told = described.get("id") if isinstance(described, dict) else None
+    if told is not None and str(told) != context_id:
+        raise PlatformReplyInvalid("The LMS sent the roster of another course.")
 
 
 def _read_groups(given: object) -> tuple[str, ...] | None:

@@ -49,7 +49,12 @@ def _read_members(
     tool, has_begun = engine.room(Tool), False
     try:
         rows = nrps.list_members(
-            tool, registration, url, resource_link_id=context.lms_id, limit=PAGE
+            tool,
+            registration,
+            url,
+            context_id=context.lms_id,
+            resource_link_id=context.lms_id,
+            limit=PAGE,
         )
         for row in rows:
             has_begun = True
@@ -60,7 +65,7 @@ def _read_members(
         if has_begun:
             raise
         # A course that is not a link of this tool has a roster all the same.
-        yield from nrps.list_members(tool, registration, url, limit=PAGE)
+        yield from nrps.list_members(tool, registration, url, context_id=context.lms_id, limit=PAGE)
 
 
 def list_sections(

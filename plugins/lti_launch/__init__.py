@@ -10,6 +10,7 @@ from mentorai.core import hookimpl
 from mentorai.core.errors import NotFound
 from mentorai.core.launch_facts import GroupService
 from mentorai.core.values import (
+    Context,
     GradePlace,
     Group,
     LineItem,
@@ -75,11 +76,11 @@ def read_results(
 
 @hookimpl
 def list_members(
-    engine: "Engine", platform: Platform, memberships_url: str
+    engine: "Engine", platform: Platform, memberships_url: str, context: Context
 ) -> Iterator[Member | RosterEnd] | None:
     """Read the roster by NRPS, where the platform offered it."""
     services = _find(engine, platform) if memberships_url else None
-    return services.list_members(memberships_url) if services else None
+    return services.list_members(memberships_url, context) if services else None
 
 
 @hookimpl

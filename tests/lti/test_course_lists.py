@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from responses.matchers import query_param_matcher
 
 from mentorai.core.errors import (
     PlatformError,
@@ -78,6 +79,36 @@ def test_differences_are_offered_and_read_as_they_are(
         ("6", False, True),
         ("7", False, False),
     ]
+
+
+@pytest.mark.parametrize("told", ["2", 2, None])
+def test_roster_that_names_its_own_context_or_none_is_read(
+    tool: Any, registration: Any, platform: Any, told: object
+) -> None:
+    rows = {"context": {"id": told}, "members": [{"user_id": "6"}]}
+    platform.wire.add("GET", platform.members_url, json=rows)
+
+    found = list(list_members(tool, registration, platform.members_url, context_id="2"))
+
+    assert found == [Member("6", Role.OTHER)]
+
+
+@pytest.mark.parametrize("told", ["3", 20, "", {"id": "2"}])
+def test_page_of_the_roster_of_another_context_is_not_believed(
+    tool: Any, registration: Any, platform: Any, told: object
+) -> None:
+    url = platform.members_url
+    first = {"context": {"id": "2"}, "members": [{"user_id": "6"}]}
+    link = {"Link": f'<{url}?page=2>; rel="next"'}
+    platform.wire.add("GET", url, json=first, headers=link, match=[query_param_matcher({})])
+    second = {"context": {"id": told}, "members": [{"user_id": "7"}]}
+    platform.wire.add("GET", f"{url}?page=2", json=second)
+
+    rows = list_members(tool, registration, url, context_id="2")
+
+    assert next(rows) == Member("6", Role.OTHER)
+    with pytest.raises(PlatformReplyInvalid, match="another course"):
+        next(rows)
 
 
 def test_differences_on_another_host_are_not_offered(

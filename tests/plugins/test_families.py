@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 
 from mentorai.core import hookimpl
 from mentorai.core.engine import Engine
-from mentorai.core.errors import PlatformRefused, RegistrationRejected
+from mentorai.core.errors import PlatformRefused, PlatformReplyInvalid, RegistrationRejected
 from mentorai.core.settings import Settings
 from mentorai.core.values import PlatformProfile
 from mentorai.lti.dynamic_registration import DynamicRegistration
@@ -27,6 +27,7 @@ from mentorai.lti.tool_description import (
 )
 from mentorai.plugins import lti_launch
 from mentorai.web.app import create_app
+from tests.fakes.lms_family import LmsFamily
 from tests.plugins.conftest import FAMILIES
 
 
@@ -294,3 +295,16 @@ class TestHostedCanvas:
 
         with pytest.raises(PlatformRefused, match="private"):
             production.room(DynamicRegistration).preview(token, self.CONFIGURATION, "")
+
+
+@pytest.mark.parametrize(
+    "lms",
+    ["canvas", "moodle", "blackboard", "brightspace", "sakai", "openedx", "another"],
+    indirect=True,
+)
+def test_roster_of_another_course_is_believed_of_no_family(lms: LmsFamily) -> None:
+    foreign = {"context": {"id": "3"}, "members": [{"user_id": "6", "roles": ["Learner"]}]}
+    lms.wire.add("GET", lms.platform.members_url, json=foreign)
+
+    with pytest.raises(PlatformReplyInvalid, match="another course"):
+        lms.list_members()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from lyceum_lms.profile import FAMILY, PROFILE
 from mentorai.core import hookimpl
 from mentorai.core.values import (
+    Context,
     Launch,
     LineItem,
     Member,
@@ -67,14 +68,14 @@ def push_score(
 
 @hookimpl
 def list_members(
-    engine: "Engine", platform: Platform, memberships_url: str
+    engine: "Engine", platform: Platform, memberships_url: str, context: Context
 ) -> Iterator[Member | RosterEnd] | None:
     """By NRPS, without the people that Lyceum lists twice."""
     if platform.family != FAMILY or not memberships_url:
         return None
     from lyceum_lms.rosters import read
 
-    return read(engine, platform, memberships_url)
+    return read(engine, platform, memberships_url, context)
 
 
 @hookimpl

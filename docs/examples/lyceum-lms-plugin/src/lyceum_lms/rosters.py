@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from mentorai.core.values import Member, Platform, RosterEnd
+from mentorai.core.values import Context, Member, Platform, RosterEnd
 from mentorai.lti.course_services import CourseServices
 
 if TYPE_CHECKING:
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 def read(
-    engine: "Engine", platform: Platform, memberships_url: str
+    engine: "Engine", platform: Platform, memberships_url: str, context: Context
 ) -> Iterator[Member | RosterEnd] | None:
     """The members of a context, each once; None if the platform is not registered any more.
 
     Only the ids are remembered, so that a course of thousands is read page by page.
     """
     services = CourseServices.find(engine, platform)
-    return _once(services.list_members(memberships_url)) if services else None
+    return _once(services.list_members(memberships_url, context)) if services else None
 
 
 def _once(members: Iterator[Member | RosterEnd]) -> Iterator[Member | RosterEnd]:
