@@ -40,11 +40,12 @@ def list_members(platform: SandboxPlatform, call: Call, course_id: str) -> Reply
     call.check_accepts(MEMBERS_TYPE)
     traits = platform.personality.roster
     course = get_course(platform, course_id)
-    item = _find_link(platform, course, call.query.get("rlid"))
+    item, tells = _find_link(platform, course, call.query.get("rlid"))
     assignees = _find_assignees(platform, item) if traits.assigns else ()
     wanted, since = call.query.get("role"), _read_since(call)
     found = [
-        _show(each, item, traits)
+        _show(each, traits)
+        | (_tell_message(platform, each.person, course, item) if tells else {})
         | _past_id(platform, each.person)
         | _enrolments(call, course, each.person, traits)
         for each in list_memberships(platform, course)
@@ -104,23 +105,33 @@ def _roles(person: Person, traits: RosterTraits) -> list[str]:
     return roles
 
 
-def _show(membership: Membership, item: Item | None, traits: RosterTraits) -> dict[str, Any]:
+def _show(membership: Membership, traits: RosterTraits) -> dict[str, Any]:
     person = membership.person
-    member: dict[str, Any] = {
+    return {
         "status": membership.status,
         "user_id": person.sub,
         "roles": _roles(person, traits),
         **(person.shared() if traits.shares else {}),
         **traits.adds(person),
     }
+
+
+def _tell_message(
+    platform: SandboxPlatform, person: Person, course: Course, item: Item | None
+) -> dict[str, Any]:
+    """What the launch of a link sends for somebody; without one, that of the course's menu."""
+    traits = platform.personality
+    custom = {
+        **(item.custom if item else {}),
+        **traits.launches.custom(platform, person, course, item),
+    }
+    message: dict[str, Any] = {
+        f"{CLAIM}/message_type": "LtiResourceLinkRequest",
+        f"{CLAIM}/custom": custom,
+    }
     if item is not None:
-        message = {
-            f"{CLAIM}/message_type": "LtiResourceLinkRequest",
-            f"{CLAIM}/resource_link": {"id": item.resource_link_id, "title": item.title},
-            f"{CLAIM}/custom": dict(item.custom),
-        }
-        member["message"] = message if traits.one_message else [message]
-    return member
+        message[f"{CLAIM}/resource_link"] = {"id": item.resource_link_id, "title": item.title}
+    return {"message": message if traits.roster.one_message else [message]}
 
 
 def _past_id(platform: SandboxPlatform, person: Person) -> dict[str, Any]:
@@ -136,13 +147,19 @@ def _make_bare(member: dict[str, Any]) -> dict[str, Any]:
     return member | {"user_id": int(user_id) if user_id.isdecimal() else user_id}
 
 
-def _find_link(platform: SandboxPlatform, course: Course, link_id: str | None) -> Item | None:
+def _find_link(
+    platform: SandboxPlatform, course: Course, link_id: str | None
+) -> tuple[Item | None, bool]:
+    """The link that rlid names, if it names one, and whether messages are asked for."""
     if not link_id:
-        return None
+        return None, False
     own_id = platform.ids.read("link", link_id)
     for item in platform.items(course):
         if item.resource_link_id == own_id:
-            return item
+            return item, True
+    takes_course = platform.personality.roster.course_is_link
+    if takes_course and platform.ids.read("course", link_id) == course.context_id:
+        return None, True
     raise Refused(404, "rlid names no link of this course.", rule="roster_link")
 
 

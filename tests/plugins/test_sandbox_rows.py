@@ -258,6 +258,20 @@ def test_roster_of_an_unknown_link_is_refused(be: Any, name: str, status: int) -
     assert lms.client.get(url, headers=lms.bearer).status_code == status
 
 
+def test_canvas_takes_a_course_for_a_link_whose_roster_is_everybody(be: Any) -> None:
+    lms = be("canvas")
+    launch = lms.client.launch()
+    context = launch["https://purl.imsglobal.org/spec/lti/claim/context"]["id"]
+
+    whole = {each["user_id"] for each in roster(lms)["members"]}
+    asked = roster(lms, f"?rlid={context}")["members"]
+
+    assert {each["user_id"] for each in asked} == whole
+    custom = "https://purl.imsglobal.org/spec/lti/claim/custom"
+    own = member(lms, "maya", f"?rlid={context}")["message"][0][custom]["canvas_user_id"]
+    assert own == launch[custom]["canvas_user_id"]
+
+
 def test_canvas_roster_of_a_link_has_the_students_that_it_is_for(be: Any) -> None:
     lms = be("canvas")
     link = lms.platform.shelf.find("line_item", lms.column)["resourceLinkId"]

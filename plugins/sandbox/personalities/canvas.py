@@ -179,6 +179,7 @@ CANVAS = Personality(
         adds=describe_member,
         groups="never",
         assigns=True,
+        course_is_link=True,
         links=PAGE,
     ),
     launches=LaunchTraits(

@@ -205,6 +205,7 @@ class RosterTraits:
         course as students do is on it too. assigns: a column can be for some students only, and
         with rlid of its link no others are told; whoever teaches is.
     hides_by_link: with the rlid of a link that a teacher hid, only who may see it is there.
+    course_is_link: the course's own id is a link, too, whose rlid narrows nothing.
     """
 
     media_type: str = ""
@@ -219,6 +220,7 @@ class RosterTraits:
     previews: bool = False
     assigns: bool = False
     hides_by_link: bool = False
+    course_is_link: bool = False
     links: Links = field(default_factory=Links)
 
 
