@@ -14,6 +14,7 @@ from mentorai.core.database import Database
 from mentorai.core.grades import grades
 from mentorai.core.people import enrolments, identities, people
 from mentorai.core.places import contexts, resource_links
+from mentorai.core.roster_rows import roster_members
 from mentorai.core.sessions import sessions
 
 
@@ -28,10 +29,16 @@ class Traces:
 
 
 def count_traces(database: Database, registration_id: str) -> Traces:
-    """What the launches of a registration have left."""
+    """What the launches of a registration have left; whom its rosters alone tell of is not."""
     persons, links = _persons(registration_id), _links(registration_id)
+    launched = select(sessions.c.person_id).where(sessions.c.registration_id == registration_id)
+    listed = select(roster_members.c.person_id).where(
+        roster_members.c.context_id.in_(_contexts(registration_id))
+    )
     counted: dict[str, Select[Any]] = {
-        "persons": select(func.count()).where(people.c.id.in_(persons)),
+        "persons": select(func.count()).where(
+            people.c.id.in_(persons), or_(people.c.id.in_(launched), people.c.id.not_in(listed))
+        ),
         "enrolments": select(func.count()).where(
             enrolments.c.context_id.in_(_contexts(registration_id))
         ),

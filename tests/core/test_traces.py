@@ -3,11 +3,15 @@
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 
+from mentorai.core.clock import now
 from mentorai.core.engine import Engine
 from mentorai.core.mentors import Mentor
+from mentorai.core.places import contexts
+from mentorai.core.roster_rows import Reading, keep_members
 from mentorai.core.traces import Traces, count_traces, is_known, remove_traces
-from mentorai.core.values import Launch, Role
+from mentorai.core.values import Launch, Member, Role
 from tests.fakes.visitor import open_session
 
 NOTHING = Traces(persons=0, enrolments=0, links=0, sessions=0)
@@ -42,6 +46,23 @@ def test_traces_of_a_platform_are_counted(engine: Engine, mentor: Mentor) -> Non
     assert is_known(engine.database, PLATFORM, "ana")
     assert not is_known(engine.database, PLATFORM, "cleo")
     assert not is_known(engine.database, "other", "ana")
+
+
+def test_whom_a_roster_alone_tells_of_is_no_trace_of_a_launch(
+    engine: Engine, mentor: Mentor
+) -> None:
+    open_session(engine, mentor, subject="ana")
+    before = count_traces(engine.database, PLATFORM)
+    with engine.database.write() as connection:
+        context_id = connection.execute(select(contexts.c.id)).scalar_one()
+        reading = Reading("r", mentor.organization_id, context_id, PLATFORM, now())
+        # The worker reads it whenever it has the time.
+        keep_members(connection, reading, [Member("ana", Role.LEARNER), Member("bo", Role.LEARNER)])
+
+    assert is_known(engine.database, PLATFORM, "bo")
+    assert count_traces(engine.database, PLATFORM) == before
+    remove_traces(engine.database, PLATFORM)
+    assert not is_known(engine.database, PLATFORM, "bo")
 
 
 def test_traces_are_removed_with_grades_and_sessions(engine: Engine, mentor: Mentor) -> None:
