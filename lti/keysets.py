@@ -14,11 +14,13 @@ A known key never waits for the platform: its set is renewed aside, and a platfo
 cannot be fetched keeps launching with the keys that are known, for STALE.
 """
 
+import contextvars
 import json
 import math
 import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -57,8 +59,8 @@ QUIET = timedelta(minutes=5)
 # Longer than any fetch may take; a process that died while fetching blocks no longer than this.
 LEASE = timedelta(seconds=90)
 POLL_SECONDS = 0.05
-# How long after its beginning launches with an unknown kid wait for another's fetch, here or in
-# another process. Who fetches waits longer, but a platform that hangs must not take every thread.
+# How long after its beginning launches with an unknown kid wait for a fetch, their own, another's
+# here or another process's: a person waits, and a platform that hangs must not take every thread.
 WAIT_SECONDS = 5.0
 PATIENCE_SECONDS = 0.3
 KEYSET_BYTES = 256_000
@@ -224,6 +226,24 @@ class Keysets:
             return connection.execute(changed).rowcount == 1
 
     def _fetch_and_keep(self, url: str, kid: str) -> _Loaded | None:
+        """Fetch, and wait as long as a person does: the fetch goes on, for whoever comes next."""
+        brought: Future[_Loaded | None] = Future()
+        own = contextvars.copy_context()
+        threading.Thread(
+            target=own.run, args=(self._bring, brought, url, kid), name="keyset", daemon=True
+        ).start()
+        try:
+            return brought.result(WAIT_SECONDS)
+        except TimeoutError:
+            return self._take_brought(url, kid)
+
+    def _bring(self, brought: "Future[_Loaded | None]", url: str, kid: str) -> None:
+        try:
+            brought.set_result(self._fetch_now(url, kid))
+        except Exception as error:
+            brought.set_exception(error)
+
+    def _fetch_now(self, url: str, kid: str) -> _Loaded | None:
         document = ""
         try:
             document = self._fetch(url)
