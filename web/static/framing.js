@@ -48,10 +48,11 @@ function growWithContent(main) {
 function fillWindow() {
   addEventListener("message", ({ data, origin, source }) => {
     if (source !== window.parent || !origins.includes(origin)) return;
-    if (data?.subject !== "lti.fetchWindowSize.response" || !(data.height > 0)) return;
+    const height = Number(data?.height);
+    if (data?.subject !== "lti.fetchWindowSize.response" || !(height > 0)) return;
     const above = Number(data.offset?.top ?? data.offset) || 0;
     const below = Number(data.footer) || 0;
-    askForHeight(Math.min(data.height - above - below, HIGHEST_WINDOW));
+    askForHeight(Math.min(height - above - below, HIGHEST_WINDOW));
   });
   tell({ subject: "lti.fetchWindowSize" });
 }
