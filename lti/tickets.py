@@ -37,6 +37,8 @@ from mentorai.core.row_locks import delete_old
 
 STATE_PREFIX = "state-"
 LIFETIME = timedelta(minutes=10)
+# How long after its ticket was taken a launch may be at opening something.
+OPENING = timedelta(seconds=3)
 SWEEP_SECONDS = 60.0
 CLAUSE = "LTI Security Framework 1.0, section 5.1.1; OpenID Connect Core 1.0, section 3.2.2.11"
 DEPLOYMENT_CLAUSE = "LTI Core 1.3, section 4.1.2 (lti_deployment_id)"
@@ -198,6 +200,13 @@ class Tickets:
         if kept is not None and kept.deployment_id not in (None, deployment_id):
             raise UnknownDeployment(ELSEWHERE, clause=DEPLOYMENT_CLAUSE)
         raise StateMismatch(_explain(kept.expires_at if kept else None, moment), clause=CLAUSE)
+
+    def was_just_taken(self, state: str) -> bool:
+        """Whether the launch that took this ticket may still be at opening something."""
+        query = select(tickets.c.taken_at).where(_has_state(state))
+        with self._database.read() as connection:
+            taken_at = connection.execute(query).scalar()
+        return taken_at is not None and abs(now() - taken_at) < OPENING
 
     def find_registration_id(self, state: str) -> str | None:
         """The registration whose launch began with this state, taken or not; else None."""

@@ -1,7 +1,9 @@
 """The addresses under /lti/: login, launch, and the ways on without cookies."""
 
 import secrets
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ from mentorai.core.engine import Engine
 from mentorai.core.errors import (
     NonceReused,
     SessionRejected,
+    StateMismatch,
     TokenExpired,
 )
 from mentorai.core.values import Launch, Session
@@ -40,6 +43,8 @@ from mentorai.plugins.lti_launch.routes_registration import add_registration_rou
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+POLL_SECONDS = 0.05
 
 
 def make_routes(engine: Engine) -> Blueprint:
@@ -129,10 +134,10 @@ class LaunchPages:
             finished = finish_launch(self._tool, form, find_bindings())
         except (NonceReused, TokenExpired):
             # Back and Reload post a launch again: this browser has what it opened already.
-            opened = self._find_opened(form.get("id_token", ""))
+            opened = self._await_opened(form)
             if opened is None:
                 raise
-            return send_to(find_start(opened))
+            return send_to(opened)
         if finished.deep_linking is not None:
             return self._pick(finished, form["state"], finished.deep_linking)
         if finished.privacy is not None:
@@ -172,11 +177,29 @@ class LaunchPages:
         code = self._engine.sessions.issue_handoff(session.id)
         return f"{find_start(session)}?code={code}"
 
-    def _find_opened(self, id_token: str) -> Session | None:
-        try:
-            return self._engine.sessions.check(name_opened(id_token), find_binding())
-        except SessionRejected:
-            return None
+    def _await_opened(self, form: Mapping[str, str]) -> str | None:
+        """Where what a launch opened for this browser is; None if it opened nothing.
+
+        Who is impatient posts it again while it is being opened, by whichever process.
+        """
+        opened_id, binding = name_opened(form.get("id_token", "")), find_binding()
+        while True:
+            may_come = binding and self._tool.tickets.was_just_taken(form.get("state", ""))
+            opened = self._find_opened(opened_id, binding)
+            if opened or not may_come:
+                return opened
+            time.sleep(POLL_SECONDS)
+
+    def _find_opened(self, opened_id: str, binding: str) -> str | None:
+        with suppress(SessionRejected):
+            return find_start(self._engine.sessions.check(opened_id, binding))
+        with suppress(StateMismatch, NonceReused):
+            self._tool.deep_linking_requests.check(opened_id, binding)
+            return f"/lti/deep-linking/{opened_id}"
+        with suppress(StateMismatch):
+            self._tool.privacy_visits.check(opened_id, binding)
+            return url_for("lti_launch.privacy", visit_id=opened_id)
+        return None
 
     def _offer_ways(self, finished: FinishedLaunch, state: str, session_id: str) -> str:
         sessions, stored = self._engine.sessions, finished.stored

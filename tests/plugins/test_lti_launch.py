@@ -4,6 +4,7 @@ import html
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,7 +23,7 @@ from mentorai.core.quizzes import QuizDraft
 from mentorai.core.sessions import BINDING_COOKIE
 from mentorai.core.settings import Settings
 from mentorai.core.values import Denial, Launch, Platform
-from mentorai.lti import history
+from mentorai.lti import history, tickets
 from mentorai.lti.registrations import Registration, School
 from mentorai.lti.tool import Tool
 from mentorai.plugins import lti_launch
@@ -35,12 +36,18 @@ CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
 
 
 class Policy:
-    """A plugin that refuses whom it is told to."""
+    """A plugin that refuses whom it is told to, and may take its time."""
 
     reason = ""
 
+    def __init__(self) -> None:
+        self.asked, self.decided = threading.Event(), threading.Event()
+        self.decided.set()
+
     @hookimpl
     def judge_launch(self) -> Denial | None:
+        self.asked.set()
+        self.decided.wait(20)
         return Denial(self.reason) if self.reason else None
 
 
@@ -296,6 +303,50 @@ def test_launch_posted_again_leads_its_browser_to_the_session_it_has(browser: Br
 
     assert answer.status_code == 303
     assert answer.location == first.location
+
+
+@pytest.mark.parametrize("kind", ["launch", "picker"])
+@pytest.mark.usefixtures("mentor")
+def test_launch_posted_again_while_it_is_being_opened_leads_there_too(
+    browser: Browser, policy: Policy, kind: str
+) -> None:
+    asked, answers, policy.asked = browser.login(), list[Any](), threading.Event()
+    platform = browser.platform
+    make = platform.claims if kind == "launch" else platform.deep_linking_claims
+    form = {"state": asked["state"], "id_token": platform.sign(make(asked["nonce"]))}
+    binding = browser.client.get_cookie(BINDING_COOKIE)
+    policy.decided.clear()
+
+    def post() -> None:
+        client = browser.app.test_client()
+        client.set_cookie(BINDING_COOKIE, binding.value if binding else "", secure=True)
+        answers.append(client.post("/lti/launch", data=form))
+
+    threads = [threading.Thread(target=post) for _ in range(2)]
+    threads[0].start()
+    assert policy.asked.wait(20)
+    threads[1].start()
+    time.sleep(0.3)
+    policy.decided.set()
+    for thread in threads:
+        thread.join(20)
+
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert answers[0].location == answers[1].location
+
+
+@pytest.mark.usefixtures("mentor")
+def test_launch_posted_again_is_refused_when_the_first_opened_nothing(
+    browser: Browser, policy: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tickets, "OPENING", timedelta(seconds=0.1))
+    policy.reason = "Not on a Sunday."
+    asked = browser.login()
+
+    first, second = (browser.post(asked, browser.platform.claims) for _ in range(2))
+
+    assert (first.status_code, second.status_code) == (403, 400)
+    assert "used already" in second.text
 
 
 @pytest.mark.usefixtures("mentor")
