@@ -27,8 +27,11 @@ from mentorai.lti.tool import Tool
 # Of 50 members each, as Canvas sends them, these are a hundred thousand.
 PAGES = 2_000
 LIST_SECONDS = 1_800.0
-_LINK = re.compile(r"<([^>]*)>([^<]*)")
-_RELATION = re.compile(r";\s*rel\s*=\s*(?:[\"“”]([^\"“”]*)[\"“”]|([^\s;,\"“”]+))", re.IGNORECASE)
+# Each reads a header of any length in one go, whatever is in it: a platform writes it.
+_VALUE = r"(?:\"[^\"]*\"|[“”][^“”]*[“”]|[^;,\"“”<>]*)"
+_LINK = re.compile(rf"<([^<>]*)>((?:\s*;[^;=,\"“”<>]*(?:=\s*{_VALUE})?)*+)")
+_PARAMETER = re.compile(rf";\s*([^;=,\"“”<>\s]+)\s*=\s*({_VALUE})")
+_QUOTES = " \t\"'“”"
 
 
 def call(
@@ -117,8 +120,8 @@ def find_link(reply: Reply, relation: str) -> str | None:
     with suppress(UnicodeError):
         header = header.encode("latin-1").decode("utf-8")
     for address, parameters in _LINK.findall(header):
-        for quoted, bare in _RELATION.findall(parameters):
-            if relation in (quoted or bare).lower().split():
+        for name, value in _PARAMETER.findall(parameters):
+            if name.lower() == "rel" and relation in value.strip(_QUOTES).lower().split():
                 # That entity alone: others are names of parameters (&section=, &current=).
                 return join_url(reply.url, address.strip().replace("&amp;", "&"))
     return None

@@ -544,6 +544,51 @@ def test_members_are_read_page_by_page(tool: Any, registration: Any, platform: A
 
 
 @pytest.mark.parametrize(
+    ("header", "leads_on"),
+    [
+        ("<{}>; rel=next", True),
+        ('<{}>;REL = "Next"', True),
+        ("<{}>; rel='next'", True),
+        ('<{}>; rel="prev next"', True),
+        ('<{}>; title="a <b>, c"; rel="next"', True),
+        ('</first>, <{}>; foo; rel="next", </last>; rel="last"', True),
+        ('<{}>; title="; rel=next"; rel="prev"', False),
+        ('<{}>; rev="next"', False),
+        ("<{}>; rel=nextpage", False),
+        ('{}; rel="next"', False),
+        ('<{}; rel="next"', False),
+    ],
+)
+def test_next_page_is_found_where_the_header_names_one(
+    tool: Any, registration: Any, platform: Any, header: str, leads_on: bool
+) -> None:
+    platform.grant()
+    next_url = f"{platform.members_url}?page=2"
+    headers = {"Link": header.format(next_url)}
+    none: Any = {"members": []}
+    platform.wire.add("GET", platform.members_url, json=none, headers=headers)
+    platform.wire.add("GET", next_url, json=none)
+
+    assert list(list_members(tool, registration, platform.members_url)) == []
+    assert (platform.wire.calls[-1].request.url == next_url) is leads_on
+
+
+@pytest.mark.parametrize(
+    "header", ["<" * 60_000, "<a>" + ";" * 60_000, "<a>; b" + " " * 60_000, '<a>; b="' * 9_001]
+)
+def test_header_of_a_hostile_platform_is_read_at_once(
+    tool: Any, registration: Any, platform: Any, header: str
+) -> None:
+    platform.grant()
+    url = platform.members_url
+    platform.wire.add("GET", url, json={"members": []}, headers={"Link": header})
+    began = time.process_time()
+
+    assert list(list_members(tool, registration, url)) == []
+    assert time.process_time() - began < 3
+
+
+@pytest.mark.parametrize(
     ("next_url", "kind"),
     [
         ("https://evil.example.edu/members", PlatformRefused),
