@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 Kind = Literal["person", "course", "link"]
 # The guest and the administrator are there before anybody, and the front page before any course.
 FIRST: Mapping[Kind, int] = {"person": 3, "course": 2, "link": 1}
+# The ids of ours that the college comes with.
+COLLEGE: Mapping[Kind, Sequence[str]] = {
+    "person": [person.sub for person in PEOPLE],
+    "course": [course.context_id for course in COURSES],
+    "link": [item.resource_link_id for course in COURSES for item in course.items],
+}
 # What is made later has a number that its own id gives, so that it keeps it.
 LATER = 1_000_000_000
 
@@ -54,15 +60,20 @@ class NumberedIds:
 
     def _list(self, kind: Kind) -> tuple[Sequence[str], Sequence[str]]:
         """The ids of a kind that the college comes with, and those of what was made later."""
-        if kind == "person":
-            return [person.sub for person in PEOPLE], []
+        seeded = COLLEGE[kind]
         courses = self._platform.courses()
-        later = courses[len(COURSES) :]
+        if kind == "person":
+            return seeded, []
         if kind == "course":
-            return [course.context_id for course in COURSES], [each.context_id for each in later]
-        seeded = [item.resource_link_id for course in COURSES for item in course.items]
+            return seeded, [each.context_id for each in courses[len(COURSES) :]]
         every = [i.resource_link_id for each in courses for i in self._platform.items(each)]
         return seeded, [own for own in every if own not in seeded]
+
+
+def number_the_college(value: Any) -> Any:
+    """A JSON value with each id that the college comes with told as a number, in text."""
+    told = {own: n for kind, ids in COLLEGE.items() for n, own in enumerate(ids, FIRST[kind])}
+    return _replace(value, told, bare=False)
 
 
 def _replace(value: Any, told: Mapping[str, int], *, bare: bool) -> Any:

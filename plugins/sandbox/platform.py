@@ -12,9 +12,9 @@ from mentorai.core.clock import now
 from mentorai.core.errors import InputRejected
 from mentorai.plugins.sandbox.faults import Faults
 from mentorai.plugins.sandbox.keys import SigningKeys
-from mentorai.plugins.sandbox.numbered_ids import NumberedIds
+from mentorai.plugins.sandbox.numbered_ids import NumberedIds, number_the_college
 from mentorai.plugins.sandbox.personalities import PERSONALITIES
-from mentorai.plugins.sandbox.personalities.traits import Personality
+from mentorai.plugins.sandbox.personalities.traits import Ids, Personality
 from mentorai.plugins.sandbox.school import (
     COLLEGE,
     COURSES,
@@ -156,7 +156,7 @@ class Behaviour:
     merged: Sequence[str] = ()
     deployment: str = ""
     file_trouble: Literal["none", "silent", "slow", "refused", "broken"] = "none"
-    ids: Literal["own", "numbers", "bare_numbers"] = "own"
+    ids: Ids = "own"
 
     @property
     def storage_target(self) -> str | None:
@@ -197,7 +197,8 @@ class SandboxPlatform:
         self.ids = NumberedIds(self)
         self.requests: deque[Received] = deque(maxlen=KEPT_REQUESTS)
         _seed(self.shelf)
-        self.behave({"personality": self.options.personality})
+        lms = PERSONALITIES[self.options.personality]
+        self.behave({"personality": lms.name, "ids": lms.launches.ids})
 
     @property
     def personality(self) -> Personality:
@@ -309,6 +310,7 @@ def describe_platform(options: Options) -> dict[str, Any]:
         path of the item's page after a person's url.
     """
     lms = PERSONALITIES[options.personality]
+    tell = (lambda facts: facts) if lms.launches.ids == "own" else number_the_college
     return {
         "lms": {"name": lms.name, "title": lms.title, "about": lms.about},
         "platform": {
@@ -332,8 +334,8 @@ def describe_platform(options: Options) -> dict[str, Any]:
             "keyset_url": options.tool_keyset_url,
         },
         "mentors": read_mentors(),
-        "courses": [_describe_course(course) for course in COURSES],
-        "people": [_describe_person(options.base_url, person) for person in PEOPLE],
+        "courses": [tell(_describe_course(course)) for course in COURSES],
+        "people": [tell(_describe_person(options.base_url, person)) for person in PEOPLE],
         "home_url": f"{options.base_url}/",
         "health_url": f"{options.base_url}/healthz",
         "control_url": f"{options.base_url}/control/",

@@ -116,7 +116,7 @@ class GradesUnderFire:
     def _launch(self, name: str) -> Any:
         course = next(course for course in COURSES if course.id == "tidal-pools")
         person = next(person for person in PEOPLE if person.id == name)
-        registration = self.registration
+        registration, tell = self.registration, self.platform.ids.tell
         return self.engine.admit(
             Launch(
                 organization_id=registration.organization_id,
@@ -126,11 +126,11 @@ class GradesUnderFire:
                 client_id=registration.client_id,
                 family_code=self.name,
                 message_type="LtiResourceLinkRequest",
-                subject=person.sub,
+                subject=tell(person.sub),
                 role=Role.LEARNER,
                 target="/",
-                context=Context(course.context_id),
-                resource_link=ResourceLink(course.items[0].resource_link_id, "Week 1"),
+                context=Context(tell(course.context_id)),
+                resource_link=ResourceLink(tell(course.items[0].resource_link_id), "Week 1"),
                 grade_service=GradeService(line_items_url=columns_url(self.platform, course.id)),
                 custom={"mentor": "tidal-pools"},
             )

@@ -70,7 +70,8 @@ class Lms:
 
     def held(self) -> dict[str, Any]:
         """What the gradebook itself holds for maya."""
-        key = f"{self.column}/{self.client.subs['maya']}"
+        maya = self.platform.ids.read("person", self.client.subs["maya"])
+        key = f"{self.column}/{maya}"
         return self.platform.shelf.find("result", key) or {}
 
 

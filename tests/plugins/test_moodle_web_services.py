@@ -39,6 +39,7 @@ from mentorai.core.values import (
 from mentorai.lti.tool import Tool
 from mentorai.plugins import lti_launch, moodle
 from mentorai.plugins.moodle import web_service_rosters
+from mentorai.plugins.sandbox.numbered_ids import number_the_college
 from mentorai.plugins.sandbox.personalities import moodle_api
 from mentorai.plugins.sandbox.personalities.moodle_api import TOKEN, WebServices
 from mentorai.plugins.sandbox.platform import Options, SandboxPlatform
@@ -49,6 +50,8 @@ from tests.fakes.platforms import free_port, running_app
 COURSE = find_course("tidal-pools")
 assert COURSE is not None
 QUIZ = next(item for item in COURSE.items if item.id == "shore-quiz")
+# As this Moodle calls them.
+COURSE_ID, QUIZ_LINK = (number_the_college(own) for own in (COURSE.context_id, QUIZ.resource_link_id))
 
 
 class School:
@@ -110,8 +113,8 @@ class School:
                 role=role,
                 target="/",
                 name=person.capitalize(),
-                context=Context(COURSE.context_id, COURSE.label, COURSE.title),
-                resource_link=ResourceLink(QUIZ.resource_link_id, QUIZ.title),
+                context=Context(COURSE_ID, COURSE.label, COURSE.title),
+                resource_link=ResourceLink(QUIZ_LINK, QUIZ.title),
             )
         )
 
@@ -134,7 +137,7 @@ class School:
         place = GradePlace(
             platform=self.platform,
             resource_link_id="ours",
-            lms_resource_link_id=QUIZ.resource_link_id,
+            lms_resource_link_id=QUIZ_LINK,
             title="Quiz 1",
             service=GradeService(),
         )
@@ -148,7 +151,8 @@ class School:
         return found
 
     def gradebook(self) -> dict[str, float]:
-        return {each["user_id"]: each["given"] for each in self.lms.shelf.list("result")}
+        results = self.lms.shelf.list("result")
+        return {self.lms.ids.tell(each["user_id"]): each["given"] for each in results}
 
     def change_column(self, **facts: Any) -> None:
         (record,) = [
@@ -162,7 +166,7 @@ class School:
 def sub(person: str) -> str:
     found = find_person(person)
     assert found is not None
-    return found.sub
+    return str(number_the_college(found.sub))
 
 
 def score(person: str, given: float, **facts: Any) -> Score:
@@ -433,7 +437,7 @@ def test_launch_that_offers_the_grade_service_is_left_to_lti(school: School) -> 
     place = GradePlace(
         platform=school.platform,
         resource_link_id="ours",
-        lms_resource_link_id=QUIZ.resource_link_id,
+        lms_resource_link_id=QUIZ_LINK,
         title="Quiz",
         service=GradeService(line_item_url=f"{school.url}/columns/1"),
     )

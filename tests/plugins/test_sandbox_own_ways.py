@@ -11,7 +11,7 @@ from mentorai.plugins.sandbox.command_line import describe
 from mentorai.plugins.sandbox.copies import copy_course
 from mentorai.plugins.sandbox.personalities import PERSONALITIES
 from mentorai.plugins.sandbox.platform import Options, describe_platform
-from mentorai.plugins.sandbox.school import COURSES
+from mentorai.plugins.sandbox.school import COURSES, fixed_id
 from tests.fakes.sandbox_client import LINE_ITEM, SandboxClient, read_form, sandbox_client
 from tests.fakes.sandbox_lms import ENDPOINT, Lms, roster
 
@@ -169,7 +169,7 @@ def test_launch_of_a_link_with_two_columns_names_the_first_or_none(
     be: Any, name: str, named: bool
 ) -> None:
     lms = be(name)
-    link = lms.platform.shelf.find("line_item", lms.column)["resourceLinkId"]
+    link = lms.client.launch("maya", "shore-quiz")[f"{CLAIM}/resource_link"]["id"]
     facts = {"label": "Second", "scoreMaximum": 5, "resourceLinkId": link}
     made = lms.client.post(
         lms.line_items, headers=lms.bearer, content_type=LINE_ITEM, data=json.dumps(facts)
@@ -252,11 +252,22 @@ def test_link_that_a_teacher_hid_opens_for_teachers_alone(be: Any, hide: Any) ->
 
 @pytest.fixture
 def counting(be: Any) -> Iterator[Lms]:
-    """Moodle with ids that are numbers, and in its roster JSON numbers."""
+    """Moodle, in whose roster the numbers of people are JSON numbers."""
     lms = be("moodle")
     lms.platform.behave({"ids": "bare_numbers"})
     yield lms
-    lms.platform.behave({"ids": "own"})
+    lms.platform.behave({"ids": "numbers"})
+
+
+@pytest.mark.parametrize("name", list(PERSONALITIES))
+def test_numbers_are_the_ids_of_who_is_started_as_moodle(be: Any, name: str) -> None:
+    lms = be(name)
+
+    claims = lms.client.launch()
+
+    assert claims["sub"] == lms.client.subs["maya"]
+    ids = claims["sub"], claims[f"{CLAIM}/context"]["id"]
+    assert [each.isdecimal() for each in ids] == [name == "moodle"] * 2
 
 
 def test_moodle_calls_people_courses_and_links_by_numbers(counting: Lms) -> None:
@@ -280,16 +291,15 @@ def test_moodle_takes_a_score_for_a_number(counting: Lms, user_id: object) -> No
     assert counting.held()["given"] == 8
 
 
-@pytest.mark.parametrize(("user_id", "status"), [("999", 400), (None, 502)])
-def test_moodle_that_counts_knows_no_other_ids(
-    counting: Lms, user_id: str | None, status: int
-) -> None:
-    assert counting.push(userId=user_id or counting.client.subs["maya"])[0] == status
+@pytest.mark.parametrize(
+    ("user_id", "status"), [("999", 400), (fixed_id("person/maya"), 502)], ids=["number", "uuid"]
+)
+def test_moodle_that_counts_knows_no_other_ids(counting: Lms, user_id: str, status: int) -> None:
+    assert counting.push(userId=user_id)[0] == status
 
 
 def test_copy_of_a_course_has_a_number_of_its_own_and_a_history_of_numbers() -> None:
     with sandbox_client(personality="moodle") as client:
-        client.platform.behave({"ids": "numbers"})
         copied = copy_course(client.platform, COURSES[0])
         item = client.platform.items(copied)[0]
         path = f"/as/maya/courses/{copied.id}/items/{item.id}/launch"

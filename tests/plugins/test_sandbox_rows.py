@@ -115,7 +115,8 @@ def test_list_is_asked_for_as_anything(be: Any, name: str, status: int) -> None:
         ({"userId": None}, {"plain": 400, "canvas": 400, "moodle": 400}),
         ({"activityProgress": None}, {"plain": 400, "canvas": 400, "moodle": 400}),
         ({"gradingProgress": None}, {"plain": 400, "canvas": 400, "moodle": 400}),
-        ({"userId": STRANGER}, {"canvas": 422, "moodle": 400, "blackboard": 400}),
+        ({"userId": STRANGER}, {"canvas": 422, "blackboard": 400}),
+        ({"userId": "999"}, {"canvas": 422, "moodle": 400}),
         (
             {SUBMISSION: {"submission_type": "online_upload"}},
             {"canvas": 422, "moodle": 200},

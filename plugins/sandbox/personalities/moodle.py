@@ -203,6 +203,7 @@ MOODLE = Personality(
         family_code="moodle",
         version="2024100705.01",
         lifetime_seconds=60,
+        ids="numbers",
         context_type="CourseSection",
         adds=add_claims,
         shown_here=frozenset(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Envelope = Callable[[Refused, Call], Reply]
 Words = Mapping[str, tuple[int, str]]
+Ids = Literal["own", "numbers", "bare_numbers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +245,7 @@ class LaunchTraits:
     deployment_id: as they look there, for a sandbox that is started as it. family_code,
     version: of the tool_platform claim. lifetime_seconds: of an id_token; None: as the sandbox was
         started. context_type: as it is spelled.
+    ids: how people, courses and links are called in a sandbox that is started as it.
     adds: claims of its own; None takes one away. custom: parameters of its own, or that a tool
         registers there. login: fields of
         the login initiation besides.
@@ -267,6 +269,7 @@ class LaunchTraits:
     family_code: str = FAMILY_CODE
     version: str = "1"
     lifetime_seconds: int | None = None
+    ids: Ids = "own"
     context_type: str = "http://purl.imsglobal.org/vocab/lis/v2/course#CourseSection"
     adds: Callable[[Person, Course, Item | None], Mapping[str, Any]] = add_no_claims
     login: Mapping[str, str] = field(default_factory=dict)
