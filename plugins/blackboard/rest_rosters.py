@@ -21,8 +21,10 @@ VIEW_COURSE = "course.VIEW"
 # Nothing of a person that is not kept.
 FIELDS = (
     "userId,childCourseId,courseRoleId,availability.available,"
-    "user.uuid,user.name.given,user.name.family,user.contact.email"
+    "user.uuid,user.userName,user.name.given,user.name.family,user.contact.email"
 )
+# The student that a teacher is while they preview a course: one like any other, but for this.
+PREVIEW = "_previewuser"
 NAME_LENGTH = 500
 ROLES: Mapping[str, Role] = {
     "Instructor": Role.INSTRUCTOR,
@@ -34,7 +36,10 @@ ROLES: Mapping[str, Role] = {
 
 
 def list_people(rest: BlackboardRest, context: Context) -> Iterator[Member | CourseSection]:
-    """Everybody who is enrolled, with their sections. Raises, while read, PlatformError."""
+    """Everybody who is enrolled, with their sections, but for preview users.
+
+    Raises, while read, PlatformError.
+    """
     named: set[str] = set()
     for row in list_memberships(rest, course_path(context.lms_id)):
         section = read_text(row, "childCourseId")
@@ -78,7 +83,8 @@ def read_text(row: object, *names: str) -> str:
 
 def _read_member(row: Mapping[str, Any], section: str) -> Member | None:
     subject = read_text(row, "user", "uuid")
-    if not subject or len(subject) > 255:
+    is_preview = read_text(row, "user", "userName").lower().endswith(PREVIEW)
+    if not subject or len(subject) > 255 or is_preview:
         return None
     given, family = (read_text(row, "user", "name", part) for part in ("given", "family"))
     return Member(

@@ -253,8 +253,12 @@ def add_path(url: str, more: str) -> str:
 def cut_page(
     platform: SandboxPlatform, call: Call, found: Sequence[Record], links: Links | None = None
 ) -> tuple[Sequence[Record], dict[str, str]]:
-    """One page of `found`, and a Link header to the next one if there is more (RFC 8288)."""
-    limit = call.read_limit(platform.behaviour.page_size)
+    """One page of `found`, and a Link header to the next one if there is more (RFC 8288).
+
+    Where no header leads on, the page holds all that was asked for.
+    """
+    links = links or Links()
+    limit = call.read_limit(platform.behaviour.page_size if links.relations else len(found) or 1)
     start = call.query.get("after", "0")
     if not is_digits(start):
         raise Refused(400, "after must be a whole number.")
@@ -264,7 +268,6 @@ def cut_page(
         starts["prev"] = max(0, first - limit)
     if first + limit < len(found):
         starts |= {"next": first + limit, "last": (len(found) - 1) // limit * limit}
-    links = links or Links()
     text = ", ".join(
         _link(call, links, relation, limit, starts[relation])
         for relation in links.relations

@@ -1,7 +1,6 @@
 """The roster of a course. Source: LTI Names and Role Provisioning Services 2.0, section 2."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from mentorai.plugins.sandbox.grades import cut_page, get_course
@@ -21,12 +20,6 @@ from mentorai.plugins.sandbox.school import (
 )
 from mentorai.plugins.sandbox.wire import Call, Refused, Reply, is_digits
 
-PREVIEW_USER = {
-    "status": "Active",
-    "user_id": PREVIEW.sub,
-    "name": PREVIEW.name,
-    "roles": list(ROLES[PREVIEW.kind]),
-}
 MEMBERS_TYPE = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
 
 
@@ -57,9 +50,12 @@ def list_members(platform: SandboxPlatform, call: Call, course_id: str) -> Reply
         and (each.status != "Deleted" if since is None else each.changed > since)
     ]
     if traits.previews and not wanted and since is None:
-        found.append(PREVIEW_USER)
-    whole = replace(call, query={}) if traits.ignores_limit else call
-    shown, headers = cut_page(platform, whole, found, traits.links)
+        # Whoever knows only the roles of a course takes this one for a student.
+        shown_as = {"roles": list(ROLES[PREVIEW.kind])}
+        found.append(_show(Membership(PREVIEW, "Active"), item, traits) | shown_as)
+    shown, headers = (
+        (found, {}) if traits.ignores_limit else cut_page(platform, call, found, traits.links)
+    )
     if platform.behaviour.roster_differences:
         later = f'<{call.url}?since={count_changes(platform)}>; rel="differences"'
         headers = {"Link": ", ".join(filter(None, (headers.get("Link"), later)))}

@@ -133,7 +133,7 @@ class Launches:
         if not isinstance(found, Begun):
             code, description = found
             if traits.shown_here & {code, description.partition(" ")[0]}:
-                raise Refused(404, "Invalid request")
+                raise Refused(traits.shown_status, "Invalid request")
             return Form(redirect_url, {"error": code, "error_description": description} | state)
         self._check_enrolled(found)
         if traits.probes:
@@ -219,11 +219,7 @@ def read_claims(platform: SandboxPlatform, begun: Begun) -> dict[str, Any]:
             # The issuer is the vendor's there, and tells nothing of the school.
             **({"url": options.base_url} if traits.portal else {}),
         },
-        f"{CLAIM}/launch_presentation": {
-            "document_target": "window" if item and item.window else "iframe",
-            "locale": "en",
-            "return_url": begun.return_url,
-        },
+        f"{CLAIM}/launch_presentation": _present(begun, traits.presents),
         f"{NRPS}/claim/namesroleservice": {
             "context_memberships_url": members_url(platform, course),
             "service_versions": ["2.0"],
@@ -242,6 +238,17 @@ def read_claims(platform: SandboxPlatform, begun: Begun) -> dict[str, Any]:
         claims[f"{CLAIM}/custom"] = {**claims.get(f"{CLAIM}/custom", {}), **own}
     merged = claims | dict(traits.adds(begun.person, course, item)) | dict(begun.changes)
     return {name: value for name, value in merged.items() if value is not None}
+
+
+def _present(begun: Begun, told: frozenset[str] | None) -> dict[str, str]:
+    """How the launch is shown (LTI 1.3 core, section 5.4.4), as far as this LMS tells it."""
+    item = begun.item
+    shown = {
+        "document_target": "window" if item and item.window else "iframe",
+        "locale": "en",
+        "return_url": begun.return_url,
+    }
+    return {name: text for name, text in shown.items() if told is None or name in told}
 
 
 def _item_claims(platform: SandboxPlatform, course: Course, item: Item) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """One sandbox LMS: its options, what it keeps, and what it was told to do wrong."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -310,7 +310,10 @@ def describe_platform(options: Options) -> dict[str, Any]:
         path of the item's page after a person's url.
     """
     lms = PERSONALITIES[options.personality]
-    tell = (lambda facts: facts) if lms.launches.ids == "own" else number_the_college
+
+    def tell(facts: Mapping[str, Any]) -> Any:
+        return facts if lms.launches.ids == "own" else number_the_college(facts)
+
     return {
         "lms": {"name": lms.name, "title": lms.title, "about": lms.about},
         "platform": {

@@ -61,9 +61,12 @@ class Person:
     @property
     def name(self) -> str:
         """The full name, or what the college shows instead."""
-        if self.kind == "preview":
-            return "ruth_PreviewUser"
         return f"{self.given} {self.family}".strip() or "Student without a name"
+
+    @property
+    def user_name(self) -> str:
+        """What the person signs in with."""
+        return "ruth_previewuser" if self.kind == "preview" else self.id
 
     @property
     def is_staff(self) -> bool:
@@ -74,12 +77,13 @@ class Person:
         """What tools may know (OpenID Connect Core 1.0, section 5.1)."""
         if not self.given:
             return {}
-        return {
+        facts = {
             "name": self.name,
             "given_name": self.given,
             "family_name": self.family,
             "email": self.email,
         }
+        return {name: text for name, text in facts.items() if text}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +174,7 @@ PEOPLE: tuple[Person, ...] = (
 
 
 # A teacher's own student, by whom they look at a course; nobody else has it, and no list of people.
-PREVIEW = Person("preview", "preview", "", "", "", "The course as its students see it")
+PREVIEW = Person("preview", "preview", "Test", "Student", "", "The course as its students see it")
 
 
 def _quiz(slug: str) -> str:

@@ -51,7 +51,7 @@ COURSE = find_course("tidal-pools")
 assert COURSE is not None
 QUIZ = next(item for item in COURSE.items if item.id == "shore-quiz")
 # As this Moodle calls them.
-COURSE_ID, QUIZ_LINK = (number_the_college(own) for own in (COURSE.context_id, QUIZ.resource_link_id))
+COURSE_ID, QUIZ_LINK = map(number_the_college, (COURSE.context_id, QUIZ.resource_link_id))
 
 
 class School:

@@ -9,7 +9,7 @@ import pytest
 
 from mentorai.plugins.sandbox.personalities import PERSONALITIES
 from tests.fakes.sandbox_client import LINE_ITEM
-from tests.fakes.sandbox_lms import Lms, member, roster
+from tests.fakes.sandbox_lms import RESULTS, Lms, member, roster
 from tests.fakes.toy_tool import ToyTool
 
 SCORE = "application/vnd.ims.lis.v1.score+json"
@@ -36,6 +36,7 @@ def put(lms: Lms, **facts: Any) -> Any:
         ("canvas", "/api/lti/courses/[^/]+/line_items/[^/?]+$"),
         ("moodle", r"/mod/lti/services\.php/[^/]+/lineitems/[^/]+/lineitem\?type_id=\w+$"),
         ("blackboard", "/learn/api/v1/lti/courses/[^/]+/lineItems/[^/?]+$"),
+        ("sakai", "/imsblis/lti13/lineitems/[^/]+/[^/?]+$"),
     ],
 )
 def test_address_of_a_line_item(be: Any, name: str, form: str) -> None:
@@ -51,7 +52,14 @@ def test_moodle_takes_no_score_where_scores_is_written_after_the_query(be: Any) 
 
 
 @pytest.mark.parametrize(
-    ("name", "status"), [("plain", 415), ("canvas", 200), ("moodle", 400), ("blackboard", 200)]
+    ("name", "status"),
+    [
+        ("plain", 415),
+        ("canvas", 200),
+        ("moodle", 400),
+        ("blackboard", 200),
+        ("openedx", 415),
+    ],
 )
 def test_score_comes_as_plain_json(be: Any, name: str, status: int) -> None:
     lms = be(name)
@@ -358,7 +366,13 @@ def test_access_token_looks_as_it_does_there(be: Any, name: str, form: str, sche
 
 
 @pytest.mark.parametrize(
-    ("name", "field"), [("canvas", "canvas_environment"), ("moodle", "lti_deployment_id")]
+    ("name", "field"),
+    [
+        ("canvas", "canvas_environment"),
+        ("moodle", "lti_deployment_id"),
+        ("blackboard", "lti_deployment_id"),
+        ("blackboard", "lti_storage_target"),
+    ],
 )
 def test_login_initiation_has_its_own_fields(be: Any, name: str, field: str) -> None:
     assert field in be(name).client.begin().fields
@@ -370,11 +384,111 @@ def test_login_initiation_has_its_own_fields(be: Any, name: str, field: str) -> 
         ("canvas", "https://www.instructure.com/placement"),
         ("moodle", f"{CLAIM}/ext"),
         ("blackboard", "https://blackboard.com/lti/claim/one_time_session_token"),
+        ("blackboard", "https://blackboard.com/webapps/foundations-connector/foundations-ids"),
     ],
 )
 def test_launch_has_a_claim_of_its_own(be: Any, name: str, claim: str) -> None:
     assert claim in be(name).client.launch()
     assert claim not in be("plain").client.launch()
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("plain", {"document_target", "locale", "return_url"}),
+        ("blackboard", {"return_url"}),
+    ],
+)
+def test_launch_says_how_it_is_shown(be: Any, name: str, told: set[str]) -> None:
+    assert set(be(name).client.launch()[f"{CLAIM}/launch_presentation"]) == told
+
+
+def test_blackboard_leaves_a_template_variable_that_it_knows_nothing_of(be: Any) -> None:
+    custom = be("blackboard").client.launch()[f"{CLAIM}/custom"]
+
+    assert re.fullmatch(r"@X@[\w.]+@X@", custom["campus_term"])
+
+
+@pytest.mark.parametrize(("name", "login"), [("blackboard", "ruth_previewuser"), ("canvas", "")])
+def test_preview_user_is_named_after_the_teacher_or_not(be: Any, name: str, login: str) -> None:
+    launch = be(name).client.launch("preview", "shore-quiz")
+
+    assert launch["family_name"] == ("Adeyemi_PreviewUser" if login else "Student")
+    assert launch.get(f"{CLAIM}/lis", {}).get("person_sourcedid", "") == login
+
+
+@pytest.mark.parametrize(
+    ("person", "role"),
+    [
+        ("maya", "institution/person#Student"),
+        ("ruth", "institution/person#Instructor"),
+        ("ines", "system/person#Administrator"),
+    ],
+)
+def test_open_edx_names_no_role_of_the_course_and_no_product(
+    be: Any, person: str, role: str
+) -> None:
+    launch = be("openedx").client.launch(person)
+
+    assert launch[f"{CLAIM}/roles"] == [f"http://purl.imsglobal.org/vocab/lis/v2/{role}"]
+    assert f"{CLAIM}/tool_platform" not in launch
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "status"),
+    [
+        ("openedx", {"scope": "all"}, 400),
+        ("openedx", {"login_hint": "somebody"}, 400),
+        ("openedx", {"response_mode": "query"}, 400),
+        ("moodle", {"scope": "all"}, 404),
+        ("plain", {"scope": "all"}, 200),
+        ("brightspace", {"scope": "all"}, 200),
+    ],
+    ids=str,
+)
+def test_wrong_authentication_request_ends_at_the_lms_or_at_the_tool(
+    be: Any, name: str, changes: dict[str, str], status: int
+) -> None:
+    client = be(name).client
+
+    assert client.authenticate(client.begin(), **changes).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("name", "pages"),
+    [("plain", True), ("sakai", True), ("blackboard", False), ("openedx", True)],
+)
+def test_list_of_line_items_is_cut_into_pages_or_not(be: Any, name: str, pages: bool) -> None:
+    lms = be(name)
+    body = json.dumps({"label": "Second", "scoreMaximum": 5})
+    made = lms.client.post(lms.line_items, headers=lms.bearer, content_type=LINE_ITEM, data=body)
+    lms.platform.behave({"page_size": 1})
+
+    answer = lms.client.get(lms.line_items, headers=lms.bearer)
+
+    lms.platform.behave({"page_size": 50})
+    lms.client.call("DELETE", made.get_json()["id"], headers=lms.bearer)
+    assert len(answer.get_json()) == (1 if pages else 2)
+    assert ("Link" in answer.headers) is pages
+
+
+@pytest.mark.parametrize(
+    ("name", "cut"), [("plain", True), ("blackboard", False), ("openedx", False)]
+)
+def test_results_are_cut_into_pages_or_not(be: Any, name: str, cut: bool) -> None:
+    lms = be(name)
+    lms.push("maya")
+    lms.push("tomas")
+    url = f"{lms.at('/results')}?limit=1"
+
+    limited = lms.client.get(url, headers=lms.bearer | {"Accept": RESULTS})
+    lms.platform.behave({"page_size": 1})
+    whole = lms.results()
+
+    lms.platform.behave({"page_size": 50})
+    assert len(limited.get_json()) == 1
+    assert ("Link" in limited.headers) is cut
+    assert len(whole) == (1 if cut else 2)
 
 
 def test_table_names_tests_and_switches_that_there_are() -> None:

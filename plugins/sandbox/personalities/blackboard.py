@@ -9,6 +9,7 @@ from mentorai.plugins.sandbox.personalities.traits import (
     ApiAccess,
     ColumnTraits,
     LaunchTraits,
+    Links,
     Personality,
     ResultTraits,
     RosterTraits,
@@ -16,7 +17,7 @@ from mentorai.plugins.sandbox.personalities.traits import (
     Throttle,
     TokenTraits,
 )
-from mentorai.plugins.sandbox.school import Course, Item, Person, fixed_id
+from mentorai.plugins.sandbox.school import PEOPLE, Course, Item, Person, fixed_id
 from mentorai.plugins.sandbox.wire import Call, Media, Refused, Reply
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from mentorai.plugins.sandbox.platform import SandboxPlatform
 
+CLAIM = "https://purl.imsglobal.org/spec/lti/claim"
+TEACHER = next(person for person in PEOPLE if person.kind == "instructor")
 WORDS = {
     "no_token": (401, "Bearer token is invalid"),
     "scope": (401, "Bearer token is invalid"),
@@ -48,7 +51,16 @@ def show_refusal(refusal: Refused, _call: Call) -> Reply:
 
 def describe_member(person: Person) -> Mapping[str, Any]:
     """What the school's records call the person."""
-    return {"lis_person_sourcedid": person.id}
+    return {"lis_person_sourcedid": person.user_name, **name_preview(person)}
+
+
+def name_preview(person: Person) -> Mapping[str, str]:
+    """What it calls the preview user: after the teacher whose it is."""
+    if person.kind != "preview":
+        return {}
+    family = f"{TEACHER.family}_PreviewUser"
+    names = {"given_name": TEACHER.given, "family_name": family}
+    return {"name": f"{TEACHER.given} {family}", **names}
 
 
 def describe_column(_column: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -56,9 +68,24 @@ def describe_column(_column: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"gradesReleased": True}
 
 
-def add_claims(_person: Person, _course: Course, _item: Item | None) -> Mapping[str, Any]:
-    """A token for its own sign-in page, good once."""
-    return {"https://blackboard.com/lti/claim/one_time_session_token": token_hex(16)}
+def add_claims(person: Person, course: Course, _item: Item | None) -> Mapping[str, Any]:
+    """A token for its own sign-in page, good once, and what the school's records say."""
+    return {
+        **name_preview(person),
+        f"{CLAIM}/lis": {
+            "person_sourcedid": person.user_name,
+            "course_section_sourcedid": course.label,
+        },
+        "https://blackboard.com/lti/claim/one_time_session_token": token_hex(16),
+        "https://blackboard.com/webapps/foundations-connector/foundations-ids": [],
+    }
+
+
+def add_custom(
+    _platform: "SandboxPlatform", _person: Person, _course: Course, _item: Item | None
+) -> Mapping[str, str]:
+    """A template variable that it knows nothing of, and left as it was entered."""
+    return {"campus_term": "@X@course.term@X@"}
 
 
 def make_api(platform: "SandboxPlatform") -> "Blueprint":
@@ -88,8 +115,12 @@ BLACKBOARD = Personality(
     ),
     media=Media(any_content=True, any_accept=True),
     scores=ScoreTraits(clears="reset"),
-    columns=ColumnTraits(read_only=frozenset({"id", "resourceLinkId"}), adds=describe_column),
-    results=ResultTraits(hides_comment_of_one=True, empty_comment=True),
+    columns=ColumnTraits(
+        read_only=frozenset({"id", "resourceLinkId"}),
+        adds=describe_column,
+        links=Links(relations=()),
+    ),
+    results=ResultTraits(hides_comment_of_one=True, empty_comment=True, links=Links(relations=())),
     tokens=TokenTraits(kind="jwt", scheme="bearer", errors=TOKEN_ERRORS, challenges=False),
     roster=RosterTraits(one_message=True, groups="asked", adds=describe_member, previews=True),
     launches=LaunchTraits(
@@ -99,7 +130,9 @@ BLACKBOARD = Personality(
         family_code="BlackboardLearn",
         version="3900.93.0-rel.1",
         lifetime_seconds=3600,
+        presents=frozenset({"return_url"}),
         adds=add_claims,
+        custom=add_custom,
         probes=True,
         previews=True,
         portal=True,

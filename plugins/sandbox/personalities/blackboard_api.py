@@ -17,16 +17,17 @@ from flask import Blueprint, Response, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from mentorai.core.identifiers import new_id
-from mentorai.plugins.sandbox.memberships import list_memberships
+from mentorai.plugins.sandbox.memberships import Membership, list_memberships
+from mentorai.plugins.sandbox.personalities.blackboard import name_preview
 from mentorai.plugins.sandbox.platform import SandboxPlatform
-from mentorai.plugins.sandbox.school import PEOPLE, Course, Person
+from mentorai.plugins.sandbox.school import PEOPLE, PREVIEW, Course, Person
 from mentorai.plugins.sandbox.shelf import Record
 
 KEY, SECRET = "sandbox-rest-key", "sandbox-rest-secret"
 OAUTH, API = "/learn/api/public/v1/oauth2", "/learn/api/public"
 VIEW_USERS, MODIFY = "course.user.VIEW", "course.gradebook.MODIFY"
-ROLES = {"student": "Student", "instructor": "Instructor", "assistant": "TeachingAssistant",
-         "it": "CourseBuilder"}  # fmt: skip
+ROLES = {"student": "Student", "preview": "Student", "instructor": "Instructor",
+         "assistant": "TeachingAssistant", "it": "CourseBuilder"}  # fmt: skip
 # Two courses that were merged into one; who is in which.
 SECTIONS = {"_31_1": "Monday", "_32_1": "Tuesday"}
 IN_SECTION = {"maya": "_31_1", "tomas": "_32_1"}
@@ -281,7 +282,9 @@ class Learn:
 
     def _list_members(self, course: str) -> list[Record]:
         found = []
-        for each in list_memberships(self._platform, self._get_course(course)):
+        # A preview user is a student like any other here; only the user name tells.
+        previewing = Membership(PREVIEW, "Active")
+        for each in (*list_memberships(self._platform, self._get_course(course)), previewing):
             if each.status == "Deleted":
                 continue
             row: Record = {
@@ -319,11 +322,16 @@ def _show(column: Record) -> Record:
 
 
 def _describe_user(person: Person) -> Record:
+    named = {
+        "given_name": person.given,
+        "family_name": person.family,
+        **name_preview(person),
+    }
     return {
         "id": _user_id(person),
         "uuid": person.sub,
-        "userName": person.id,
-        "name": {"given": person.given, "family": person.family},
+        "userName": person.user_name,
+        "name": {"given": named["given_name"], "family": named["family_name"]},
         "contact": {"email": person.email},
     }
 

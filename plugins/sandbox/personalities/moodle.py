@@ -209,6 +209,7 @@ MOODLE = Personality(
         shown_here=frozenset(
             {"nonce", "invalid_scope", "unsupported_response_type", "lti_message_hint"}
         ),
+        shown_status=404,
         any_prompt=True,
         tells_clients=True,
         any_state=True,

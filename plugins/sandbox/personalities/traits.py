@@ -35,6 +35,7 @@ class Addresses:
 class Links:
     """How a Link header is written (RFC 8288): its relations, their quotes, and the ampersand.
 
+    relations: none, and lists are never cut into pages.
     keeps: the parameters that lead on to the next page; None: all that were sent.
     """
 
@@ -246,11 +247,13 @@ class LaunchTraits:
     version: of the tool_platform claim. lifetime_seconds: of an id_token; None: as the sandbox was
         started. context_type: as it is spelled.
     ids: how people, courses and links are called in a sandbox that is started as it.
+    presents: the members of launch_presentation that are told; None: all.
     adds: claims of its own; None takes one away. custom: parameters of its own, or that a tool
         registers there. login: fields of
         the login initiation besides.
     shown_here: the errors of an authentication request, or the parameters that are wrong, that
-        end in a page here and not at the tool. any_prompt: `prompt` may be absent.
+        end in a page here and not at the tool; shown_status: of that page. any_prompt: `prompt`
+        may be absent.
         tells_clients: an unknown client_id is told to the tool. any_state: `state` may be absent,
         and comes back empty.
     enrolment: the path of the page to which who is not in the course is led on the way, in the
@@ -271,9 +274,11 @@ class LaunchTraits:
     lifetime_seconds: int | None = None
     ids: Ids = "own"
     context_type: str = "http://purl.imsglobal.org/vocab/lis/v2/course#CourseSection"
+    presents: frozenset[str] | None = None
     adds: Callable[[Person, Course, Item | None], Mapping[str, Any]] = add_no_claims
     login: Mapping[str, str] = field(default_factory=dict)
     shown_here: frozenset[str] = frozenset()
+    shown_status: int = 400
     any_prompt: bool = False
     tells_clients: bool = False
     any_state: bool = False
