@@ -103,12 +103,14 @@ class Ability:
     """Something that a connection is for, and whether the LMS allows it.
 
     missing: the permission that is not there, in the LMS's words. screen: where it is given.
+    is_tried: False while nothing could be tried, as in a course while none has opened a mentor.
     """
 
     purpose: str
     is_allowed: bool
     missing: str = ""
     screen: str = ""
+    is_tried: bool = True
 
 
 @dataclass(frozen=True, slots=True)

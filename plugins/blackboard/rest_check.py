@@ -79,7 +79,7 @@ def _judge(
     rest: BlackboardRest, course: str | None, purpose: str, path: str, needs: str
 ) -> Ability:
     if course is None:
-        return Ability(purpose, True)
+        return Ability(purpose, True, is_tried=False)
     try:
         address = f"{VERSIONS[path]}{course_path(course)}{path}"
         rest.get(address, {"limit": 1}, needs=needs, can_wait=False)

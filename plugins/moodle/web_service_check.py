@@ -107,7 +107,7 @@ def check(engine: "Engine", connection: Connection) -> ConnectionReport:
     offered = {each.get("name") for each in site["functions"] if isinstance(each, dict)}
     course = _find_course(engine, connection)
     urls = LineItems(engine.database).list_urls(course) if course else []
-    refused = _try_all(services, course.lms_id, urls, offered) if course else {}
+    refused = _try_all(services, course.lms_id, urls, offered) if course else None
     abilities = tuple(
         _judge(purpose, functions, offered, refused) for purpose, functions in PURPOSES
     )
@@ -115,11 +115,14 @@ def check(engine: "Engine", connection: Connection) -> ConnectionReport:
 
 
 def _judge(
-    purpose: str, functions: tuple[str, ...], offered: set[Any], refused: Mapping[str, str]
+    purpose: str, functions: tuple[str, ...], offered: set[Any], refused: Mapping[str, str] | None
 ) -> Ability:
+    """Whether a purpose is served. refused: what was refused in a course; None: none was tried."""
     lacking = ", ".join(name for name in functions if name not in offered)
     if lacking:
         return Ability(purpose, False, lacking, FUNCTIONS_SCREEN)
+    if refused is None:
+        return Ability(purpose, True, is_tried=False)
     told = [f"{CAPABILITIES[f]} for {f} ({refused[f]})" for f in functions if f in refused]
     return Ability(purpose, not told, "; ".join(told), ROLES_SCREEN if told else "")
 

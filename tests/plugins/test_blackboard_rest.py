@@ -201,6 +201,16 @@ def test_check_says_what_the_integration_lacks(school: School) -> None:
     assert school.connection.state == "ready"
 
 
+def test_check_says_that_nothing_could_be_tried_before_a_course_opened_a_mentor(
+    school: School,
+) -> None:
+    school.site.entitlements = set()
+
+    report = school.check()
+
+    assert [(each.is_allowed, each.is_tried) for each in report.abilities] == [(True, False)] * 2
+
+
 def test_key_that_learn_does_not_know_makes_the_connection_refused(school: School) -> None:
     school.made = school.connect(secret="wrong")
 

@@ -258,6 +258,20 @@ def test_check_tells_when_moodle_leaves_our_columns_out(school: School) -> None:
     assert "none of our columns is shown" in report.abilities[1].missing
 
 
+def test_check_says_what_could_not_be_tried_before_a_course_opened_a_mentor(
+    school: School,
+) -> None:
+    school.site.functions = (moodle_api.SITE_INFO, web_service_rosters.FUNCTION)
+
+    report = school.engine.room(Connections).check(school.platform, school.connection)
+
+    assert [(each.is_allowed, each.is_tried) for each in report.abilities] == [
+        (True, False),
+        (False, True),
+        (False, True),
+    ]
+
+
 def test_check_that_finds_nothing_amiss_has_changed_no_grade(school: School) -> None:
     school.open("maya")
 

@@ -91,8 +91,9 @@ class ConnectionPages:
         return render_template(
             "admin/confirm.html",
             title=f"Delete the connection “{title}”?",
-            warning="What was entered and what the LMS gave is forgotten at once, and the LMS is "
-            "asked to take back what it gave. Grades and lists of people go on by LTI.",
+            warning="What was entered and what the LMS gave is forgotten here at once. An LMS that "
+            "has a way to take back what it gave is asked to. Grades and lists of people go on by "
+            "LTI.",
             action="Delete connection",
             back=url_for(".connections", registration_id=registration.id),
         )

@@ -130,6 +130,17 @@ def connect(it_person, page):
     return connect
 
 
+def test_what_could_not_be_tried_yet_is_not_called_allowed(lyceum, connect):
+    untried = Ability("Send grades", True, is_tried=False)
+    lyceum.answer = ConnectionReport("Mentor", "9.1", (untried,))
+
+    text = connect().text
+
+    assert "Not tried yet" in text
+    assert "open a mentor in one, then press Check" in text
+    assert "Allowed" not in text
+
+
 def test_form_names_the_screen_and_has_our_values_to_copy(it_person, page):
     text = it_person.get(page).text
 
