@@ -33,6 +33,7 @@ from mentorai.core.errors import Conflict, InputRejected, NotFound
 from mentorai.core.identifiers import is_id, new_id, to_slug
 from mentorai.core.places import resource_links
 from mentorai.core.prepared import Prepared
+from mentorai.core.row_locks import hold_rows
 from mentorai.core.values import Launch, MentorRef
 
 NAME_LENGTH = 100
@@ -312,6 +313,8 @@ def change_mentor(
     checked = check_facts(dict(changes))
     prompt = checked.pop("system_prompt", None)
     mine = (mentors.c.organization_id == organization_id, mentors.c.id == mentor_id)
+    # First, so that what is read here still is so when it is written.
+    hold_rows(connection, mentors, *mine)
     row = connection.execute(select_mentors().where(*mine)).first()
     if row is None:
         raise NotFound("There is no such mentor.")

@@ -1,4 +1,14 @@
+import json
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
 import pytest
+
+from tests.fakes.platforms import running_app
 
 
 def test_mentor_is_the_keys_own(api, mentor):
@@ -69,6 +79,41 @@ def test_change_is_taken_when_nobody_was_faster(api):
 
     assert answer.status_code == 200
     assert answer.headers["ETag"] != seen
+
+
+def change_at_once(app, key: str, bodies: Sequence[Mapping[str, str]], **headers: str) -> Counter:
+    """PATCH the mentor with each of these at the same moment: status -> how many."""
+    together = threading.Barrier(len(bodies))
+    sent = {"X-API-Key": key, "Content-Type": "application/json"} | headers
+
+    def change(address: str, body: Mapping[str, str]) -> int:
+        connection = HTTPConnection(urlsplit(address).netloc, timeout=60)
+        together.wait(60)
+        connection.request("PATCH", "/api/v1/mentor", json.dumps(body), sent)
+        status = connection.getresponse().status
+        connection.close()
+        return status
+
+    with running_app(app) as address, ThreadPoolExecutor(len(bodies)) as pool:
+        return Counter(pool.map(change, [address] * len(bodies), bodies))
+
+
+def test_one_of_many_who_saw_the_same_state_changes_it(app, api, key):
+    seen = api.get("/api/v1/mentor").headers["ETag"]
+    bodies = [{"description": f"the {number}th"} for number in range(12)]
+
+    answers = change_at_once(app, key, bodies, **{"If-Match": seen})
+
+    assert answers == {200: 1, 412: 11}
+
+
+def test_prompts_that_are_changed_at_once_are_a_version_each(app, api, key):
+    answers = change_at_once(app, key, [{"system_prompt": f"Prompt {n}"} for n in range(12)])
+
+    kept = api.get("/api/v1/mentor/prompts").json["results"]
+    assert answers == {200: 12}
+    assert [each["version"] for each in kept] == list(range(13, 0, -1))
+    assert api.get("/api/v1/mentor").json["system_prompt"] == kept[0]["system_prompt"]
 
 
 def test_mentor_is_not_sent_again_to_who_has_it(api):
