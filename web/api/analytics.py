@@ -14,7 +14,7 @@ from mentorai.core.periods import read_period
 from mentorai.core.sheets import FORMULA
 from mentorai.web.api.replies import cut_page, reply_page
 from mentorai.web.api.resource import Resource
-from mentorai.web.api.shapes import Page, PageQuery
+from mentorai.web.api.shapes import Day, Page, PageQuery
 from mentorai.web.auth import bound_mentor, get_engine
 
 api = Resource("analytics", "How the mentor is used, in numbers.")
@@ -29,8 +29,8 @@ class AnalyticsQuery(PageQuery):
     date_filter: Literal["today", "7d", "30d", "90d", "custom"] | None = Field(
         default=None, description="Days up to today; `custom` with dates. 30d if nothing is given."
     )
-    start_date: date | None = Field(default=None, description="The first day.")
-    end_date: date | None = Field(default=None, description="The last day; today if not given.")
+    start_date: Day | None = Field(default=None, description="The first day.")
+    end_date: Day | None = Field(default=None, description="The last day; today if not given.")
     time_zone: str = Field(
         default="UTC",
         max_length=64,
@@ -99,7 +99,8 @@ def _describe(count: Count, query: AnalyticsQuery) -> Response:
 
 def _write_csv(subject: str, count: Count) -> Response:
     text = io.StringIO()
-    writer = csv.writer(text)
+    # Each cell in quotes: a spreadsheet that divides by semicolons would divide a name that has one.
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
     writer.writerow(("group", "label", *count.columns))
     for line in count.lines:
         numbers = ("" if value is None else f"{value:.15g}" for value in line.values.values())
@@ -146,7 +147,7 @@ def _add(subject: str, summary: str, sentence: str) -> None:
         scope="analytics:read",
         summary=summary,
         returns=AnalyticsPage,
-        also_as={CSV: "group,label,people\n"},
+        also_as={CSV: '"group","label","people"\n'},
     )
     add(read)
 

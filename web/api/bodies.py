@@ -135,7 +135,8 @@ def explain(error: ValidationError) -> Mapping[str, list[str]]:
             SENTENCES.get(problem["type"]) or problem["msg"].removeprefix("Value error, ") + "."
         )
         sentences = errors.setdefault(".".join(map(str, place)) or "body", [])
-        sentences.append(sentence.replace("..", "."))
+        # A validator's own message begins small, as an exception's does.
+        sentences.append(sentence[0].upper() + sentence[1:].replace("..", "."))
     return errors
 
 

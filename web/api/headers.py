@@ -50,7 +50,7 @@ CHANGES_OF_A_STATE = ("change_mentor", "put_mentor", "restore_prompt", "change_g
 # Those whose answers have an ETag, besides the ones that count (analytics).
 TAGGED = (
     *CHANGES_OF_A_STATE,
-    *("get_mentor", "get_one_mentor", "make_mentor"),
+    *("get_mentor", "get_one_mentor", "make_mentor", "list_prompts"),
     *("get_grade", "add_grade", "resend_grade"),
 )
 

@@ -18,6 +18,7 @@ from mentorai.web.api.replies import (
     reply,
     reply_page,
     reply_tagged,
+    tag,
 )
 from mentorai.web.api.resource import Resource
 from mentorai.web.api.shapes import Changes, Page, PageQuery, Shape
@@ -126,10 +127,13 @@ def change_mentor(body: MentorChanges) -> Response:
     returns=PromptPage,
 )
 def list_prompts(query: PageQuery) -> Response:
-    """Every version of the system prompt, newest first."""
-    kept = get_engine().mentors.list_prompts(*bound_mentor())
+    """Every version of the system prompt, newest first. The ETag is the mentor's own."""
+    mentors = get_engine().mentors
+    # First: what changes meanwhile is then told with the older ETag, which no longer matches.
+    seen = mentors.get(*bound_mentor())
+    kept = mentors.list_prompts(*bound_mentor())
     page = [_describe(version) for version in cut_page(kept, query.page, query.page_size)]
-    return reply_page(PromptPage, page, len(kept), query.page, query.page_size)
+    return tag(reply_page(PromptPage, page, len(kept), query.page, query.page_size), _etag(seen))
 
 
 @api.operation(

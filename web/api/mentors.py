@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response
 from pydantic import ConfigDict, Field
 
-from mentorai.core.errors import InputRejected, NotFound
+from mentorai.core.errors import Conflict, InputRejected, NotFound
 from mentorai.core.identifiers import is_id, to_slug
 from mentorai.core.mentor_sheets import COLUMNS, apply_mentors
 from mentorai.web.api.mentor import (
@@ -146,8 +146,13 @@ def put_mentor(path: MentorPath, body: PutMentor) -> Response:
         check_if_match(None)
         if "display_name" not in facts:
             raise InputRejected({"display_name": ["A new mentor needs a name."]}) from None
-        made = mentors.add(organization_id, slug=path.mentor_id, author=author(), **facts)
-        return reply_mentor(made, 201)
+        try:
+            made = mentors.add(organization_id, slug=path.mentor_id, author=author(), **facts)
+        except Conflict:
+            # Another call made it at this moment.
+            found = mentors.get(organization_id, path.mentor_id)
+        else:
+            return reply_mentor(made, 201)
     named = {name: value for name, value in facts.items() if _differs(found, name, value)}
     return reply_mentor(change_seen(found, named))
 

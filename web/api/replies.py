@@ -31,7 +31,11 @@ def reply_json(body: bytes, status: int = 200) -> Response:
 
 def reply_tagged(shape: BaseModel, etag: str, status: int = 200) -> Response:
     """A shape with its ETag; 304 without a body if the caller has it already."""
-    response = reply(shape, status)
+    return tag(reply(shape, status), etag)
+
+
+def tag(response: Response, etag: str) -> Response:
+    """An answer with its ETag, as `reply_tagged` gives it."""
     response.set_etag(etag)
     response.headers["Cache-Control"] = "private, no-cache"
     if request.method == "GET":

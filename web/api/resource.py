@@ -13,7 +13,7 @@ from flask_openapi.utils import parse_rule
 from pydantic import BaseModel
 
 from mentorai.web.api.admins import admit_admin, admit_if_admin
-from mentorai.web.api.bodies import check_address, close_file, read_object
+from mentorai.web.api.bodies import check_address, close_file, read_object, reject_fields
 from mentorai.web.api.repeats import recall_answer, undo
 from mentorai.web.auth import admit_key, name_mentor
 from mentorai.web.framework import this_request
@@ -110,6 +110,7 @@ class Resource(APIBlueprint):
             view.route = f"{method.upper()} {rule}"  # type: ignore[attr-defined]
             view.scope = scope  # type: ignore[attr-defined]
             view.reads_json = takes_body and reads_json  # type: ignore[attr-defined]
+            view.reads_query = "query" in view.__annotations__  # type: ignore[attr-defined]
             view.waits = waits  # type: ignore[attr-defined]
             view.callers = self.callers  # type: ignore[attr-defined]
             made: View = getattr(self, method)(
@@ -184,6 +185,9 @@ def _admit() -> Response | None:
     if named is not None:
         name_mentor(named)
     check_address()
+    if asked.query_string and not view.reads_query:
+        # Of an address whose view reads it, its shape says what there is.
+        reject_fields(asked.args)
     if view.reads_json:
         read_object()
     return recall_answer(is_whole=not view.waits) if method == "POST" else None

@@ -1,6 +1,7 @@
 """What the bodies and queries of several resources have in common."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Annotated, Any
 
@@ -25,6 +26,7 @@ from pydantic_core import CoreSchema
 
 PAGE_SIZE = 50
 PAGE_SIZE_LIMIT = 200
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def to_utc(moment: datetime) -> datetime:
@@ -42,7 +44,15 @@ def _check_written(value: object) -> object:
     return value
 
 
+def _check_day(value: object) -> object:
+    # A bare number would be taken for seconds, and an instant for the day that it is in.
+    if not isinstance(value, str) or not DAY.fullmatch(value):
+        raise ValueError("a day, please, as in 2026-11-24")
+    return value
+
+
 Instant = Annotated[AwareDatetime, BeforeValidator(_check_written), AfterValidator(to_utc)]
+Day = Annotated[date, BeforeValidator(_check_day)]
 
 
 class Shape(BaseModel):

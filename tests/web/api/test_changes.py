@@ -73,6 +73,28 @@ def test_field_that_there_is_not_is_named_by_every_operation(
     assert len(asked) > 15
 
 
+def test_word_of_an_address_that_there_is_not_is_named_by_every_operation(
+    call_as_admin, client, engine, one_of_each, mentor
+):
+    """So nobody takes out an enrollment with `?dry_run=true` to see what would happen."""
+    description = client.get(f"{PREFIX}/openapi.json").json
+    asked = list(read_examples(description))
+    for one in asked:
+        path = one.path.format(**dict.fromkeys(one.names, LATEST) | one.places)
+        if set(one.scopes) <= set(SCOPES) and one.scopes:
+            path = path.replace(PREFIX, f"{PREFIX}/mentors/{mentor.slug}")
+        if path == f"{PREFIX}/key":
+            continue
+
+        answer = call_as_admin(
+            one.method, path, json=one.body, query_string={**one.query, "dry_ran": "true"}
+        )
+
+        assert (one.path, answer.status_code) == (one.path, 422), answer.text
+        assert "dry_ran" in answer.json["errors"]
+    assert len(asked) > 60
+
+
 def test_key_is_neither_stopped_nor_started_by_null(call_as_admin, api):
     key_id = api.get(f"{PREFIX}/key").json["id"]
 

@@ -72,6 +72,19 @@ def test_restoring_is_refused_when_someone_else_was_faster(api):
     assert api.get("/api/v1/mentor").json["system_prompt"] == "theirs"
 
 
+def test_prompts_name_the_state_that_a_restored_one_is_to_follow(api):
+    api.patch("/api/v1/mentor", json={"system_prompt": "Be brief."})
+    seen = api.get("/api/v1/mentor/prompts").headers["ETag"]
+    again = api.get("/api/v1/mentor/prompts", headers={"If-None-Match": seen})
+
+    restored = api.post("/api/v1/mentor/prompts/1/restore", headers={"If-Match": seen})
+    once_more = api.post("/api/v1/mentor/prompts/2/restore", headers={"If-Match": seen})
+
+    assert (again.status_code, again.text) == (304, "")
+    assert (restored.status_code, once_more.status_code) == (200, 412)
+    assert api.get("/api/v1/mentor/prompts").headers["ETag"] == restored.headers["ETag"]
+
+
 def test_change_is_taken_when_nobody_was_faster(api):
     seen = api.get("/api/v1/mentor").headers["ETag"]
 
