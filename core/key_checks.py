@@ -25,7 +25,7 @@ from mentorai.core.key_peppers import NO_PEPPERS, Peppers
 from mentorai.core.key_rows import CheckedKey, api_keys
 from mentorai.core.key_rules import Network, is_inside, read_network
 from mentorai.core.key_text import digest_key, number_of, read_key_id
-from mentorai.core.key_uses import KeyUses
+from mentorai.core.key_uses import KeyUses, month_of
 from mentorai.core.mentors import mentors
 from mentorai.core.passing_failures import check_passing
 from mentorai.core.prepared import Prepared
@@ -60,6 +60,7 @@ class _Known:
     facts: _Facts
     # What is left of the month's calls, by the counts that are written; None: no quota.
     left: int | None
+    month: datetime
     read_at: float
 
 
@@ -102,14 +103,15 @@ class KeyChecks:
         key_id = read_key_id(text)
         if key_id is None:
             raise KeyUnknown
-        known = self._recall(key_id, digest_key(text))
-        moment, key = now(), known.facts.key
+        moment = now()
+        known = self._recall(key_id, digest_key(text), moment)
+        key = known.facts.key
         _check_state(known.facts, moment, address)
         recognised(key)
         if scope is not None and scope not in key.scopes:
             raise KeyScopeTooSmall(scope)
         # Before `admit`: who waits for the next month is not told to wait for the next minute.
-        if known.left is not None and not self.uses.is_left(key_id, known.left):
+        if known.left is not None and not self.uses.is_left(key_id, moment, known.left):
             raise _month_is_over(moment)
         admit(key)
         if not self.uses.take(key_id, moment, address, route, known.left):
@@ -128,16 +130,16 @@ class KeyChecks:
             if known is not None and known.left is not None:
                 self.forget(key_id)
 
-    def _recall(self, key_id: str, digest: str) -> _Known:
+    def _recall(self, key_id: str, digest: str, moment: datetime) -> _Known:
         """What is known of the key, remembered or read. Raises KeyUnknown.
 
         A wrong secret and an id that no key has take the same steps: only a right key is
         remembered or looked at any further, and in the place of a key that is not there
         another is read.
         """
-        known, moment = self._memory.get(key_id), time.monotonic()
+        known, read_at = self._memory.get(key_id), time.monotonic()
         is_same = hmac.compare_digest(known.facts.digest if known else NO_DIGEST, digest)
-        if known and is_same and moment - known.read_at < MEMORY_SECONDS:
+        if known and is_same and _is_fresh(known, read_at, moment):
             return known
         changes = self._changes
         row = self._find(key_id)
@@ -145,7 +147,8 @@ class KeyChecks:
             raise KeyUnknown
         # Twice a second a key in use is read again, and hardly ever is anything new.
         facts = known.facts if known and known.facts.row == row else self._read(row, digest)
-        known = _Known(facts, self._count_left(facts.key), moment)
+        month = month_of(moment)
+        known = _Known(facts, self._count_left(facts.key, month), month, read_at)
         if len(self._memory) >= MEMORY_SIZE:
             self._memory.clear()
         # Another thread may have changed the key after this one read it.
@@ -204,11 +207,17 @@ class KeyChecks:
             networks=tuple(map(read_network, allowed_ips.split())),
         )
 
-    def _count_left(self, key: CheckedKey) -> int | None:
+    def _count_left(self, key: CheckedKey, month: datetime) -> int | None:
         if key.monthly_quota is None:
             return None
-        month = now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         return max(0, key.monthly_quota - self.uses.count_since(key.id, month))
+
+
+def _is_fresh(known: _Known, read_at: float, moment: datetime) -> bool:
+    """Whether what was read may still be believed. No quota outlasts its month."""
+    if read_at - known.read_at >= MEMORY_SECONDS:
+        return False
+    return known.left is None or known.month == month_of(moment)
 
 
 def _check_state(facts: _Facts, moment: datetime, address: str) -> None:
@@ -231,8 +240,7 @@ def _month_is_over(moment: datetime) -> RateLimited:
 
 def _seconds_left(moment: datetime) -> int:
     """Until the next month of UTC begins."""
-    first = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    following = (first + timedelta(days=32)).replace(day=1)
+    following = month_of(month_of(moment) + timedelta(days=32))
     return int((following - moment).total_seconds()) + 1
 
 

@@ -68,9 +68,9 @@ class KeyUses:
         self._flushed = flushed or (lambda _ids: None)
         self._last: dict[str, tuple[datetime, str]] = {}
         self._calls: dict[Count, int] = {}
-        # By key: calls that no row counts yet, also those being written right now.
-        self._pending: dict[str, int] = {}
-        self._hour = self._next_hour = datetime.min.replace(tzinfo=UTC)
+        # By key and month: calls that no row counts yet, also those being written right now.
+        self._pending: dict[tuple[str, datetime], int] = {}
+        self._hour = self._next_hour = self._month = datetime.min.replace(tzinfo=UTC)
         self._timer: threading.Timer | None = None
         self._lock = threading.Lock()
 
@@ -83,12 +83,13 @@ class KeyUses:
                 # Not at each call: that would cost as much as all the rest of it.
                 self._hour = moment.replace(minute=0, second=0, microsecond=0)
                 self._next_hour = self._hour + timedelta(hours=1)
+                self._month = month_of(moment)
             count = (key_id, self._hour, route)
-            pending = self._pending.get(key_id, 0)
+            pending = self._pending.get((key_id, self._month), 0)
             if left is not None and pending >= left:
                 return False
             self._last[key_id] = (moment, address[:45])
-            self._pending[key_id] = pending + 1
+            self._pending[key_id, self._month] = pending + 1
             self._calls[count] = self._calls.get(count, 0) + 1
             if self._timer is None:
                 self._timer = threading.Timer(FLUSH_SECONDS, self.flush)
@@ -96,9 +97,9 @@ class KeyUses:
                 self._timer.start()
         return True
 
-    def is_left(self, key_id: str, left: int) -> bool:
+    def is_left(self, key_id: str, moment: datetime, left: int) -> bool:
         """Whether a call may still be taken of `left`, as `take` says it; nothing is noted."""
-        return self._pending.get(key_id, 0) < left
+        return self._pending.get((key_id, month_of(moment)), 0) < left
 
     def find_last(self, key_id: str) -> tuple[datetime, str] | None:
         """When and from where a key was used since the last flush of this process."""
@@ -123,10 +124,11 @@ class KeyUses:
                     self._calls[count] = self._calls.get(count, 0) + number
             raise
         with self._lock:
-            for (key_id, _, _), number in calls.items():
-                self._pending[key_id] -= number
-                if not self._pending[key_id]:
-                    del self._pending[key_id]
+            for (key_id, hour, _), number in calls.items():
+                of_month = (key_id, month_of(hour))
+                self._pending[of_month] -= number
+                if not self._pending[of_month]:
+                    del self._pending[of_month]
         self._flushed(last.keys())
 
     def count_since(self, key_id: str, since: datetime) -> int:
@@ -183,6 +185,11 @@ class KeyUses:
                 dict(zip(names, (*count, n), strict=True)) for count, n in sorted(calls.items())
             ]
             connection.execute(_ADD[self._database.is_sqlite], rows)
+
+
+def month_of(moment: datetime) -> datetime:
+    """The first instant of the month (UTC) in which an instant lies."""
+    return moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def _make_add(insert: Any) -> Any:

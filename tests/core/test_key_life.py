@@ -340,6 +340,26 @@ def test_quota_begins_anew_with_the_month(keys, issue):
     assert caught.value.retry_after_seconds == 3
 
 
+def test_calls_of_the_month_before_that_are_not_written_yet_use_up_nothing_of_the_next(keys, issue):
+    """Else a caller is sent away for a whole month in its first minute."""
+    edge = datetime(2027, 2, 1, tzinfo=UTC)
+    with time_machine.travel(edge - timedelta(seconds=0.1), tick=False) as clock:
+        issued = issue(monthly_quota=2)
+        for _ in range(2):
+            check(keys, issued.text)
+        with pytest.raises(RateLimited):
+            check(keys, issued.text)
+        clock.shift(0.2)
+
+        for _ in range(2):
+            assert check(keys, issued.text)
+        with pytest.raises(RateLimited):
+            check(keys, issued.text)
+        keys.flush()
+        with pytest.raises(RateLimited):
+            check(keys, issued.text)
+
+
 @pytest.mark.parametrize("field", ["rate_limit", "monthly_quota"])
 @pytest.mark.parametrize("number", [0, -1, 10**12])
 def test_limit_is_a_number_of_calls(issue, field, number):
