@@ -99,7 +99,7 @@ def _describe(count: Count, query: AnalyticsQuery) -> Response:
 
 def _write_csv(subject: str, count: Count) -> Response:
     text = io.StringIO()
-    # Each cell in quotes: a spreadsheet that divides by semicolons would divide a name that has one.
+    # All in quotes: a spreadsheet that divides by semicolons would divide a name that has one.
     writer = csv.writer(text, quoting=csv.QUOTE_ALL)
     writer.writerow(("group", "label", *count.columns))
     for line in count.lines:

@@ -55,9 +55,7 @@ def test_every_subject_is_there_as_json_and_csv(api, asked, grade, subject):
 @pytest.mark.parametrize(
     ("name", "cell"), [("=cmd()", "'=cmd()"), ("Tides;=cmd()", "Tides;=cmd()")]
 )
-def test_cell_that_would_be_a_formula_is_a_text(
-    api, engine, mentor, dataset, session, name, cell
-):
+def test_cell_that_would_be_a_formula_is_a_text(api, engine, mentor, dataset, session, name, cell):
     engine.datasets.rename(mentor.organization_id, mentor.id, dataset.id, name)
     list(engine.ask(session, "Where is the scar?"))
 
