@@ -14,7 +14,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import Connection, DateTime, MetaData, create_engine, event
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    DateTime,
+    MetaData,
+    Table,
+    create_engine,
+    event,
+    literal,
+    tuple_,
+)
 from sqlalchemy.engine import URL, Dialect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -62,6 +72,16 @@ class Instant(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def is_after(rows: Table, place: tuple[datetime, str]) -> ColumnElement[bool]:
+    """Whether a row comes behind `place`, in the order of `updated_at` and `id`.
+
+    A list that is read on from there misses no row, whatever is changed or taken away meanwhile.
+    """
+    changed_at, row_id = place
+    order = tuple_(rows.c.updated_at, rows.c.id)
+    return order > tuple_(literal(changed_at, rows.c.updated_at.type), literal(row_id))
 
 
 _NOTHING = nullcontext()

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Select, delete, func, select
 
 from mentorai.core.audit import Audit
 from mentorai.core.bulk import BulkReport, Rows, apply_rows
-from mentorai.core.database import Database
+from mentorai.core.database import Database, is_after
 from mentorai.core.enrolment_rows import (
     CAMPUS,
     COLUMNS,
@@ -105,15 +105,20 @@ class Enrolments:
         organization_id: str,
         mentor_id: str | None,
         *,
+        after: tuple[datetime, str] | None = None,
         page: int = 1,
         page_size: int = 50,
         **wanted: Any,
     ) -> Sequence[Enrolment]:
         """One page of enrolments, the one that changed longest ago first.
 
+        after: behind the one with this `updated_at` and id. Who goes on with the last one of each
+            page misses none, whatever is changed or taken away meanwhile.
         wanted: user, section, role, since (aware); a None sets no limit.
         """
         query = _filter(select_enrolments(organization_id, mentor_id), **wanted)
+        if after is not None:
+            query = query.where(is_after(campus_enrolments, after))
         query = query.order_by(campus_enrolments.c.updated_at, campus_enrolments.c.id)
         query = query.limit(page_size).offset((page - 1) * page_size)
         with self._database.read() as connection:

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection, Row, and_, func, insert, literal, select, tuple_, update
+from sqlalchemy import Connection, Row, and_, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from mentorai.core.clock import now
-from mentorai.core.database import Database
+from mentorai.core.database import Database, is_after
 from mentorai.core.errors import Conflict, InputRejected, NotFound, ScoreOutOfRange
 from mentorai.core.grade_clocks import take_moment
 from mentorai.core.grade_rows import (
@@ -196,7 +196,7 @@ class Grades:
             select_grades(), organization_id, mentor_id, since, user, quiz, sync_status
         )
         if after is not None:
-            query = query.where(tuple_(grades.c.updated_at, grades.c.id) > _read_place(after))
+            query = query.where(is_after(grades, after))
         query = query.order_by(grades.c.updated_at, grades.c.id)
         query = query.limit(page_size).offset((page - 1) * page_size)
         with self._database.read() as connection:
@@ -217,11 +217,6 @@ class Grades:
         query = filtered(counted, organization_id, mentor_id, since, user, quiz, sync_status)
         with self._database.read() as connection:
             return cast(int, connection.execute(query).scalar_one())
-
-
-def _read_place(after: tuple[datetime, str]) -> Any:
-    moment, grade_id = after
-    return tuple_(literal(moment, grades.c.updated_at.type), literal(grade_id))
 
 
 def _put_row(

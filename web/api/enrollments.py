@@ -1,6 +1,8 @@
 """/enrollments: who is to work with a mentor, by the campus's own lists, or by the LMSs'."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal
 
 from flask import Response
@@ -9,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from mentorai.core.enrolment_rows import COLUMNS, Enrolment
 from mentorai.core.errors import InputRejected
 from mentorai.core.listed_enrolments import ListedEnrolment
-from mentorai.web.api.replies import no_content, reply, reply_page
+from mentorai.web.api.replies import no_content, read_part, reply, reply_page, reply_part
 from mentorai.web.api.resource import Resource
-from mentorai.web.api.shapes import LATEST, Changes, ExactId, Id, Instant, Page, PageQuery, Shape
+from mentorai.web.api.shapes import LATEST, Changes, ExactId, Id, Instant, Page, PartQuery, Shape
 from mentorai.web.api.sheets import (
     SheetQuery,
     SheetReport,
@@ -71,7 +73,7 @@ class NewEnrollment(Changes):
     email: str = Field(default="", max_length=254)
 
 
-class EnrollmentQuery(PageQuery):
+class EnrollmentQuery(PartQuery):
     """Which enrollments."""
 
     user: str | None = Field(default=None, max_length=255)
@@ -117,19 +119,26 @@ def list_enrollments(query: EnrollmentQuery) -> Response:
     """Whom the campus's own lists enrolled, the one that changed longest ago first; with
     `source=lms` those on the lists of the LMSs' courses that the mentor is placed in.
 
-    An LMS's list is read by itself some moments after the first launch from a course, and then on
+    Follow `next` to the end, and none of the campus's is missed, whatever changes meanwhile. An
+    LMS's list is read by itself some moments after the first launch from a course, and then on
     schedule. It is changed in the LMS alone; who left stays with the `status` `left`.
     """
     engine, where = get_engine(), reach()
     wanted = query.model_dump(include={"user", "section", "role", "since"})
-    paged: dict[str, Any] = wanted | {"page": query.page, "page_size": query.page_size}
     if query.source == "lms":
-        listed = engine.listed_enrolments
-        results = [_describe_listed(one) for one in listed.list(*where, **paged)]
-        count = listed.count(*where, **wanted)
-    else:
-        results = [_describe(one) for one in engine.enrolments.list(*where, **paged)]
-        count = engine.enrolments.count(*where, **wanted)
+        return _list_listed(query, wanted)
+    count = engine.enrolments.count(*where, **wanted)
+    shown, last = read_part(partial(engine.enrolments.list, *where, **wanted), count, query)
+    return reply_part(EnrollmentPage, [_describe(one) for one in shown], count, last)
+
+
+def _list_listed(query: EnrollmentQuery, wanted: Mapping[str, Any]) -> Response:
+    if query.after is not None:
+        raise InputRejected({"after": ["Of an LMS's list, pages have numbers."]})
+    listed, where = get_engine().listed_enrolments, reach()
+    some = listed.list(*where, **wanted, page=query.page, page_size=query.page_size)
+    results = [_describe_listed(one) for one in some]
+    count = listed.count(*where, **wanted)
     return reply_page(EnrollmentPage, results, count, query.page, query.page_size)
 
 

@@ -2,20 +2,26 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal
 
 from flask import Response
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat
 from werkzeug.exceptions import PreconditionFailed
 
-from mentorai.core.errors import Conflict, InputRejected, NotFound
+from mentorai.core.errors import Conflict, NotFound
 from mentorai.core.grade_advice import GradeAdvice
 from mentorai.core.grades import Grade, Release
-from mentorai.core.identifiers import is_id
 from mentorai.core.outside_grades import OutsideGrade, take_outside_grade
-from mentorai.web.api.replies import check_if_match, make_etag, reply_part, reply_tagged
+from mentorai.web.api.replies import (
+    check_if_match,
+    make_etag,
+    read_part,
+    reply_part,
+    reply_tagged,
+)
 from mentorai.web.api.resource import Resource
-from mentorai.web.api.shapes import LATEST, Changes, Id, Instant, Page, PageQuery, Shape, to_utc
+from mentorai.web.api.shapes import LATEST, Changes, Id, Instant, Page, PartQuery, Shape
 from mentorai.web.auth import author, bound_mentor, get_engine
 
 api = Resource("grades", "Grades and their way to the gradebook.")
@@ -76,15 +82,8 @@ class GradeFacts(BaseModel):
     sync: SyncFacts
 
 
-class GradeQuery(PageQuery):
+class GradeQuery(PartQuery):
     """Which grades."""
-
-    after: str | None = Field(
-        default=None,
-        min_length=1,
-        max_length=200,
-        description="Where the page before ended; `next` has it. Then `page` says nothing.",
-    )
 
     since: Instant | None = Field(
         default=None,
@@ -170,22 +169,10 @@ def list_grades(query: GradeQuery) -> Response:
     """
     grades, where = get_engine().grades, bound_mentor()
     wanted = query.model_dump(include={"since", "user", "quiz", "sync_status"})
-    after = _read_cursor(query.after) if query.after else None
-    some = grades.list(
-        *where,
-        **wanted,
-        after=after,
-        page=1 if after else query.page,
-        # One more, to know whether anything follows.
-        page_size=query.page_size + 1 if after else query.page_size,
-    )
     count = grades.count(*where, **wanted)
-    shown = some[: query.page_size]
-    is_end = len(some) <= query.page_size if after else query.page * query.page_size >= count
-    cursor = None if is_end or not shown else _write_cursor(shown[-1])
+    shown, last = read_part(partial(grades.list, *where, **wanted), count, query)
     advice = _find_advice(shown)
-    results = [_read_facts(grade, advice) for grade in shown]
-    return reply_part(GradePage, results, count, {"after": cursor} if cursor else None)
+    return reply_part(GradePage, [_read_facts(grade, advice) for grade in shown], count, last)
 
 
 @api.operation(
@@ -286,20 +273,6 @@ def _get(grade_id: str) -> Grade:
 
 def _reply(grade: Grade, status: int = 200) -> Response:
     return reply_tagged(describe_grade(grade), _etag(grade), status)
-
-
-def _write_cursor(grade: Grade) -> str:
-    return f"{grade.updated_at:%Y-%m-%dT%H:%M:%S.%fZ}_{grade.id}"
-
-
-def _read_cursor(text: str) -> tuple[datetime, str]:
-    moment, _, grade_id = text.partition("_")
-    try:
-        if not is_id(grade_id):
-            raise ValueError
-        return to_utc(datetime.strptime(moment, "%Y-%m-%dT%H:%M:%S.%f%z")), grade_id
-    except ValueError:
-        raise InputRejected({"after": ["This is no end of a page of ours."]}) from None
 
 
 def _etag(grade: Grade) -> str:

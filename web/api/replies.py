@@ -1,7 +1,7 @@
 """Answers of the API: a shape as JSON, a page of a list, a thing with its ETag."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -10,11 +10,17 @@ from flask import Response, request
 from pydantic import BaseModel
 from werkzeug.exceptions import PreconditionFailed
 
-from mentorai.web.api.shapes import Page
+from mentorai.core.enrolment_rows import Enrolment
+from mentorai.core.errors import InputRejected
+from mentorai.core.grades import Grade
+from mentorai.core.identifiers import is_id
+from mentorai.web.api.shapes import Page, PartQuery, to_utc
 from mentorai.web.auth import get_engine
 from mentorai.web.framework import WholeAnswer
 
 Entry = TypeVar("Entry")
+# What a list has in the order in which it changed.
+Changing = TypeVar("Changing", Grade, Enrolment)
 
 
 def reply(shape: BaseModel, status: int = 200) -> Response:
@@ -91,25 +97,54 @@ def reply_page(
     return response
 
 
+def read_part(
+    read: Callable[..., Sequence[Changing]], count: int, query: PartQuery
+) -> tuple[Sequence[Changing], Changing | None]:
+    """A page of a list that is read on from where it ended, and the last of it if more follows.
+
+    read: gives what changed longest ago first, by `after`, `page` and `page_size`.
+    count: of all pages.
+    """
+    if query.after is None:
+        shown = read(after=None, page=query.page, page_size=query.page_size)
+        is_end = query.page * query.page_size >= count
+    else:
+        after = _read_cursor(query.after)
+        # One more, to know whether anything follows.
+        some = read(after=after, page=1, page_size=query.page_size + 1)
+        shown, is_end = some[: query.page_size], len(some) <= query.page_size
+    return shown, None if is_end or not shown else shown[-1]
+
+
 def reply_part(
     kind: type[Page],
-    results: Sequence[Mapping[str, Any]],
+    results: Sequence[Mapping[str, Any] | BaseModel],
     count: int,
-    following: Mapping[str, str] | None,
+    last: Changing | None,
 ) -> Response:
-    """A page of a list that is read on from where it ended, for lists that change meanwhile.
-
-    results: the facts of what `kind` holds.
-    following: what the address of the next page has besides this one's; None at the end.
-    """
+    """A page of a list as `read_part` gives it. results: the facts of what `kind` holds."""
     asked = {name: value for name, value in request.args.items() if name != "page"}
-    path = f"{request.path}?{urlencode({**asked, **(following or {})})}"
-    url = public_url(path) if following else None
+    after = {"after": _write_cursor(last)} if last else {}
+    url = public_url(f"{request.path}?{urlencode(asked | after)}") if last else None
     facts = {"count": count, "next": url, "previous": None, "results": list(results)}
     response = reply(kind.model_validate(facts))
     if url:
         response.headers["Link"] = f'<{url}>; rel="next"'
     return response
+
+
+def _write_cursor(last: Changing) -> str:
+    return f"{last.updated_at:%Y-%m-%dT%H:%M:%S.%fZ}_{last.id}"
+
+
+def _read_cursor(text: str) -> tuple[datetime, str]:
+    moment, _, thing_id = text.partition("_")
+    try:
+        if not is_id(thing_id):
+            raise ValueError
+        return to_utc(datetime.strptime(moment, "%Y-%m-%dT%H:%M:%S.%f%z")), thing_id
+    except ValueError:
+        raise InputRejected({"after": ["This is no end of a page of ours."]}) from None
 
 
 def cut_page(everything: Sequence[Entry], page: int, page_size: int) -> Sequence[Entry]:

@@ -119,6 +119,17 @@ class PageQuery(Shape):
     page_size: Annotated[int, Field(ge=1, le=PAGE_SIZE_LIMIT)] = PAGE_SIZE
 
 
+class PartQuery(PageQuery):
+    """Which page of a list that changes while it is read."""
+
+    after: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        description="Where the page before ended; `next` has it. Then `page` says nothing.",
+    )
+
+
 class Page(BaseModel):
     """A page of a list; `results` are its entries."""
 

@@ -37,6 +37,31 @@ def test_person_is_enrolled_changed_and_taken_out(api, mentor):
     assert api.get("/api/v1/enrollments").json["count"] == 0
 
 
+def test_nobody_is_missed_where_people_change_and_go_while_the_list_is_read(api):
+    put = {u: api.put("/api/v1/enrollments", json={"user": u}).json["id"] for u in "abcdef"}
+    page = api.get("/api/v1/enrollments?page_size=2&role=learner").json
+    seen = [one["user"] for one in page["results"]]
+
+    api.put("/api/v1/enrollments", json={"user": "a", "name": "Ada"})
+    api.delete(f"/api/v1/enrollments/{put['b']}")
+    api.put("/api/v1/enrollments", json={"user": "g"})
+    while page["next"]:
+        answer = api.get(page["next"].removeprefix("http://localhost:8000"))
+        page = answer.json
+        seen += [one["user"] for one in page["results"]]
+        assert (f'<{page["next"]}>; rel="next"' == answer.headers.get("Link")) == bool(page["next"])
+
+    assert seen == ["a", "b", "c", "d", "e", "f", "a", "g"]
+    assert page["count"] == 6
+
+
+def test_end_of_a_page_is_ours_or_refused(api):
+    for query in ("after=b", "source=lms&after=b"):
+        answer = api.get(f"/api/v1/enrollments?{query}")
+
+        assert (answer.status_code, list(answer.json["errors"])) == (422, ["after"])
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
