@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mentorai.core.errors import RegistrationRejected
-from mentorai.lti.origins import find_origin, join_url
+from mentorai.lti.origins import find_next, find_origin
 from mentorai.lti.platform_hosts import find_endpoint_fault, find_platform_url_fault
 from mentorai.lti.platform_http import PlatformHttp, Reply
 from mentorai.lti.registrations import ID_LENGTH
@@ -146,7 +146,7 @@ def _fetch(http: PlatformHttp, url: str, token: str, *, allow_loopback: bool) ->
         target = reply.headers.get("Location")
         if reply.status not in (301, 302, 303, 307, 308) or not target:
             return replace(reply, url=present)
-        present = join_url(present, target)
+        present = find_next(present, target)
         fault = find_platform_url_fault(present, url, (), allow_loopback=allow_loopback)
         if fault:
             raise RegistrationRejected(f"The LMS sent us on to another place. {fault}")

@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from functools import lru_cache
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, urldefrag, urljoin, urlsplit
 
 URL_LENGTH = 2000
 NO_ADDRESS = "This must be a full address such as https://lms.example.edu/path."
@@ -80,6 +80,14 @@ def join_url(base_url: str, address: str) -> str:
         return urljoin(base_url, address)
     except ValueError:
         return ""
+
+
+def find_next(url: str, location: str) -> str:
+    """Where a redirect leads, made whole; empty if that is broken.
+
+    A fragment is for who asked and is not part of a request (RFC 9110, section 10.2.2).
+    """
+    return urldefrag(join_url(url, location)).url
 
 
 def is_loopback(host: str) -> bool:

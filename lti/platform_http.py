@@ -34,7 +34,7 @@ from mentorai.core.settings import Settings
 from mentorai.lti.budgets import Budget
 from mentorai.lti.guarded_connections import guard
 from mentorai.lti.host_gates import HostGates
-from mentorai.lti.origins import find_origin, find_url_fault, join_url
+from mentorai.lti.origins import find_next, find_origin, find_url_fault
 from mentorai.lti.paces import FREE, Pace
 from mentorai.lti.plain_adapter import PlainAdapter
 from mentorai.lti.timed_answers import answered_within
@@ -183,7 +183,7 @@ class PlatformHttp:
             target = reply.headers.get("Location")
             if reply.status not in MOVED or not target:
                 break
-            hop = join_url(url, target)
+            hop = find_next(url, target)
             if "Authorization" in carried and find_origin(hop) != find_origin(url):
                 raise PlatformRefused("The LMS led a call with a token to another host.")
             url = hop
