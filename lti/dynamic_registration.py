@@ -122,8 +122,8 @@ class DynamicRegistration:
         """Bring the registration at the platform up to date; gives what the platform holds then.
 
         Reads it first and sends it back whole, with our own part as it is now (RFC 7592,
-        section 2.2). Raises NotFound if the platform gave no way; RegistrationRejected;
-        PlatformError.
+        section 2.2); the name that the tool has there stays. Raises NotFound if the platform gave
+        no way; RegistrationRejected; PlatformError.
         """
         client = self._tool.registration_clients.get(registration.id)
         reply = self._tool.http.get(client.url, headers=_show_token(client))
@@ -291,8 +291,12 @@ def _is_secret(token: object) -> bool:
 
 
 def _merge(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """What the platform holds, with our part in place of its; deeper in the tool configuration."""
+    """What the platform holds, with our part in place of its; deeper in the tool configuration.
+
+    What people read in their LMS is campus IT's to choose: a name that is there stays.
+    """
     merged = dict(present) | dict(wanted)
+    merged["client_name"] = present.get("client_name") or wanted["client_name"]
     theirs, ours = present.get(TOOL_CONFIGURATION), wanted.get(TOOL_CONFIGURATION)
     if isinstance(theirs, dict) and isinstance(ours, dict):
         merged[TOOL_CONFIGURATION] = theirs | ours

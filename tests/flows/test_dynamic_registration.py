@@ -351,13 +351,16 @@ def test_registration_is_read_and_changed_at_the_lms(
 ) -> None:
     browser.submit(read_form(open_link(invite(engine))))
     record = sandbox.house.tool_registrations.list()[0]
-    old = record["document"] | {"client_name": "Old", "logo_uri": "http://lms/logo"}
+    changed = {"client_name": "Ask the ocean", "logo_uri": "http://lms/logo", "jwks_uri": "old"}
+    old = record["document"] | changed
     sandbox.platform.shelf.put("registered_tool", record["client_id"], record | {"document": old})
 
     engine.room(DynamicRegistration).update(registrations(engine)[0])
 
     document = sandbox.house.tool_registrations.list()[0]["document"]
-    assert document["client_name"] == "mentorAI"
+    assert document["jwks_uri"].endswith("/lti/jwks.json")
+    # What campus IT calls the tool in its LMS stays.
+    assert document["client_name"] == "Ask the ocean"
     assert document["logo_uri"] == "http://lms/logo"
     assert document["client_id"] == record["client_id"]
 
@@ -503,6 +506,7 @@ class TestHostile:
             ("http://localhost:1/", "sent us on to another place"),
             ("https://evil.example.org/", "sent us on to another place"),
             ("/openid", "on and on"),
+            ("/openid#top", "on and on"),
         ],
     )
     def test_redirect_is_looked_at_before_it_is_followed(
