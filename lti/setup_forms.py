@@ -26,8 +26,16 @@ NEEDED = "This is needed."
 WRONG = {
     "address": "A full address such as https://lms.example.edu, please.",
     "host": "A full address such as https://lms.example.edu, please.",
+    "url": "A full address such as https://lms.example.edu/lti/auth, please.",
     "uuid": "This looks otherwise: five groups of letters a to f and digits, with hyphens between.",
 }
+# What follows from the fields of a guide, unless campus IT says otherwise: an LMS behind an address
+# of its own, a vendor's portal that moved, a sandbox.
+OTHER_ADDRESSES = (
+    SetupField("auth_url", "Authentication URL", kind="url", is_rare=True),
+    SetupField("token_url", "Access token URL", kind="url", is_rare=True),
+    SetupField("keyset_url", "Key set URL (JWKS)", kind="url", is_rare=True),
+)
 _SCHEME = re.compile("[a-z]+://", re.IGNORECASE)
 _UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -63,9 +71,15 @@ def pick_values(
     return {name: document.content[name] for name in names if name in document.content}
 
 
+def list_fields(guide: SetupGuide) -> Sequence[SetupField]:
+    """The fields of a guide, and after them the addresses that it would set by itself."""
+    own = {each.name for each in guide.fields}
+    return (*guide.fields, *(each for each in OTHER_ADDRESSES if each.name not in own))
+
+
 def keep_known(guide: SetupGuide, given: Mapping[str, str]) -> dict[str, str]:
     """Of what was sent, the fields that the guide has, no longer than a page could need."""
-    names = (NAME_FIELD, CHOICE_FIELD, *(each.name for each in guide.fields))
+    names = (NAME_FIELD, CHOICE_FIELD, *(each.name for each in list_fields(guide)))
     found = {name: given.get(name, "").strip()[:TEXT_LENGTH] for name in names}
     return {name: text for name, text in found.items() if text}
 
@@ -76,11 +90,11 @@ def read_facts(guide: SetupGuide, given: Mapping[str, str]) -> dict[str, str]:
     given: what was filled in, by the names of the guide's fields, and which choice.
     Raises InputRejected, naming the fields that are missing or are no address.
     """
-    templates = dict(guide.facts) | dict(find_choice(guide, given).facts)
-    used = {name for template in templates.values() for name in _find_fields(template)}
+    templates = _find_templates(guide, given)
+    used = _find_used(templates)
     values, errors = {}, {}
-    for field in guide.fields:
-        text = given.get(field.name, "").strip()
+    for field in list_fields(guide):
+        text = given.get(field.name, "").strip() or field.usual
         value = _clean(field, text)
         if field.name in used and not value:
             errors[field.name] = [WRONG[field.kind] if text else NEEDED]
@@ -108,7 +122,7 @@ def add_registration(
     deployment_id = given.get(DEPLOYMENT_FIELD, "")
     made: dict[str, Any] = {
         "token_audience": (profile and profile.token_audience) or "",
-        "name": given.get(NAME_FIELD) or name_platform(guide, facts),
+        "name": given.get(NAME_FIELD) or name_platform(guide, given, facts),
         "family": "" if guide.family == ANY_FAMILY else guide.family,
     } | facts
     try:
@@ -123,10 +137,16 @@ def add_registration(
         raise InputRejected(_name_fields(guide, given, error.errors)) from error
 
 
-def name_platform(guide: SetupGuide, facts: Mapping[str, str]) -> str:
+def name_platform(guide: SetupGuide, given: Mapping[str, str], facts: Mapping[str, str]) -> str:
     """What an LMS is called until somebody says more: its family and host."""
-    host = urlsplit(facts["issuer"]).netloc
+    host = _find_host(guide, given) or urlsplit(facts["issuer"]).netloc
     return (host if guide.family == ANY_FAMILY else f"{guide.title} ({host})")[:200]
+
+
+def name_draft(guide: SetupGuide, given: Mapping[str, str]) -> str:
+    """What tells a draft from others of its family: what campus IT brought, as far as it got."""
+    place = _find_host(guide, given) or find_choice(guide, given).label
+    return ", ".join(part for part in (place, given.get("client_id", "")) if part)
 
 
 def find_choice(guide: SetupGuide, given: Mapping[str, str]) -> SetupChoice:
@@ -136,12 +156,36 @@ def find_choice(guide: SetupGuide, given: Mapping[str, str]) -> SetupChoice:
     return next((each for each in guide.choices if each.value == wanted), first)
 
 
+def _find_host(guide: SetupGuide, given: Mapping[str, str]) -> str:
+    """The host of the first address that campus IT brought and that counts; empty if none does."""
+    used = _find_used(_find_templates(guide, given))
+    found = [
+        find_origin(_clean(each, given.get(each.name, "")))
+        for each in list_fields(guide)
+        if each.name in used
+    ]
+    return next((urlsplit(origin).netloc for origin in found if origin), "")
+
+
+def _find_used(templates: Mapping[str, str]) -> set[str]:
+    return {name for template in templates.values() for name in _find_fields(template)}
+
+
+def _find_templates(guide: SetupGuide, given: Mapping[str, str]) -> dict[str, str]:
+    """What each fact is made of: as the guide and the choice say, or the address that was given."""
+    said = {each.name for each in OTHER_ADDRESSES if given.get(each.name, "").strip()}
+    others = {name: f"{{{name}}}" for name in said}
+    return dict(guide.facts) | dict(find_choice(guide, given).facts) | others
+
+
 def _clean(field: SetupField, text: str) -> str:
     """The value of a field; empty if it is not of the field's kind."""
     if field.kind == "text":
         return text
     if field.kind == "uuid":
         return text if _UUID.fullmatch(text) else ""
+    if field.kind == "url":
+        return text if find_origin(text) else ""
     whole = text if _SCHEME.match(text) else f"https://{text}"
     origin = find_origin(whole)
     if origin is None:
@@ -162,7 +206,7 @@ def _name_fields(
     guide: SetupGuide, given: Mapping[str, str], errors: Mapping[str, Sequence[str]]
 ) -> dict[str, list[str]]:
     """What is wrong with facts, said of the field that each was made of."""
-    templates = dict(guide.facts) | dict(find_choice(guide, given).facts)
+    templates = _find_templates(guide, given)
     named: dict[str, list[str]] = {}
     for fact, sentences in errors.items():
         fields = _find_fields(templates.get(fact, ""))

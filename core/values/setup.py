@@ -39,16 +39,19 @@ class SetupField:
 
     label: as the LMS calls it. kind: `address` is made a full address without an end slash, and
     cut before the first of `cuts`, so that any page of the LMS may be pasted; `host` is made an
-    address without a path; `uuid` is one, which a name or a key is not. example: what one looks
-    like.
+    address without a path; `url` is a full address that stays as it is; `uuid` is one, which a
+    name or a key is not. example: what one looks like. usual: what holds where it is left empty.
+    is_rare: few need it, so it is folded away.
     """
 
     name: str
     label: str
     hint: str = ""
-    kind: Literal["text", "address", "host", "uuid"] = "text"
+    kind: Literal["text", "address", "host", "url", "uuid"] = "text"
     cuts: tuple[str, ...] = ()
     example: str = ""
+    usual: str = ""
+    is_rare: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,9 +101,12 @@ GUIDE = SetupGuide(
         SetupField(
             "issuer",
             "Issuer",
-            "For a server of your own only: `lti_iss` in its security.yml; "
-            "https://canvas.instructure.com if nobody changed it.",
+            "For a server of your own only: `lti_iss` in its security.yml, if it is another than "
+            "https://canvas.instructure.com.",
             kind="address",
+            example="https://canvas.example.edu",
+            usual="https://canvas.instructure.com",
+            is_rare=True,
         ),
     ),
     facts={"client_id": "{client_id}"},

@@ -17,6 +17,7 @@ from mentorai.lti.setup_forms import (
     find_choice,
     find_guide,
     keep_known,
+    list_fields,
     list_guides,
     pick_values,
     read_facts,
@@ -147,12 +148,12 @@ class AddPlatformPages:
         **more: Any,
     ) -> str:
         document = find_document(self._engine, guide.family)
-        choice = find_choice(guide, given)
         return render_template(
             "admin/add_platform.html",
             guide=guide,
             given=given,
-            choice=choice,
+            choice=find_choice(guide, given),
+            fields=list_fields(guide),
             document=document,
             pick_values=lambda step: pick_values(guide, step, document),
             document_text=json.dumps(document.content, indent=2) if document else "",

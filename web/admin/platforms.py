@@ -9,9 +9,10 @@ from werkzeug.wrappers import Response
 from mentorai.core.engine import Engine
 from mentorai.core.errors import InputRejected, NotFound
 from mentorai.core.values import Role
-from mentorai.web.admin.desk import desk
+from mentorai.web.admin.desk import desk, find_email
 
 if TYPE_CHECKING:
+    from mentorai.lti.registration_drafts import RegistrationDraft
     from mentorai.lti.tool import Tool
 
 Errors = Mapping[str, Sequence[str]]
@@ -44,16 +45,29 @@ class PlatformPages:
 
     def platforms(self) -> str:
         """The list, and the addresses that an LMS asks for."""
-        from mentorai.lti.setup_forms import list_guides
-
         tool = self._tool()
         return render_template(
             "admin/platforms.html",
             registrations=tool.registrations.list(desk().organization_id),
-            drafts=tool.registration_drafts.list(desk().organization_id),
-            titles={guide.family: guide.title for guide in list_guides(self._engine)},
+            drafts=[self._tell(draft) for draft in self._list_drafts()],
             addresses=(("OIDC login initiation URL", tool.login_url), *_find_addresses(tool)),
         )
+
+    def _list_drafts(self) -> "Sequence[RegistrationDraft]":
+        return self._tool().registration_drafts.list(desk().organization_id)
+
+    def _tell(self, draft: "RegistrationDraft") -> Mapping[str, Any]:
+        """What tells a draft from the others: name, where, and who began it."""
+        from mentorai.lti.setup_forms import find_guide, name_draft
+
+        guide = find_guide(self._engine, draft.family)
+        title = guide.title if guide else draft.family
+        return {
+            "draft": draft,
+            "name": draft.given.get("name") or title,
+            "where": name_draft(guide, draft.given) if guide else "",
+            "author": find_email(self._engine, draft.author),
+        }
 
     def platform(self, registration_id: str) -> str:
         """One LMS: its facts, our addresses for it, its deployments and rules."""

@@ -13,6 +13,7 @@ from mentorai.lti.setup_forms import read_facts
 from mentorai.lti.tool import Tool
 from mentorai.plugins import blackboard, brightspace, canvas, lti_launch, moodle, openedx, sakai
 from tests.fakes.signing_platform import make_key
+from tests.web.admin.conftest import EMAIL
 
 FAMILIES = {
     "canvas": canvas,
@@ -311,4 +312,90 @@ def test_missing_field_is_named_not_the_fact(engine):
     with pytest.raises(InputRejected) as refused:
         read_facts(guide, {"choice": "own", "client_id": "7"})
 
-    assert set(refused.value.errors) == {"address", "issuer"}
+    assert set(refused.value.errors) == {"address"}
+
+
+OWN_CANVAS = {"choice": "own", "client_id": "7", "address": "https://canvas.example.edu/courses/3"}
+
+
+def test_canvas_of_ones_own_is_registered_from_its_domain(it_person, tool, organization, wire):
+    serve_keys(wire, "https://canvas.example.edu/api/lti/security/jwks")
+
+    add(it_person, "canvas", **OWN_CANVAS)
+
+    (made,) = tool.registrations.list(organization.id)
+    assert (made.name, made.issuer) == (
+        "Canvas (canvas.example.edu)",
+        "https://canvas.instructure.com",
+    )
+    assert made.token_url == "https://canvas.example.edu/login/oauth2/token"
+
+
+def test_canvas_of_ones_own_may_have_an_issuer_and_addresses_of_its_own(engine):
+    (guide,) = (each for each in engine.plugins.ask_all("setup_guide") if each.family == "canvas")
+    others = {
+        "issuer": "https://canvas.example.edu/",
+        "auth_url": "https://sign-on.example.edu/lti?realm=staff",
+        "keyset_url": "https://sign-on.example.edu/keys",
+    }
+
+    found = read_facts(guide, OWN_CANVAS | others)
+
+    assert found == {
+        "issuer": "https://canvas.example.edu",
+        "client_id": "7",
+        "auth_url": "https://sign-on.example.edu/lti?realm=staff",
+        "token_url": "https://canvas.example.edu/login/oauth2/token",
+        "keyset_url": "https://sign-on.example.edu/keys",
+    }
+
+
+@pytest.mark.parametrize("family", ["blackboard", "moodle", "brightspace", "sakai"])
+def test_addresses_that_an_lms_shows_instead_are_taken(it_person, tool, organization, wire, family):
+    serve_keys(wire, "https://portal.example.edu/keys")
+
+    add(
+        it_person,
+        family,
+        client_id=APPLICATION,
+        address="lms.example.edu",
+        host="lms.example.edu",
+        auth_url="https://portal.example.edu/auth",
+        token_url="https://portal.example.edu/token",
+        keyset_url="https://portal.example.edu/keys",
+    )
+
+    (made,) = tool.registrations.list(organization.id)
+    assert (made.auth_url, made.token_url) == (
+        "https://portal.example.edu/auth",
+        "https://portal.example.edu/token",
+    )
+
+
+@pytest.mark.parametrize("address", ["portal.example.edu", "http://portal.example.edu/auth"])
+def test_other_address_that_cannot_be_one_is_refused_in_its_open_fold(it_person, wire, address):
+    serve_keys(wire)
+
+    answer = add(it_person, "canvas", client_id="7", auth_url=address)
+
+    assert answer.status_code == 422
+    assert 'id="auth_url-wrong-1"' in answer.text
+    assert "<details open>" in answer.text
+    assert "<details open>" not in it_person.get("/admin/platforms/add/canvas").text
+
+
+def test_two_drafts_of_one_lms_are_told_apart(it_person, wire):
+    add(it_person, "moodle", address="moodle.example.edu/my/", client_id="one")
+    add(it_person, "moodle", address="https://test.example.edu", client_id="two")
+    add(it_person, "canvas", client_id="7", choice="beta")
+
+    page = it_person.get("/admin/platforms").text
+
+    for told in (
+        "moodle.example.edu, one",
+        "test.example.edu, two",
+        "Hosted by Instructure, beta, 7",
+    ):
+        assert f">{told}</span>" in page
+        assert f"{told}</span></button>" in page
+    assert EMAIL in page.partition("Not finished")[2]
