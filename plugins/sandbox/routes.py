@@ -12,6 +12,7 @@ from mentorai.plugins.sandbox import (
     routes_messages,
     routes_pages,
     routes_teacher,
+    routes_teacher_page,
 )
 from mentorai.plugins.sandbox.house import House
 from mentorai.plugins.sandbox.personalities import PERSONALITIES
@@ -34,7 +35,9 @@ def create_platform(options: Options | None = None) -> Flask:
     app.config["TRUSTED_HOSTS"] = sorted(hosts)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["sandbox"] = house
-    for part in (routes_lti, routes_pages, routes_messages, routes_control, routes_teacher):
+    for part in (routes_lti, routes_pages, routes_messages, routes_control):
+        app.register_blueprint(part.routes)
+    for part in (routes_teacher, routes_teacher_page):
         app.register_blueprint(part.routes)
     routes_lti.serve_addresses(app)
     _serve_apis(app, house)

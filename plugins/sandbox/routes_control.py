@@ -158,6 +158,7 @@ def page() -> str:
         kinds=KINDS,
         personalities=PERSONALITIES.values(),
         scopes=GRANTED,
+        courses=here().platform.courses(),
         signing_kid=here().platform.keys.kid,
         published=[key["kid"] for key in here().platform.keys.published()["keys"]],
         requests=list(here().platform.requests)[-20:][::-1],

@@ -35,6 +35,19 @@ class Teacher:
             result |= {"given": given, "maximum": column["scoreMaximum"], "overridden": True}
             return self._shelf.put("result", key, result)
 
+    def take_back(self, column_id: str, person_id: str) -> None:
+        """Let a grade that was changed by hand be the tool's again, with the next score.
+
+        Raises NotFound.
+        """
+        person = find_person(person_id)
+        key = f"{self._get(column_id)['id']}/{person.sub if person else ''}"
+        with self._shelf.lock:
+            result = self._shelf.find("result", key)
+            if result is None or not result.get("overridden"):
+                raise NotFound("Nobody changed this grade.")
+            self._shelf.put("result", key, result | {"overridden": False})
+
     def change(self, column_id: str, changes: Mapping[str, Any]) -> Record:
         """Lock a column (`locked`), say how many attempts it takes (`attempts_allowed`), have
         it pass or fail only (`pass_fail`), make it another tool's (`foreign`), give it to some
