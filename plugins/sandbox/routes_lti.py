@@ -70,7 +70,7 @@ def auth() -> str:
 @endpoint("token")
 def token() -> Reply:
     """An access token for the tool."""
-    return here().tokens.issue(request.form.to_dict())
+    return here().tokens.issue(request.form.to_dict(), request.base_url)
 
 
 @routes.get("/courses/<course>/line_items")
@@ -221,9 +221,13 @@ def serve_addresses(app: Flask) -> None:
             (f"{line_item}/scores", take_score, ["POST"]),
             (f"{line_item}/results", list_results, ["GET"]),
             (members_path, members, ["GET"]),
+            (addresses.sign_in, auth, ["GET", "POST"]),
+            (addresses.tokens, token, ["POST"]),
+            (addresses.keys, jwks, ["GET"]),
         ):
             name = f"{view.__name__} {path}".replace(".", "-")
-            app.add_url_rule(path, name, view, methods=methods)
+            if path:
+                app.add_url_rule(path, name, view, methods=methods)
 
 
 def _call() -> Call:

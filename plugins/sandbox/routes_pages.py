@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from mentorai.plugins.sandbox.fetched_files import find_file
 from mentorai.plugins.sandbox.house import House
+from mentorai.plugins.sandbox.personalities.traits import ToolAddresses
 from mentorai.plugins.sandbox.platform import describe_platform, people_of
 from mentorai.plugins.sandbox.school import PEOPLE, PREVIEW, Course, Item, Person, find_person
 from mentorai.plugins.sandbox.shelf import Record
@@ -166,6 +167,32 @@ def activate_tool(person: str, client_id: str) -> Response:
     who = _it_person(person)
     here().tool_registrations.activate(client_id)
     return redirect(url_for("pages.show_tool", person=who.id), 303)
+
+
+@routes.get("/as/<person>/tool/new/")
+def show_tool_form(person: str) -> str:
+    """Where what the tool says of itself is entered by hand."""
+    return render_template("sandbox/tool_form.html", person=_it_person(person))
+
+
+@routes.post("/as/<person>/tool/new/")
+def add_tool(person: str) -> Response:
+    """A tool is added by hand."""
+    who = _it_person(person)
+    here().tool_registrations.add(_read_tool(request.form.to_dict()))
+    return redirect(url_for("pages.show_tool", person=who.id), 303)
+
+
+def _read_tool(form: dict[str, str]) -> ToolAddresses:
+    """Raises Refused (422) for JSON that describes no tool."""
+    read_json = here().platform.personality.read_json
+    if read_json is None:
+        names = ("name", "login_url", "redirect_url", "keyset_url")
+        return ToolAddresses(*(form.get(name, "") for name in names))
+    try:
+        return read_json(form.get("json", ""))
+    except ValueError as error:
+        raise Refused(422, f"This JSON describes no tool. {error}") from error
 
 
 @routes.get("/as/<person>/tool/add/")

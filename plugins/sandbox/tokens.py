@@ -109,8 +109,11 @@ class Tokens:
         self._issued: dict[str, Issued] = {}
         self._used: dict[str, float] = {}
 
-    def issue(self, form: Mapping[str, str]) -> Reply:
-        """Answer a token request. Raises nothing: refusals are OAuth errors."""
+    def issue(self, form: Mapping[str, str], called: str) -> Reply:
+        """Answer a token request. Raises nothing: refusals are OAuth errors.
+
+        called: the address that was asked, which is a token endpoint as good as any other.
+        """
         if form.get("grant_type") != "client_credentials":
             rule = "grant_type" if form.get("grant_type") else "no_grant_type"
             return self._refuse(rule, "grant_type must be client_credentials.")
@@ -118,7 +121,7 @@ class Tokens:
             words = f"client_assertion_type must be {ASSERTION_TYPE}."
             return self._refuse("assertion_type", words)
         try:
-            self._check_assertion(form.get("client_assertion", ""))
+            self._check_assertion(form.get("client_assertion", ""), called)
         except Rejected as error:
             return self._refuse(error.rule, str(error))
         granted = set(GRANTED) - set(self._platform.behaviour.withheld_scopes)
@@ -195,7 +198,7 @@ class Tokens:
             headers["WWW-Authenticate"] = traits.challenge
         return Reply.of(body, traits.media_type, status=status, headers=headers)
 
-    def _check_assertion(self, assertion: str) -> None:
+    def _check_assertion(self, assertion: str, called: str) -> None:
         if not assertion:
             raise Rejected("client_assertion is missing.", "no_assertion")
         claims = self.tool_keys.check(assertion)
@@ -204,19 +207,21 @@ class Tokens:
         is_other = claims.get("iss") != client_id and "iss" not in unchecked
         if claims.get("sub") != client_id or is_other:
             raise Rejected("iss and sub must both be the client_id.", "client")
-        self._check_audience(claims.get("aud"))
+        self._check_audience(claims.get("aud"), called)
         check_times(claims, self._platform.now(), unchecked)
         if "jti" not in unchecked:
             self._check_used(claims.get("jti"), claims["exp"])
 
-    def _check_audience(self, audience: object) -> None:
+    def _check_audience(self, audience: object, called: str) -> None:
         traits = self._platform.personality.tokens
         if "audience" in traits.unchecked:
             return
         if traits.breaks_on_list and isinstance(audience, list) and len(audience) > 1:
             raise Rejected("Two audiences break this LMS.", "audience_list")
         expected = traits.audience or self._platform.options.token_url
-        if expected not in (audience if isinstance(audience, list) else [audience]):
+        known = (expected,) if traits.audience else (expected, called)
+        named = audience if isinstance(audience, list) else [audience]
+        if not any(each in named for each in known):
             raise Rejected(f"aud must be {expected}.", "audience")
 
     def _check_used(self, jti: object, expires: float) -> None:

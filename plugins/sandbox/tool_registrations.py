@@ -1,6 +1,7 @@
-"""Dynamic registration: a tool that this LMS's administrator opened registers itself.
+"""How a tool is added: it registers itself, or the administrator enters what it is by hand.
 
-A registered tool waits until the administrator activates it; from then on launches go to it.
+A tool that registered itself waits until the administrator activates it, one that was entered
+does not; from then on launches go to it.
 Sources: LTI Dynamic Registration 1.0, sections 2 to 4; RFC 7591, section 3; RFC 7592, section 2.
 """
 
@@ -10,13 +11,15 @@ from dataclasses import replace
 from datetime import timedelta
 from threading import Lock
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
+from uuid import UUID, uuid4
 
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from mentorai.plugins.sandbox.oidc import GRADE_SCOPES, MEMBERS_READ
+from mentorai.plugins.sandbox.personalities.traits import ToolAddresses
 from mentorai.plugins.sandbox.platform import SandboxPlatform
 from mentorai.plugins.sandbox.school import COLLEGE
 from mentorai.plugins.sandbox.shelf import Record
@@ -61,27 +64,61 @@ class ToolRegistrations:
         """The tool's registration link with what it needs to know of this LMS, to be opened.
 
         client_id: a registered tool that shall register again and stay the same.
-        Raises Refused for a link that is not the tool's, or a client_id that nobody has.
+        Raises Refused for a link that is not the tool's, a client_id that nobody has, or an LMS
+        in which tools do not register themselves.
         """
+        if not self._platform.personality.registers:
+            raise Refused(404, "In this LMS no tool registers itself.")
         if client_id and self._platform.shelf.find(KIND, client_id) is None:
             raise Refused(404, "There is no such tool.")
         options = self._platform.options
-        try:
-            parts = urlsplit(tool_url.strip())
-        except ValueError:
-            parts = urlsplit("")
-        if f"{parts.scheme}://{parts.netloc}" != options.tool_origin:
-            raise Refused(422, f"This sandbox shows the tool at {options.tool_origin} only.")
+        parts = self._split(tool_url)
         asked = {"openid_configuration": f"{options.base_url}/lti/openid-configuration"}
         if self._platform.behaviour.registration_token:
             asked["registration_token"] = self._issue_token(client_id)
         query = "&".join(part for part in (parts.query, urlencode(asked)) if part)
         return parts._replace(query=query, fragment="").geturl()
 
+    def add(self, tool: ToolAddresses) -> None:
+        """Add a tool by what it said of itself, and send launches to it.
+
+        Raises Refused for addresses that are not the tool's.
+        """
+        for url in (tool.login_url, tool.redirect_url, tool.keyset_url):
+            self._split(url)
+        launches = self._platform.personality.launches
+        client_id = _make_id(launches.client_id)
+        record = {
+            "client_id": client_id,
+            "deployment_id": _make_id(launches.deployment_id),
+            "access_token": secrets.token_urlsafe(24),
+            "issuer_url": launches.issuer,
+            "document": {
+                "client_name": tool.name,
+                "initiate_login_uri": tool.login_url,
+                "redirect_uris": [tool.redirect_url],
+                "jwks_uri": tool.keyset_url,
+            },
+        }
+        self._platform.shelf.put(KIND, client_id, record)
+        self.activate(client_id)
+
+    def _split(self, tool_url: str) -> SplitResult:
+        """An address of the tool in its parts. Raises Refused for another's."""
+        try:
+            parts = urlsplit(tool_url.strip())
+        except ValueError:
+            parts = urlsplit("")
+        origin = self._platform.options.tool_origin
+        if f"{parts.scheme}://{parts.netloc}" != origin:
+            raise Refused(422, f"This sandbox shows the tool at {origin} only.")
+        return parts
+
     def describe(self, call: Call) -> Reply:
         """The OpenID configuration of this LMS; to who shows a token only, where it is like Canvas.
 
-        The token stays good for the registration.
+        The token stays good for the registration. The issuer is this LMS itself, as in a Canvas of
+        one's own that has its own lti_iss: a vendor's name is not taken from just any address.
         """
         options, launches = self._platform.options, self._platform.personality.launches
         if self._is_canvas:
@@ -90,7 +127,7 @@ class ToolRegistrations:
             except Refused as refusal:
                 return self._refuse(refusal)
         document: dict[str, Any] = {
-            "issuer": options.issuer,
+            "issuer": options.base_url,
             "authorization_endpoint": options.auth_url,
             "token_endpoint": options.token_url,
             "jwks_uri": options.platform_keyset_url,
@@ -135,6 +172,7 @@ class ToolRegistrations:
             "client_id": client_id,
             "deployment_id": secrets.token_hex(4),
             "access_token": secrets.token_urlsafe(24),
+            "issuer_url": "",
         }
         known = self._platform.shelf.find(KIND, client_id) or made
         record = known | {"document": document}
@@ -188,6 +226,8 @@ class ToolRegistrations:
             login_url=document["initiate_login_uri"],
             redirect_url=document["redirect_uris"][0],
             keyset_url=document["jwks_uri"],
+            # Records of before name none.
+            issuer_url=record.get("issuer_url", self._platform.options.issuer_url),
         )
         self._platform.shelf.put("meta", ACTIVATED, {"client_id": client_id})
 
@@ -341,6 +381,23 @@ def _read_document(call: Call) -> dict[str, Any]:
     if not isinstance(document["redirect_uris"], list):
         raise Refused(400, "invalid_redirect_uris")
     return document
+
+
+def _make_id(usual: str) -> str:
+    """An id that looks as this one does: digits, a UUID, Canvas' `1:` and a hash, or a word."""
+    if usual.isdigit():
+        return str(secrets.randbelow(10 ** len(usual)) + 10 ** len(usual))
+    if _is_uuid(usual):
+        return str(uuid4())
+    number, colon, word = usual.rpartition(":")
+    return f"{number}{colon}{secrets.token_hex(len(word) // 2)}"
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
 
 
 def _find_domain(url: object) -> str:

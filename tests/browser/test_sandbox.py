@@ -23,6 +23,8 @@ PAGES = {
     "members": COURSE.format("ruth") + "/people/",
     "refused": COURSE.format("nobody") + "/",
     "control": "/control/",
+    "teacher": "/control/courses/tidal-pools/?done=lock",
+    "tool by hand": "/as/ines/tool/new/",
 }
 
 

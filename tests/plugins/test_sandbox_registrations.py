@@ -1,5 +1,7 @@
 """The sandbox as an LMS in which a tool registers itself: what it gives, takes and refuses."""
 
+import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -246,3 +248,105 @@ def test_configuration_says_which_lms_it_is(
     assert shown is not None
     platform = shown["https://purl.imsglobal.org/spec/lti-platform-configuration"]
     assert platform["product_family_code"] == code
+
+
+ENTERED = {
+    "name": "Ask the ocean",
+    "login_url": "http://localhost:8000/lti/login",
+    "redirect_url": "http://localhost:8000/lti/launch",
+    "keyset_url": "http://localhost:8000/lti/jwks.json",
+}
+PASTED = {
+    "title": "Ask the ocean",
+    "oidc_initiation_url": "http://localhost:8000/lti/login",
+    "target_link_uri": "http://localhost:8000/lti/launch",
+    "public_jwk_url": "http://localhost:8000/lti/jwks.json",
+}
+LIKE = {
+    "moodle": r"[0-9a-f]{14}",
+    "canvas": r"\d{15}",
+    "blackboard": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+}
+
+
+@pytest.mark.parametrize("personality", LIKE)
+def test_tool_is_added_by_hand_as_the_lms_asks_for_it(
+    sandbox: SandboxClient, personality: str
+) -> None:
+    sandbox.platform.behave({"personality": personality})
+    form = sandbox.get(f"/as/{IT}/tool/new/").text
+    given = {"json": json.dumps(PASTED)} if 'name="json"' in form else ENTERED
+
+    answer = sandbox.post(f"/as/{IT}/tool/new/", data=given)
+
+    page = sandbox.get(answer.headers["Location"]).text
+    options = sandbox.platform.options
+    assert re.fullmatch(LIKE[personality], options.client_id)
+    assert "Ask the ocean" in page
+    assert f"<dt>Client ID</dt><dd><code>{options.client_id}</code>" in page
+    # A link is for tools that registered themselves.
+    assert "Register it again" not in page
+
+
+@pytest.mark.parametrize(
+    ("personality", "given"),
+    [
+        ("moodle", ENTERED | {"keyset_url": "https://evil.example/keys"}),
+        ("moodle", {}),
+        ("canvas", {"json": "no JSON"}),
+        ("canvas", {"json": "[1]"}),
+        ("canvas", {"json": json.dumps(PASTED | {"public_jwk_url": 5})}),
+    ],
+)
+def test_what_is_no_tool_is_not_added(
+    sandbox: SandboxClient, personality: str, given: dict[str, str]
+) -> None:
+    sandbox.platform.behave({"personality": personality})
+
+    answer = sandbox.post(f"/as/{IT}/tool/new/", data=given)
+
+    assert answer.status_code == 422
+    assert sandbox.house.tool_registrations.list() == []
+    assert sandbox.post(f"/as/{STUDENT}/tool/new/", data=ENTERED).status_code == 403
+
+
+@pytest.mark.parametrize("personality", ["blackboard", "openedx"])
+def test_tools_do_not_register_themselves_everywhere(
+    sandbox: SandboxClient, personality: str
+) -> None:
+    sandbox.platform.behave({"personality": personality})
+
+    assert "dynamic registration" not in sandbox.get(f"/as/{IT}/tool/").text
+    page = sandbox.get(f"/as/{IT}/tool/add/", query_string={"link": LINK})
+    assert (page.status_code, "no tool registers itself" in page.text) == (404, True)
+
+
+def test_vendors_issuer_is_that_of_a_tool_by_hand_and_not_of_one_by_a_link() -> None:
+    vendor = "https://canvas.instructure.com"
+    with sandbox_client(personality="canvas", issuer_url=vendor) as sandbox:
+        token = begin(sandbox)
+        bearer = {"Authorization": f"Bearer {token}"}
+        shown: Any = sandbox.get("/lti/openid-configuration", headers=bearer).json
+        made = register(sandbox, token).json
+        sandbox.post(f"/as/{IT}/tool/{made['client_id']}/activate")
+        by_link = sandbox.platform.options.issuer
+        sandbox.post(f"/as/{IT}/tool/new/", data={"json": json.dumps(PASTED)})
+
+        assert by_link == shown["issuer"] == sandbox.options.base_url
+        assert sandbox.platform.options.issuer == vendor
+
+
+@pytest.mark.parametrize(
+    ("personality", "path"),
+    [
+        ("moodle", "/mod/lti/certs.php"),
+        ("brightspace", "/d2l/.well-known/jwks"),
+        ("canvas", "/api/lti/security/jwks"),
+    ],
+)
+def test_keys_are_where_a_tool_that_knows_the_lms_looks_for_them(
+    sandbox: SandboxClient, personality: str, path: str
+) -> None:
+    sandbox.platform.behave({"personality": personality})
+
+    assert sandbox.get(path).json == sandbox.get("/lti/jwks.json").json

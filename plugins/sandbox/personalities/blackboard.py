@@ -108,6 +108,7 @@ BLACKBOARD = Personality(
     about="Comments that a score without one takes away, grades that a reset deletes, rosters "
     "whose message is one object, and a launch address that is probed first.",
     habits={"login_by": "get", "storage": "frame"},
+    registers=False,
     addresses=Addresses(
         line_items="/learn/api/v1/lti/courses/{course}/lineItems",
         line_item="/learn/api/v1/lti/courses/{course}/lineItems/{column}",

@@ -1,6 +1,7 @@
 """Brightspace, by D2L, as an LTI platform."""
 
 from mentorai.plugins.sandbox.personalities.traits import (
+    Addresses,
     LaunchTraits,
     Personality,
     ScoreTraits,
@@ -33,6 +34,10 @@ BRIGHTSPACE = Personality(
     about="One audience for all assertions, errors as problem details, and other words for people "
     "who are not enrolled than for people who do not exist.",
     habits={"registration_token": False},
+    addresses=Addresses(
+        sign_in="/d2l/lti/authenticate",
+        keys="/d2l/.well-known/jwks",
+    ),
     scores=ScoreTraits(tells_strangers=True),
     tokens=TokenTraits(
         audience="https://api.brightspace.com/auth/token",

@@ -1,5 +1,6 @@
 """Canvas, by Instructure, as an LTI platform."""
 
+import json
 from collections.abc import Mapping
 from hashlib import sha1
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from mentorai.plugins.sandbox.personalities.traits import (
     ScoreTraits,
     Throttle,
     TokenTraits,
+    ToolAddresses,
 )
 from mentorai.plugins.sandbox.school import Course, Item, Person
 from mentorai.plugins.sandbox.wire import Call, Media, Refused, Reply
@@ -97,6 +99,15 @@ def find_access() -> ApiAccess:
     return ApiAccess(DeveloperKey.client_id, DeveloperKey.secret)
 
 
+def read_configuration(text: str) -> ToolAddresses:
+    """The tool in the JSON of an LTI developer key. Raises ValueError."""
+    found = json.loads(text)
+    names = ("title", "oidc_initiation_url", "target_link_uri", "public_jwk_url")
+    if not isinstance(found, dict) or any(not isinstance(found.get(name), str) for name in names):
+        raise ValueError(f"These are needed: {', '.join(names)}.")
+    return ToolAddresses(*(found[name] for name in names))
+
+
 def add_custom(
     platform: "SandboxPlatform", person: Person, course: Course, item: Item | None
 ) -> Mapping[str, str]:
@@ -148,6 +159,9 @@ CANVAS = Personality(
         "registration_like": "canvas",
     },
     addresses=Addresses(
+        sign_in="/api/lti/authorize_redirect",
+        # Its token endpoint is that of its own API, too (canvas_api).
+        keys="/api/lti/security/jwks",
         line_items="/api/lti/courses/{course}/line_items",
         line_item="/api/lti/courses/{course}/line_items/{column}",
         members="/api/lti/courses/{course}/names_and_roles",
@@ -209,4 +223,5 @@ CANVAS = Personality(
     envelope=show_refusal,
     make_api=make_api,
     find_access=find_access,
+    read_json=read_configuration,
 )

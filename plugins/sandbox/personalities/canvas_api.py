@@ -7,7 +7,7 @@ without it for a right, 403 in plain text when the bucket is full.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from flask import Blueprint, Response, redirect, request
+from flask import Blueprint, Response, current_app, redirect, request
 
 from mentorai.plugins.sandbox.personalities.canvas_oauth import CanvasOAuth
 from mentorai.plugins.sandbox.personalities.canvas_rest import CanvasCourses
@@ -83,8 +83,10 @@ class CanvasServer:
         except Refused as error:
             return Response(error.message, error.status, mimetype="text/plain")
 
-    def token(self) -> Response:
-        """An access token."""
+    def token(self) -> Any:
+        """An access token; LTI's come from the same address."""
+        if request.form.get("grant_type") == "client_credentials":
+            return current_app.view_functions["lti.token"]()
         return _send(self.oauth.issue(request.form.to_dict()))
 
     def withdraw(self) -> Response:

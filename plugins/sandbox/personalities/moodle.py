@@ -151,6 +151,9 @@ MOODLE = Personality(
         "page_size": 200,
     },
     addresses=Addresses(
+        sign_in="/mod/lti/auth.php",
+        tokens="/mod/lti/token.php",
+        keys="/mod/lti/certs.php",
         line_items="/mod/lti/services.php/{course}/lineitems",
         line_item="/mod/lti/services.php/{course}/lineitems/{column}/lineitem",
         members="/mod/lti/services.php/CourseSection/{course}/bindings/1/memberships",

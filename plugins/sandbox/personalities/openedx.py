@@ -62,6 +62,7 @@ OPENEDX = Personality(
     title="Open edX",
     about="Scores answered with 201 and themselves, results with the newest first, names withheld, "
     "rosters on one page, roles of the institution, errors of a launch on its own page.",
+    registers=False,
     scores=ScoreTraits(answers="score", status=201),
     results=ResultTraits(newest_first=True, links=Links(relations=())),
     tokens=TokenTraits(errors=TOKEN_ERRORS),

@@ -24,8 +24,15 @@ Ids = Literal["own", "numbers", "bare_numbers"]
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Paths of the services; {course} and {column} are filled in."""
+    """Paths of the services; {course} and {column} are filled in.
 
+    sign_in, tokens, keys: where each school's LMS has sign-in, tokens and keys, so that a tool that
+    is told the school's address finds them; they are where the sandbox has them, too.
+    """
+
+    sign_in: str = ""
+    tokens: str = ""
+    keys: str = ""
     line_items: str = "/lti/courses/{course}/line_items"
     line_item: str = "/lti/courses/{course}/line_items/{column}"
     members: str = "/lti/courses/{course}/members"
@@ -345,6 +352,16 @@ def show_plainly(refusal: Refused, _call: Call) -> Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolAddresses:
+    """What campus IT enters of a tool, to add it by hand."""
+
+    name: str
+    login_url: str
+    redirect_url: str
+    keyset_url: str
+
+
+@dataclass(frozen=True, slots=True)
 class ApiAccess:
     """What campus IT enters to connect the API of this LMS."""
 
@@ -362,6 +379,8 @@ class Personality:
         what was sent, in one line. envelope: how a refusal looks on the wire.
     ends_courses: a course that was concluded takes nothing more.
     make_api: routes of an API of its own, besides LTI. find_access: what opens it.
+    registers: tools can register themselves there. read_json: the addresses of a tool in the JSON
+        that is pasted to add it by hand (raises ValueError); None where there is a form for each.
     """
 
     name: str
@@ -383,6 +402,8 @@ class Personality:
     ends_courses: bool = True
     make_api: "Callable[[SandboxPlatform], Blueprint] | None" = None
     find_access: Callable[[], ApiAccess] | None = None
+    registers: bool = True
+    read_json: Callable[[str], ToolAddresses] | None = None
 
     def refuse(self, refusal: Refused, call: Call) -> Reply:
         """A refusal as this LMS gives it."""
