@@ -35,8 +35,12 @@ class Demo:
 
     def page(self, kind: str) -> str:
         """Where the first person of a kind finds the first item of the first course."""
-        person = next(p for p in self.description["people"] if p["kind"] == kind)
-        return f"{person['url']}{self.description['courses'][0]['items'][0]['url']}"
+        item = self.description["courses"][0]["items"][0]
+        return f"{self._find_person(kind)['url']}{item['url']}"
+
+    def _find_person(self, kind: str) -> Json:
+        found: Json = next(p for p in self.description["people"] if p["kind"] == kind)
+        return found
 
     def screen(self) -> str:
         """All that one needs to know, for a terminal."""
@@ -51,6 +55,7 @@ class Demo:
             student=self.page("student"),
             instructor=self.page("instructor"),
             it=it,
+            registration=f"{self._find_person('it')['url']}tool/",
             docs=f"{self.tool_url}/api/v1/docs",
             chat=f"{self.tool_url}/api/v1/chat",
             key=self.folder / "api-key",
@@ -89,6 +94,9 @@ mentorAI runs beside a sandbox LMS whose course is "{course}".
     - as the student: ask "{question}" and open a citation;
       take Quiz 1, then look at Grades in the LMS
     - as the instructor: the mentor's name in the header, then API, then Create New
+    - as campus IT: Platforms, Add an LMS; what an administrator of the LMS does for it
+      is done at {registration}
+      (docs/sandbox.md says what goes where)
     - with the key made for this demo:
         curl -N {chat} \\
           -H "Authorization: Api-Token $(cat {key})" \\
