@@ -145,6 +145,7 @@ def test_canvas_is_connected_from_the_first_page_to_its_own_api(
     desk.get_by_label("On a server of your own").check()
     desk.get_by_label("Client ID").fill(lms.house.platform.options.client_id)
     desk.get_by_label("Address of your Canvas").fill("http://localhost:9")
+    desk.get_by_text("If Canvas has other addresses").click()
     desk.get_by_label("Issuer").fill(lms.url)
     desk.get_by_role("button", name="Check and register").click()
     expect(desk.get_by_role("alert")).to_contain_text("cannot be read")
