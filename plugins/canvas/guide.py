@@ -44,7 +44,9 @@ GUIDE = SetupGuide(
                 ),
                 INSTALL,
             ),
-            "Nothing is copied by hand. For a Canvas that has `+ LTI Registration`.",
+            "Nothing is copied by hand. For a Canvas that has `+ LTI Registration`. One on a "
+            "server of your own needs an issuer of its own (`lti_iss`), and its host in the field "
+            "below.",
         ),
         SetupWay(
             "By pasting",

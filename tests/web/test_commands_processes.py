@@ -262,6 +262,7 @@ def test_demo_shows_one_screen_and_leaves_nothing(start: Start, port: int, tmp_p
         f"http://127.0.0.1:{port + 1}/as/maya/courses/tidal-pools/",
         f"http://127.0.0.1:{port + 1}/as/ruth/courses/tidal-pools/",
         f"http://localhost:{port}/admin/setup?code=",
+        f"http://127.0.0.1:{port + 1}/as/ines/tool/",
         f"http://localhost:{port}/api/v1/docs",
         f"curl -N http://localhost:{port}/api/v1/chat",
     ):
