@@ -5,8 +5,10 @@ Source: LTI Assignment and Grade Services 2.0.
 
 import math
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 from mentorai.core.clock import now
@@ -21,6 +23,7 @@ from mentorai.core.errors import (
 )
 from mentorai.core.values import GradePlace, LineItem, Receipt, Score
 from mentorai.lti.line_items import (
+    LABEL_LENGTH,
     LINE_ITEM_READ_SCOPE,
     LINE_ITEM_SCOPE,
     LINE_ITEM_TYPE,
@@ -56,8 +59,32 @@ SCORE_SCOPE = f"{SCOPE}score"
 SCORE_TYPE = "application/vnd.ims.lis.v1.score+json"
 # The columns that we made bear it, with the link that they were made for.
 TAG = "mentorai:"
-TAG_LENGTH = 200
 ReadRefusal = Callable[[Reply], MentorAIError | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRules:
+    """What a family of LMS takes of a new column.
+
+    binds: whether it can be tied to the place's link; its tag names the link anyway.
+    label_length, tag_length: the most characters of each.
+    whole_points: whether its maximum must be a whole number. Scores bring a maximum of their own,
+        by which the platform scales them, so the column's may be the next one up.
+    """
+
+    binds: bool = True
+    label_length: int = LABEL_LENGTH
+    tag_length: int = 200
+    whole_points: bool = False
+
+    def write_tag(self, link_id: str) -> str:
+        """The tag of the columns that we make for a link; a name that is too long goes in as its
+        digest, for its beginning is that of every other link there.
+        """
+        whole = f"{TAG}{link_id}"
+        if len(whole) <= self.tag_length:
+            return whole
+        return f"{TAG}{sha256(link_id.encode()).hexdigest()}"[: self.tag_length]
 
 
 def find_line_item(
@@ -65,13 +92,12 @@ def find_line_item(
     registration: Registration,
     place: GradePlace,
     *,
-    binds: bool = True,
+    rules: ColumnRules = ColumnRules(),
     others: Collection[str] = (),
 ) -> LineItem:
     """The column of a place: the one the launch named, else one found by link and activity, else
     one that came along when the course was copied, else a new one.
 
-    binds: whether a column can be tied to the place's link; its tag names the link anyway.
     others: the other links of the course, by the platform's names: columns of theirs stay theirs.
     Raises NoLineItem if the platform offers none of these; PlatformError.
     """
@@ -86,8 +112,8 @@ def find_line_item(
         )
     if not service.line_items_url:
         raise NoLineItem()
-    found = _find_listed(tool, registration, place, service.line_items_url, binds, others)
-    return found or _make(tool, registration, place, service.line_items_url, binds)
+    found = _find_listed(tool, registration, place, service.line_items_url, rules, others)
+    return found or _make(tool, registration, place, service.line_items_url, rules)
 
 
 def push_score(
@@ -171,7 +197,7 @@ def _find_listed(
     registration: Registration,
     place: GradePlace,
     url: str,
-    binds: bool,
+    rules: ColumnRules,
     others: Collection[str],
 ) -> LineItem | None:
     offered = place.service.scopes
@@ -180,42 +206,42 @@ def _find_listed(
         return None
     activity_id, link_id = place.activity_id or "", place.lms_resource_link_id
     listed = partial(list_line_items, tool, registration, url, scope=scope, resource_id=activity_id)
-    own = listed(resource_link_id=link_id) if binds else listed(tag=_tag(link_id))
+    tag = rules.write_tag(link_id)
+    own = listed(resource_link_id=link_id) if rules.binds else listed(tag=tag)
     for item in own:
         # A link without an activity may have a column of the teacher's, but none of a quiz.
         if activity_id or not item.resource_id or not _is_ours(item):
             return item
-    return _find_carried_over(listed(), others) if activity_id else None
+    claimed = {rules.write_tag(each) for each in others}
+    return _find_carried_over(listed(), claimed) if activity_id else None
 
 
-def _find_carried_over(listed: Iterable[LineItem], others: Collection[str]) -> LineItem | None:
+def _find_carried_over(listed: Iterable[LineItem], claimed: Collection[str]) -> LineItem | None:
     """The one column of an activity that no link of this course claims: its copy or its backup
     brought it along, and the link for which we made it has another name now.
     """
-    claimed = {_tag(each) for each in others}
     found = [item for item in listed if _is_ours(item) and item.tag not in claimed]
     return found[0] if len(found) == 1 else None
 
 
 def _make(
-    tool: Tool, registration: Registration, place: GradePlace, url: str, binds: bool
+    tool: Tool, registration: Registration, place: GradePlace, url: str, rules: ColumnRules
 ) -> LineItem:
     if place.service.scopes and LINE_ITEM_SCOPE not in place.service.scopes:
         raise NoLineItem()
+    maximum = place.score_maximum
+    if maximum and rules.whole_points:
+        maximum = math.ceil(maximum)
     wanted = LineItem(
         url="",
-        label=place.title,
-        score_maximum=place.score_maximum,
+        label=place.title.strip()[: rules.label_length],
+        score_maximum=maximum,
         resource_id=place.activity_id,
-        tag=_tag(place.lms_resource_link_id),
-        resource_link_id=place.lms_resource_link_id if binds else None,
+        tag=rules.write_tag(place.lms_resource_link_id),
+        resource_link_id=place.lms_resource_link_id if rules.binds else None,
     )
     review = {"submissionReview": build_review(place.activity_id)}
     return make_line_item(tool, registration, url, wanted, review)
-
-
-def _tag(link_id: str) -> str:
-    return f"{TAG}{link_id}"[:TAG_LENGTH]
 
 
 def _is_ours(item: LineItem) -> bool:

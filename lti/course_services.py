@@ -61,12 +61,17 @@ class CourseServices:
         with self.engine.database.read() as connection:
             others = list_neighbours(connection, place.resource_link_id)
         is_course = place.lms_resource_link_id == place.lms_context_id
-        may_bind = self.profile.binds_columns and not (self.profile.course_is_link and is_course)
+        rules = ags.ColumnRules(
+            binds=self.profile.binds_columns and not (self.profile.course_is_link and is_course),
+            label_length=self.profile.column_label,
+            tag_length=self.profile.column_tag,
+            whole_points=self.profile.column_whole_points,
+        )
         return ags.find_line_item(
             self.tool,
             self.registration,
             place,
-            binds=may_bind,
+            rules=rules,
             others=others,
         )
 

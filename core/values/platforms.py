@@ -67,6 +67,8 @@ class PlatformProfile:
     shares_issuer: all schools that have it send one issuer, which alone tells nobody apart.
     refusals: what its answers to a score mean where the status alone does not say it.
     binds_columns: whether we may tie a gradebook column to a resource link.
+    column_label, column_tag: the most characters that the label and the tag of a column have there.
+    column_whole_points: a column's maximum must be a whole number; that of a score need not.
     course_is_link: whether a launch from the course's menu names the course itself as its resource
         link, to which no column can be tied.
     roster_page: members asked for at once; 0: nothing is asked, and all come together.
@@ -90,6 +92,9 @@ class PlatformProfile:
     shares_issuer: bool = False
     refusals: tuple[Refusal, ...] = ()
     binds_columns: bool = True
+    column_label: int = 200
+    column_tag: int = 200
+    column_whole_points: bool = False
     course_is_link: bool = False
     roster_page: int = 200
     roster_query: Mapping[str, str] = field(default_factory=dict)

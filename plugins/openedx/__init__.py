@@ -38,6 +38,9 @@ def platform_profile() -> PlatformProfile:
         token_audience="",
         screens=SCREENS,
         refusals=REFUSALS,
+        column_label=100,
+        column_tag=50,
+        column_whole_points=True,
         course_roles=tuple(ROLES),
     )
 

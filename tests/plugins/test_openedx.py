@@ -1,17 +1,19 @@
 """Open edX: it does not say what it is, and names roles in its own way."""
 
+import json
 from typing import Any
 
 import pytest
 
 from mentorai.core import errors
 from mentorai.core.values import Role
-from tests.fakes.lms_family import LmsFamily
+from tests.fakes.lms_family import COLUMNS_URL, LmsFamily
 
 FAMILY = "openedx"
 VOCABULARY = "http://purl.imsglobal.org/vocab/lis/v2/"
 STUDENT = f"{VOCABULARY}institution/person#Student"
 TEACHER = f"{VOCABULARY}institution/person#Instructor"
+BLOCK = "block-v1:ExampleX+BIO101+2026_T3+type@lti_consumer+block@"
 STAFF = f"{VOCABULARY}system/person#Administrator"
 
 
@@ -61,3 +63,20 @@ def test_score_that_is_not_later_is_stale(lms: LmsFamily, body: Any) -> None:
 
     with pytest.raises(errors.ScoreStale):
         lms.push()
+
+
+def test_column_is_made_as_it_takes_one(lms: LmsFamily) -> None:
+    lms.wire.add("GET", COLUMNS_URL, json=[])
+    lms.wire.add("POST", COLUMNS_URL, status=201, json={"id": f"{COLUMNS_URL}/9"})
+    links = [BLOCK + "a1" * 16, BLOCK + "a1" * 15 + "b2"]
+
+    made = []
+    for link in links:
+        lms.find_column(lms_resource_link_id=link, title="Week 1 " * 20, score_maximum=2.5)
+        made.append(json.loads(lms.wire.calls[-1].request.body))
+
+    assert [each["resourceLinkId"] for each in made] == links
+    assert [len(each["label"]) for each in made] == [100, 100]
+    assert [each["scoreMaximum"] for each in made] == [3, 3]
+    assert [len(each["tag"]) for each in made] == [50, 50]
+    assert made[0]["tag"] != made[1]["tag"]
