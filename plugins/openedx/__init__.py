@@ -19,11 +19,11 @@ FAMILY_CODES = ("openedx", "open edx", "open-edx")
 COMPONENT = "Studio, the unit, this LTI Consumer component, Edit"
 SCREENS = {
     "tool": COMPONENT,
-    "addresses": f"{COMPONENT}: Tool Launch URL, Tool Initiate Login URL, Tool Keyset URL",
+    "addresses": f"{COMPONENT}: Launch URL, Tool Initiate Login URL, Tool Keyset URL",
     "deployments": "Studio, the unit, below the component: Deployment ID",
-    "services": f"{COMPONENT}: LTI Assignment and Grades Service, Enable LTI NRPS",
-    "privacy": f"{COMPONENT}: Request user's username, full name, email; the course's LTI flags",
-    "placements": "Studio, the unit, Advanced, LTI Consumer; and its Deep linking button",
+    "services": f"{COMPONENT}: Assignment and Grades, Names & Roles (NRPS)",
+    "privacy": f"{COMPONENT}: Share Username, Full name, Email; the course's flag for that",
+    "placements": "Studio, the unit, Advanced, LTI Consumer; and its link Deep Linking Launch",
     "platform_facts": "Studio, the unit, below the component: Client ID, Keyset URL, Access Token "
     "URL, Login URL",
 }

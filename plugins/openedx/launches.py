@@ -6,8 +6,8 @@ from mentorai.core.values import Launch, Role
 
 _VOCABULARY = "http://purl.imsglobal.org/vocab/lis/v2/"
 _CONTEXT = f"{_VOCABULARY}membership"
-# It names what a person is in this course by roles of the institution and the system, the most
-# powerful of which counts.
+# Before its version 11.1 (April 2026) it named what a person is in this course by roles of the
+# institution and the system, the most powerful of which counts.
 ROLES = {
     f"{_VOCABULARY}system/person#Administrator": Role.ADMINISTRATOR,
     f"{_VOCABULARY}institution/person#Instructor": Role.INSTRUCTOR,

@@ -148,6 +148,18 @@ def test_change_of_the_maximum_is_taken_from_an_empty_answer(
     assert change_line_item(tool, registration, ONE, score_maximum=12.0).score_maximum == 12
 
 
+def test_change_sends_back_nothing_that_the_platform_showed_as_null(
+    tool: Any, registration: Any, platform: Any
+) -> None:
+    before = {"id": ONE, "label": "Week 1", "scoreMaximum": 10, "tag": ""}
+    platform.wire.add("GET", ONE, json=before | {"resourceLinkId": None, "endDateTime": None})
+    platform.wire.add("PUT", ONE, status=204)
+
+    change_line_item(tool, registration, ONE, score_maximum=12)
+
+    assert json.loads(last(platform).body) == before | {"scoreMaximum": 12}
+
+
 @pytest.mark.parametrize("status", [200, 204, 404, 410])
 def test_line_item_is_removed(tool: Any, registration: Any, platform: Any, status: int) -> None:
     platform.wire.add("DELETE", ONE, status=status)
