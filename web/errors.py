@@ -22,6 +22,7 @@ from mentorai.core import errors as e
 from mentorai.core.explanations import EXPLANATIONS, Explanation, find_explanation, read_screens
 from mentorai.web.auth import get_engine
 from mentorai.web.requests import REQUEST_ID
+from mentorai.web.written import find_written
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +71,7 @@ STATUSES: Mapping[type[e.MentorAIError], int] = {
     e.TurnDenied: 403,
     e.TicketInvalid: 410,
     e.SignOnRejected: 403,
+    e.SignInExpired: 403,
     e.ScoreRejected: 422,
     e.ScoreOutOfRange: 422,
     e.ScoreStale: 409,
@@ -298,6 +300,7 @@ def _show(status: int, code: str, detail: str, more: Mapping[str, Any]) -> Respo
         "code": code,
         "message": detail,
         "reference": request.environ.get(REQUEST_ID, ""),
+        "written": find_written(),
     }
     return make_response(render_template("error.html", **facts, **more), status)
 

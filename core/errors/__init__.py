@@ -19,6 +19,7 @@
     + RegistrationRejected   InvitationInvalid
     + SessionRejected        SessionExpired SessionEnded SessionDenied TurnDenied TicketInvalid
     + SignOnRejected
+    + SignInExpired
     + ScoreRejected          ScoreOutOfRange ScoreStale NoLineItem
                              TeacherGradeStands
       + NotGradable          PersonIsStaff PersonNotInCourse GradeLocked GradeMaybeLocked
@@ -119,6 +120,7 @@ from mentorai.core.errors.sessions import (
     SessionEnded,
     SessionExpired,
     SessionRejected,
+    SignInExpired,
     SignOnRejected,
     TicketInvalid,
     TurnDenied,
@@ -183,6 +185,7 @@ __all__ = [
     "SessionEnded",
     "SessionExpired",
     "SessionRejected",
+    "SignInExpired",
     "SignInNeeded",
     "SignOnRejected",
     "SignatureInvalid",

@@ -21,6 +21,12 @@ class SignOnRejected(MentorAIError):
     code = "sign_on_rejected"
 
 
+class SignInExpired(MentorAIError):
+    """You are no longer signed in here."""
+
+    code = "sign_in_expired"
+
+
 class SessionExpired(SessionRejected):
     """The session ran out; open the mentor again from the course."""
 

@@ -11,10 +11,11 @@ from werkzeug.wrappers import Response
 from mentorai.core.admins import Admin
 from mentorai.core.clock import now
 from mentorai.core.engine import Engine
-from mentorai.core.errors import NotFound, SessionDenied
+from mentorai.core.errors import NotFound, SessionDenied, SignInExpired
 from mentorai.core.mentors import Mentor
 from mentorai.core.values import Session
 from mentorai.web.gate import enter
+from mentorai.web.written import find_written
 
 # What somebody may open at /admin before signing in. None of it exists inside a course.
 OPEN = {"setup", "take_setup", "sign_in", "take_sign_in"}
@@ -82,7 +83,7 @@ def guard(engine: Engine, admin: Blueprint) -> None:
         else:
             admin_person = find_admin(engine)
             if admin_person is None:
-                return redirect(url_for("admin.sign_in", next=_path_to_return_to()), 303)
+                return _lead_to_sign_in()
             g.desk = Desk(
                 admin_person.organization_id,
                 f"admin:{admin_person.id}",
@@ -165,8 +166,12 @@ def read_next() -> str:
     return wanted if is_ours and "\\" not in wanted else url_for("admin.home")
 
 
-def _path_to_return_to() -> str | None:
-    return request.path if request.method == "GET" else None
+def _lead_to_sign_in() -> Response:
+    """The way to the sign-in. Raises SignInExpired if what was written would be lost on it."""
+    if find_written():
+        raise SignInExpired
+    back = request.path if request.method == "GET" else None
+    return redirect(url_for("admin.sign_in", next=back), 303)
 
 
 def _seat_staff(session: Session) -> Desk:

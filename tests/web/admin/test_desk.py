@@ -156,3 +156,53 @@ def test_plugin_adds_a_tab(data_dir):
 
     engine.close()
     assert ">History</a>" in page.text
+
+
+WORDS = "Answer in <b>whole</b> sentences.\nCite the readings."
+SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
+
+
+def test_words_of_a_form_are_given_back_when_the_session_ran_out(app, engine, mentor):
+    session = open_session(engine, mentor, Role.INSTRUCTOR)
+    instructor = Visitor(app)
+    page = f"/s/{session.id}/admin/mentors/{mentor.slug}/prompt"
+    instructor.get(page)
+    engine.sessions.end(session.id)
+
+    answer = instructor.post(
+        page, {"system_prompt": WORDS, "display_name": "One"}, headers=SAME_SITE
+    )
+
+    assert answer.status_code == 403
+    assert "What you wrote" in answer.text
+    assert "System prompt</label>" in answer.text
+    assert "Answer in &lt;b&gt;whole&lt;/b&gt; sentences.\nCite the readings." in answer.text
+    assert "Display name" not in answer.text
+
+
+def test_words_of_a_form_are_given_back_when_campus_it_was_signed_out(app, mentor):
+    fields = {"system_prompt": WORDS, "client_secret": "one two", "password": "one two"}
+
+    page = f"/admin/mentors/{mentor.slug}/prompt"
+    answer = Visitor(app, binding="").post(page, fields, headers=SAME_SITE)
+
+    assert answer.status_code == 403
+    assert "You were signed out" in answer.text
+    assert "Cite the readings." in answer.text
+    assert "one two" not in answer.text
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", None])
+def test_words_that_another_site_sent_are_not_shown(app, engine, mentor, site):
+    session = open_session(engine, mentor, Role.INSTRUCTOR)
+    engine.sessions.end(session.id)
+    headers = {"Sec-Fetch-Site": site} if site else {}
+
+    answer = Visitor(app).post(
+        f"/s/{session.id}/admin/mentors/{mentor.slug}/prompt",
+        {"system_prompt": WORDS},
+        headers=headers,
+    )
+
+    assert answer.status_code == 403
+    assert "Cite the readings" not in answer.text
