@@ -234,6 +234,11 @@ class Settings(BaseSettings):
         """The secret `name`, 43 characters, made if it is not there yet (mode 0600)."""
         return _read_or_make(self.data_dir / "secrets" / name)
 
+    def make_secrets(self) -> None:
+        """Make those that are not there yet: a copy of the folder is whole after a first start."""
+        for name in SECRET_NAMES:
+            self.read_secret(name)
+
     @cached_property
     def web_secret(self) -> str:
         """Signs browser cookies, and the addresses of placed files."""

@@ -78,6 +78,7 @@ def _wrap(app: Flask, engine: Engine) -> None:
 
 
 def _configure(app: Flask, engine: Engine) -> None:
+    engine.settings.make_secrets()
     app.session_interface = BrowserSessions(OF_ADMINS)
     app.config.update(
         SECRET_KEY=engine.settings.web_secret,

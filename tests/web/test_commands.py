@@ -207,7 +207,8 @@ def test_init_makes_what_is_needed_and_a_setup_link(mentorai: Run, folder: Path)
 
     assert re.search(r"http://localhost:8000/admin/setup\?code=[\w-]{40,}", done.output)
     assert (folder / "mentorai.sqlite3").exists()
-    assert stat.S_IMODE((folder / "secrets" / "web").stat().st_mode) == 0o600
+    modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in (folder / "secrets").iterdir()}
+    assert modes == {"web": 0o600, "tool_keys": 0o600}
 
 
 def test_init_prints_no_link_once_there_is_an_administrator(mentorai: Run) -> None:
@@ -283,8 +284,8 @@ def test_documents_are_taken_with_progress_and_a_summary(
     done = with_mentor("datasets", "add", *readings, "--mentor", "tidal-pools")
 
     assert done.exit_code == 0
-    assert "[1/2] limpets.md: 1 passages" in done.output
-    assert "[2/2] tides.txt: 1 passages" in done.output
+    assert "[1/2] limpets.md: 1 passage" in done.output
+    assert "[2/2] tides.txt: 1 passage" in done.output
     assert re.search(r"^2 taken, 0 unchanged, 0 failed; 2 passages in \d", done.output, re.M)
 
 

@@ -89,13 +89,13 @@ class Reading:
             self.unchanged += 1
             return f"{dataset.name}: unchanged"
         self.taken += 1
-        return f"{dataset.name}: {dataset.passages} passages"
+        return f"{dataset.name}: {_count_passages(dataset.passages)}"
 
     def sum_up(self, seconds: float) -> str:
         """One line on all files."""
         return (
             f"{self.taken} taken, {self.unchanged} unchanged, {len(self.failed)} failed; "
-            f"{self.passages} passages in {seconds:.1f} s"
+            f"{_count_passages(self.passages)} in {seconds:.1f} s"
         )
 
     def _add(self, path: Path) -> "Dataset":
@@ -108,6 +108,10 @@ class Reading:
                 stream,
                 author="command line",
             )
+
+
+def _count_passages(count: int) -> str:
+    return "1 passage" if count == 1 else f"{count} passages"
 
 
 def _guess_media_type(name: str) -> str:

@@ -24,8 +24,7 @@ def command(setup_link: bool) -> None:
 
     with opened() as engine:
         settings = engine.settings
-        # Reading makes it, readable by the owner alone.
-        settings.read_secret("web")
+        settings.make_secrets()
         click.echo(f"Data directory: {settings.data_dir}")
         click.echo(f"Database: {engine.database.url.render_as_string(hide_password=True)}")
         if setup_link or not engine.admins.any():
