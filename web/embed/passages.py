@@ -1,5 +1,6 @@
 """A passage as a page shows it: its text, the quoted words marked, and what stands around it."""
 
+import re
 from typing import Any
 
 from mentorai.core.engine import Engine
@@ -7,6 +8,8 @@ from mentorai.core.errors import NotFound
 from mentorai.core.values import Citation, Passage, Session
 
 NEIGHBOUR_CHARACTERS = 220
+# Not all scripts have spaces between words: one that is far away ends no word.
+_PART_AT_START, _PART_AT_END = re.compile(r"^\S{0,30}\s"), re.compile(r"\s\S{0,30}$")
 
 
 def read_passage(
@@ -37,8 +40,8 @@ def _show_passage(
         "heading": passage.heading,
         "page": passage.page,
         "pieces": _mark(passage.text, quote),
-        "before": before.text[-NEIGHBOUR_CHARACTERS:] if before else "",
-        "after": after.text[:NEIGHBOUR_CHARACTERS] if after else "",
+        "before": _read_end(before.text) if before else "",
+        "after": _read_beginning(after.text) if after else "",
         "is_gone": False,
     }
 
@@ -53,6 +56,19 @@ def _show_remains(citation: Citation) -> dict[str, Any]:
         "after": "",
         "is_gone": True,
     }
+
+
+def _read_beginning(text: str) -> str:
+    """What a passage begins with: whole words, and an ellipsis where they are cut off."""
+    if len(text) <= NEIGHBOUR_CHARACTERS:
+        return text
+    return _PART_AT_END.sub("", text[: NEIGHBOUR_CHARACTERS + 1]).rstrip() + " …"
+
+
+def _read_end(text: str) -> str:
+    if len(text) <= NEIGHBOUR_CHARACTERS:
+        return text
+    return "… " + _PART_AT_START.sub("", text[-NEIGHBOUR_CHARACTERS - 1 :]).lstrip()
 
 
 def _mark(text: str, quote: str) -> list[tuple[str, bool]]:

@@ -96,6 +96,7 @@ class ReviewPages:
             ),
             mentor=self._engine.mentors.get(session.organization_id, session.mentor_id),
             visitor=session,
+            is_review=True,
         )
 
     def _get_person(self, session: Session, person_id: str) -> Person:

@@ -61,6 +61,7 @@ def test_citation_in_a_review_opens_its_passage(
 
     assert passage.status_code == 200
     assert "Back to the conversation" in words(passage)
+    assert "what a student sees" not in words(passage)
 
 
 def test_review_leaves_place_and_column_as_they_were(

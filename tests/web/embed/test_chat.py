@@ -1,4 +1,6 @@
+import io
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -281,6 +283,24 @@ def test_passage_opens_with_the_quoted_words_marked(student, home, material):
     assert "Back to the conversation" in passage.text
     assert "<mark>" in piece.text
     assert "<html" not in piece.text
+
+
+def test_what_stands_around_a_passage_is_whole_words(engine, mentor, student, home):
+    sides = [" ".join([f"{side}pools"] * 100) for side in ("northern", "southern")]
+    middle = "# Mussels\n\nMussels form a dense band."
+    text = f"# North\n\n{sides[0]}\n\n{middle}\n\n# South\n\n{sides[1]}\n"
+    place = (mentor.organization_id, mentor.id)
+    engine.datasets.add(*place, "shore.md", "text/markdown", io.BytesIO(text.encode()))
+    page = student.follow(ask(student, home))
+    link = page.text.split('class="source" href="')[1].split('"')[0].replace("&amp;", "&")
+
+    passage = student.get(link).text
+
+    before, after = re.findall(r'<p class="around" dir="auto">(.*)</p>', passage)
+    assert before.split()[0] == "…"
+    assert set(before.split()[1:]) == {"northernpools"}
+    assert after.split()[-1] == "…"
+    assert set(after.split()[:-1]) == {"southernpools"}
 
 
 def test_quote_stays_to_be_seen_after_its_document_went(engine, mentor, student, home, material):
