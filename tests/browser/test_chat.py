@@ -1,3 +1,4 @@
+import re
 import threading
 
 import pytest
@@ -20,6 +21,7 @@ class SlowModel:
         return self._write() if "slow" in request.message else None
 
     def _write(self):
+        yield TokenEvent("Read this:\n\n> ")
         yield TokenEvent("First words ")
         for _ in range(200):
             if self.go_on.wait(0.05):
@@ -97,7 +99,7 @@ def test_answer_grows_and_stops_with_escape(house, model, page):
     page.goto(house.chat)
 
     ask(page, "A slow one, please")
-    expect(page.locator(".growing")).to_contain_text("First words and more")
+    expect(page.locator(".growing")).to_have_text(re.compile(r"^Read this:\s+First words and more"))
     expect(page.locator(".said.mentor[aria-busy=true]")).to_have_count(1)
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
     page.keyboard.press("Escape")

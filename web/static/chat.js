@@ -66,12 +66,16 @@ async function receive(response, turn) {
   document.body.classList.remove("fresh");
   const grown = turn.querySelector(".growing");
   let ended = false;
+  let reply = "";
   for await (const { name, data } of readEvents(response)) {
     if (name === "start") {
       answering.started = data;
       conversation.value = data.session_id;
     } else if (name === "token") {
-      follow(() => grown.append(data.data));
+      reply += data.data;
+      follow(() => {
+        grown.textContent = withoutQuoteMarks(reply);
+      });
     } else if (name === "error") {
       throw explainBreak(data);
     } else if (name === "done") {
@@ -81,6 +85,11 @@ async function receive(response, turn) {
   if (!ended) throw explainBreak(null);
   const done = await settle(turn);
   say(done ? `${mentor}: ${spokenReply(done)}` : "The answer is complete.");
+}
+
+// A mark that begins a line and still waits for its words is left out as well.
+function withoutQuoteMarks(markdown) {
+  return markdown.replace(/^>( |$)/gm, "");
 }
 
 async function handleBreak(error, turn, prompt) {
