@@ -44,6 +44,11 @@ def to_html(text: str, citations: Mapping[int, str] | None = None) -> Markup:
     return Markup(clean)  # noqa: S704 (this is the one door, and nh3 stands in it)
 
 
+def to_words(text: str) -> str:
+    """A Markdown text as words on one line, without its marks; not escaped."""
+    return to_html(text).striptags()
+
+
 def _mark_citations(state: StateCore) -> None:
     known = state.env["citations"]
     for block in state.tokens:

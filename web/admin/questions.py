@@ -10,7 +10,7 @@ from mentorai.core.engine import Engine
 from mentorai.core.errors import InputRejected, NotFound
 from mentorai.core.quizzes import Quiz
 from mentorai.web.admin.desk import mentor
-from mentorai.web.admin.quizzes import draft_of, read_number
+from mentorai.web.admin.quizzes import draft_of, read_number, show_quiz
 
 KINDS: Mapping[str, str] = {
     "choice": "One right option",
@@ -98,10 +98,7 @@ class QuestionPages:
         try:
             self._put(quiz, draft)
         except InputRejected as error:
-            page = render_template(
-                "admin/quiz.html", quiz=quiz, given=draft_of(quiz), errors=error.errors
-            )
-            return page, 422
+            return show_quiz(quiz, error.errors), 422
         return redirect(
             url_for(".quiz", quiz_id=quiz.id, done="question_deleted", _anchor="questions"), 303
         )

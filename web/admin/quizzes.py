@@ -10,6 +10,7 @@ from mentorai.core.engine import Engine
 from mentorai.core.errors import InputRejected
 from mentorai.core.quizzes import Quiz
 from mentorai.web.admin.desk import mentor
+from mentorai.web.markdown import to_words
 
 FACTS = ("title", "description", "attempts_allowed", "keep", "published")
 
@@ -55,7 +56,7 @@ class QuizPages:
 
     def quiz(self, quiz_id: str) -> str:
         """A quiz with its questions."""
-        return self._page(self._get(quiz_id), {})
+        return show_quiz(self._get(quiz_id), {})
 
     def save_quiz(self, quiz_id: str) -> Response | tuple[str, int]:
         """Keep a quiz's facts; its questions stay as they are."""
@@ -64,7 +65,7 @@ class QuizPages:
         try:
             self._engine.quizzes.put(*_place(), given, quiz_id)
         except InputRejected as error:
-            return self._page(quiz, error.errors, given), 422
+            return show_quiz(quiz, error.errors, given), 422
         return redirect(url_for(".quiz", quiz_id=quiz_id, done="saved"), 303)
 
     def publish_quiz(self, quiz_id: str) -> Response | tuple[str, int]:
@@ -75,7 +76,7 @@ class QuizPages:
             draft = draft_of(quiz) | {"published": published}
             self._engine.quizzes.put(*_place(), draft, quiz_id)
         except InputRejected as error:
-            return self._page(quiz, error.errors), 422
+            return show_quiz(quiz, error.errors), 422
         done = "published" if published else "withdrawn"
         return redirect(url_for(".quiz", quiz_id=quiz_id, done=done), 303)
 
@@ -98,15 +99,18 @@ class QuizPages:
     def _get(self, quiz_id: str) -> Quiz:
         return self._engine.quizzes.get(*_place(), quiz_id)
 
-    def _page(
-        self,
-        quiz: Quiz,
-        errors: Mapping[str, Sequence[str]],
-        given: Mapping[str, Any] | None = None,
-    ) -> str:
-        return render_template(
-            "admin/quiz.html", quiz=quiz, given=given or draft_of(quiz), errors=errors
-        )
+
+def show_quiz(
+    quiz: Quiz, errors: Mapping[str, Sequence[str]], given: Mapping[str, Any] | None = None
+) -> str:
+    """The page of one quiz: its questions and its settings. given: what a refused form held."""
+    return render_template(
+        "admin/quiz.html",
+        quiz=quiz,
+        prompts=[to_words(question["prompt"]) for question in quiz.questions],
+        given=given or draft_of(quiz),
+        errors=errors,
+    )
 
 
 def draft_of(quiz: Quiz) -> dict[str, Any]:

@@ -33,6 +33,14 @@ def read(engine, mentor, quiz):
     return engine.quizzes.get(mentor.organization_id, mentor.id, quiz.id)
 
 
+def test_list_of_questions_has_their_words_without_marks(instructor, place):
+    add(instructor, place, CHOICE | {"prompt": "Who **eats** `<b>`\n\n> mussels?"})
+
+    page = instructor.get(place).text
+
+    assert ">Who eats &lt;b&gt; mussels?</a>" in page
+
+
 def test_quiz_is_made_in_two_steps(engine, mentor, instructor, pages):
     instructor.get(f"{pages}/quizzes/new")
 
