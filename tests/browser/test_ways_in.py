@@ -243,6 +243,8 @@ def test_back_and_reload_of_a_launch_lead_to_what_it_opened(
     assert find_ways(campus) == ["cookie"]
 
 
+PAINTS = "performance.getEntriesByType('paint').length"
+TOP = "Math.round(document.getElementById('tool').getBoundingClientRect().top)"
 HEIGHT = "document.getElementById('tool').offsetHeight"
 
 
@@ -280,6 +282,57 @@ def test_page_is_as_high_as_what_is_on_it(
     expect(page.locator("iframe#tool")).to_have_attribute("title", frame.title())
     wait_until(page, f"{HEIGHT} > 1000")
     wait_until(frame, "document.documentElement.scrollHeight - innerHeight <= 2")
+
+
+def test_page_is_shown_when_it_has_asked_for_its_height(
+    campus: Campus, open_browser: Callable[..., BrowserContext]
+) -> None:
+    page = open_browser(blocked=False).new_page()
+    frame = launch(page, campus, "maya")
+    wait_until(frame, f"{PAINTS} > 0")
+    held: list[Route] = []
+    page.route("**/framing.js", lambda route: held.append(route))
+
+    frame.get_by_role("link", name="Quizzes").click()
+    frame.get_by_role("heading", name="Quizzes").wait_for()
+    page.wait_for_timeout(500)
+
+    assert frame.evaluate(PAINTS) == 0
+    held[0].continue_()
+    wait_until(frame, f"{PAINTS} > 0")
+
+
+def test_course_page_stays_where_it_is_when_the_top_of_the_frame_is_seen(
+    campus: Campus, open_browser: Callable[..., BrowserContext]
+) -> None:
+    page = open_browser(blocked=False).new_page()
+    page.set_viewport_size({"width": 1000, "height": 600})
+    frame = launch(page, campus, "maya", "shore-quiz")
+    page.evaluate("scrollTo(0, 40)")
+    wait_until(page, "scrollY === 40")
+
+    frame.get_by_role("button", name="Start the quiz").click()
+
+    expect(frame.get_by_role("button", name="Submit")).to_be_attached()
+    wait_until(page, f"{HEIGHT} > 1000")
+    assert page.evaluate("scrollY") == 40
+
+
+def test_page_is_read_from_its_top_when_the_one_before_was_left_far_below(
+    campus: Campus, open_browser: Callable[..., BrowserContext]
+) -> None:
+    page = open_browser(blocked=False).new_page()
+    page.set_viewport_size({"width": 1000, "height": 600})
+    frame = launch(page, campus, "maya", "shore-quiz")
+    frame.get_by_role("button", name="Start the quiz").click()
+    wait_until(page, f"{HEIGHT} > 1000")
+
+    frame.get_by_role("button", name="Submit").click()
+    wait_until(page, "scrollY > 500")
+    frame.get_by_role("button", name="Submit anyway").click()
+
+    expect(frame.locator(".score")).to_be_visible()
+    wait_until(page, f"{TOP} >= 0")
 
 
 def test_page_in_a_tab_of_its_own_leads_back_to_the_course(

@@ -1,6 +1,8 @@
-// A session's page inside the LMS: it says its title, asks for the height that it needs, and goes to
-// its top when another page of ours takes its place. Only the platform's own pages are spoken to, and
-// only they are listened to.
+// A session's page inside the LMS: it says its title, asks for the height that it needs, and brings
+// the top of the frame in sight when another page of ours takes its place. What is pressed must not
+// move away under the hand: so the page waits for this script before it is shown (page.html), and
+// nothing is moved without need. Only the platform's own pages are spoken to, and only they are
+// listened to.
 // Source: LTI Client Side postMessages 1.0, and what Canvas, Sakai and others take beside it. For the
 // title no LMS has a message yet: ours is named as our own, for portals and whoever else listens.
 
@@ -39,8 +41,6 @@ function growWithContent(main) {
   observer.observe(main);
   for (const child of main.children) observer.observe(child);
   measure();
-  // Another page of ours was here before, perhaps far below where this one begins.
-  if (document.referrer.startsWith(`${location.origin}/`)) tell({ subject: "lti.scrollToTop" });
 }
 
 // --- a conversation takes what the window has to give ------------------------------------------
@@ -57,8 +57,24 @@ function fillWindow() {
   tell({ subject: "lti.fetchWindowSize" });
 }
 
+// --- a page is read from its top ----------------------------------------------------------------
+
+function bringTopInSight() {
+  const edge = document.createElement("div");
+  Object.assign(edge.style, { position: "fixed", top: 0, left: 0, width: "1px", height: "1px" });
+  edge.style.visibility = "hidden";
+  document.body.append(edge);
+  new IntersectionObserver(([sight], observer) => {
+    observer.disconnect();
+    edge.remove();
+    if (!sight.isIntersecting) tell({ subject: "lti.scrollToTop" });
+  }).observe(edge);
+}
+
 if (framed) {
   tell({ subject: "mentorai.title", title: document.title });
+  // Another page of ours was here before, perhaps far below where this one begins.
+  if (document.referrer.startsWith(`${location.origin}/`)) bringTopInSight();
   if (document.body.classList.contains("chat")) fillWindow();
   else growWithContent(document.querySelector("main"));
 } else {
