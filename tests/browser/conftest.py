@@ -29,6 +29,16 @@ from tests.fakes.visitor import BINDING, open_session, sign_cookie
 
 # What Chromium keeps for "sites that may not save data on this device".
 BLOCKED = {"cookies": {"[*.]localhost,*": {"setting": 2}}}
+# A person presses what is shown. Playwright presses what is laid out, and the browser gives that to
+# the page around a frame as long as it has not shown the frame's new page: nothing comes of it.
+ONLY_WHAT_IS_SHOWN = """{
+  const nothing = new CSSStyleSheet();
+  nothing.replaceSync("* { pointer-events: none !important }");
+  document.adoptedStyleSheets = [nothing];
+  new PerformanceObserver((paints) => {
+    if (paints.getEntriesByName("first-contentful-paint").length) nothing.disabled = true;
+  }).observe({ type: "paint", buffered: true });
+}"""
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 EMAIL, PASSWORD = "it@campus.edu", "correct horse battery"
 SHORE = """# The Rocky Shore
@@ -231,6 +241,7 @@ def open_browser(chromium: Browser, tmp_path: Path) -> Iterator[Callable[..., Br
             viewport={"width": 1000, "height": 900},
         )
         context.set_default_timeout(20_000)
+        context.add_init_script(ONLY_WHAT_IS_SHOWN)
         contexts.append(context)
         return context
 
