@@ -52,7 +52,7 @@ def list_members(platform: SandboxPlatform, call: Call, course_id: str) -> Reply
     if traits.previews and not wanted and since is None:
         # Whoever knows only the roles of a course takes this one for a student.
         shown_as = {"roles": list(ROLES[PREVIEW.kind])}
-        found.append(_show(Membership(PREVIEW, "Active"), item, traits) | shown_as)
+        found.append(_show(Membership(PREVIEW, "Active"), traits) | shown_as)
     shown, headers = (
         (found, {}) if traits.ignores_limit else cut_page(platform, call, found, traits.links)
     )
