@@ -1,22 +1,27 @@
-"""The clock of the machine was set, or the machine slept: no score suffers from it.
+"""The clock of the machine was set, or the machine slept: nothing that waits suffers from it.
 
-When a score is due, when a platform is called again, and when a lease ends are instants, kept for
-all workers. A clock that goes ahead would end leases of scores that are on their way, so that a
-second one for the same person joins them: those leases begin anew. A clock that is set back would
-have everything wait until it is there again: what waits goes now, and a platform that rests is
-asked again, which harms nobody.
+When a score, an event or a roster is due, when a platform is called again, and when a lease ends
+are instants, kept for all workers. A clock that goes ahead would end leases of what is on its way,
+so that a second one for the same person joins it: those leases begin anew. A clock that is set back
+would have everything wait until it is there again: what waits goes now, and who is left alone is
+asked again, which harms nobody. A roster goes if it was wanted or failed, or is due too late.
 """
 
 import time
 from datetime import timedelta
+from typing import Any
 
 import structlog
-from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy import Column, Connection, and_, or_, select, true, update
 
 from mentorai.core.clock import now
 from mentorai.core.outbox_table import outbox
 from mentorai.core.platform_rests import platform_rests
+from mentorai.core.roster_reads import LEASE as READING
+from mentorai.core.roster_rows import rosters
 from mentorai.core.row_locks import hold_rows
+from mentorai.core.webhook_rows import webhook_deliveries, webhooks
+from mentorai.core.webhook_sender import LEASE_SECONDS as SENDING_SECONDS
 
 # What clocks are put right by all the time is less.
 SMALLEST_STEP = timedelta(seconds=5)
@@ -44,35 +49,80 @@ def _read_ahead() -> float:
 
 def find_step(connection: Connection) -> timedelta:
     """By how much the clock was set back, at least, while nobody was there to see it."""
-    on_their_way = outbox.c.status.in_(("waiting", "leased"))
-    ahead = select(outbox.c.id).where(on_their_way, outbox.c.updated_at > now() + SET_BACK)
-    return timedelta() if connection.execute(ahead.limit(1)).first() is None else -SET_BACK
+    later, events = now() + SET_BACK, webhook_deliveries.c
+    written_later = (
+        select(outbox.c.id).where(
+            outbox.c.status.in_(("waiting", "leased")), outbox.c.updated_at > later
+        ),
+        select(rosters.c.context_id).where(rosters.c.wanted_at > later),
+        select(webhooks.c.id).where(webhooks.c.handed_until > later),
+        select(events.id).where(
+            events.status == "waiting", events.created_at > later, events.due_at > later
+        ),
+    )
+    is_back = any(connection.execute(each.limit(1)).first() for each in written_later)
+    return -SET_BACK if is_back else timedelta()
 
 
 def follow_step(connection: Connection, step: timedelta, lease_seconds: float) -> None:
-    """Put right what was written before the clock was set; harmless if several workers do."""
+    """Put right what was written before the clock was set; harmless if several workers do.
+
+    lease_seconds: how long a lease of a score lasts.
+    """
+    if step < timedelta():
+        _let_go(connection, platform_rests.c.rests_until)
+        _let_go(connection, outbox.c.due_at, outbox.c.updated_at, status="waiting")
+        _let_rosters_go(connection)
+        _let_go(connection, webhooks.c.quiet_until, webhooks.c.handed_until)
+        _let_go(connection, webhook_deliveries.c.due_at, status="waiting")
+    leases = 0
+    for until, seconds, also in (
+        (outbox.c.lease_until, lease_seconds, {"updated_at": now()}),
+        (rosters.c.reading_until, READING.total_seconds(), {}),
+        (webhooks.c.lease_until, SENDING_SECONDS, {}),
+    ):
+        leases += _put_leases_right(connection, step, until, timedelta(seconds=seconds), also)
+    log.warning("clock_was_set", seconds=round(step.total_seconds()), leases=leases)
+
+
+def _let_go(connection: Connection, *times: Column[Any], status: str = "") -> None:
+    """Have nothing in these columns be later than now. status: of the rows, if not of all."""
+    moment, rows = now(), times[0].table
+    mine = rows.c.status == status if status else true()
+    hold_rows(connection, rows, mine, or_(*(each > moment for each in times)))
+    for each in times:
+        connection.execute(update(rows).where(mine, each > moment).values({each.name: moment}))
+
+
+def _let_rosters_go(connection: Connection) -> None:
     moment = now()
-    leases_end = moment + timedelta(seconds=lease_seconds)
+    query = select(rosters).where(or_(rosters.c.due_at > moment, rosters.c.wanted_at > moment))
+    for row in connection.execute(query.order_by(rosters.c.context_id).with_for_update()).all():
+        times = {"wanted_at": min(row.wanted_at, moment)}
+        is_soon = row.wanted_at > moment or row.failures
+        latest = moment + timedelta(seconds=row.interval_seconds)
+        if row.due_at is not None and (is_soon or row.due_at > latest):
+            times["due_at"] = min(row.due_at, moment)
+        mine = rosters.c.context_id == row.context_id
+        connection.execute(update(rosters).where(mine).values(times))
+
+
+def _put_leases_right(
+    connection: Connection,
+    step: timedelta,
+    until: Column[Any],
+    lasts: timedelta,
+    also: dict[str, Any],
+) -> int:
+    """Have leases end when they would have; how many would not. also: what changes with them."""
+    ends_at = now() + lasts
+    wrong = until > ends_at
     if step > timedelta():
-        wrong = and_(outbox.c.lease_until > moment - step, outbox.c.lease_until < leases_end)
-    else:
-        wrong = outbox.c.lease_until > leases_end
-        _let_all_go(connection)
+        wrong = and_(until > now() - step, until < ends_at)
+    (key,) = until.table.primary_key.columns
     # What is being settled at this moment needs no lease any more.
-    held = select(outbox.c.id).where(outbox.c.status == "leased", wrong).order_by(outbox.c.id)
-    row_ids = list(connection.scalars(held.with_for_update(skip_locked=True)))
-    mine = outbox.c.id.in_(row_ids)
-    connection.execute(update(outbox).where(mine).values(lease_until=leases_end, updated_at=moment))
-    log.warning("clock_was_set", seconds=round(step.total_seconds()), leases=len(row_ids))
-
-
-def _let_all_go(connection: Connection) -> None:
-    moment = now()
-    resting = platform_rests.c.rests_until > moment
-    hold_rows(connection, platform_rests, resting)
-    connection.execute(update(platform_rests).where(resting).values(rests_until=moment))
-    times = (outbox.c.due_at, outbox.c.updated_at)
-    waiting = and_(outbox.c.status == "waiting", or_(*(each > moment for each in times)))
-    present = {each.name: moment for each in times}
-    hold_rows(connection, outbox, waiting)
-    connection.execute(update(outbox).where(waiting).values(present))
+    held = select(key).where(wrong).order_by(key).with_for_update(skip_locked=True)
+    found = list(connection.scalars(held))
+    changed = {until.name: ends_at} | also
+    connection.execute(update(until.table).where(key.in_(found)).values(changed))
+    return len(found)

@@ -9,6 +9,7 @@ import pytest
 import time_machine
 
 from mentorai.core import hookimpl, jobs
+from mentorai.core.clock import now
 from mentorai.core.connections import Connections
 from mentorai.core.course_people import Course, CoursePerson
 from mentorai.core.engine import Engine
@@ -714,6 +715,34 @@ def test_worker_finds_a_roster_that_the_queue_lost(
     worker.join()
 
     assert refreshed(engine, course).complete_at is not None
+
+
+@pytest.mark.parametrize("has_failed", [True, False], ids=["failed", "wanted"])
+def test_roster_that_waits_is_read_when_the_clock_is_set_back(
+    engine, registry, course, monkeypatch: pytest.MonkeyPatch, has_failed
+):
+    monkeypatch.setattr(jobs, "ROSTER_SECONDS", 0.1)
+    monkeypatch.setattr(jobs, "SWEEP_SECONDS", 0.1)
+    registry.members, registry.breaks_after = [learner(1), learner(2)], 1
+    monkeypatch.setattr(Jobs, "hand_roster", lambda jobs, each: engine.rosters.sync_due(each))
+    stop = threading.Event()
+    worker = threading.Thread(target=run_worker, args=(engine,), kwargs={"stop": stop})
+    with time_machine.travel(now(), tick=True) as clock:
+        with monkeypatch.context() as lost:
+            if not has_failed:
+                lost.setattr(Jobs, "hand_roster", lambda *_: None)
+            engine.rosters.want(course.organization_id, course.id)
+        registry.breaks_after = None
+
+        clock.shift(timedelta(hours=-1))
+        worker.start()
+        deadline = time.monotonic() + 20
+        while refreshed(engine, course).complete_at is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        stop.set()
+        worker.join()
+
+        assert refreshed(engine, course).complete_at is not None
 
 
 def test_worker_reads_the_whole_once_a_day_and_differences_between(engine, registry, course, clock):

@@ -517,6 +517,30 @@ def verify():
     return names["verify"]
 
 
+@pytest.mark.parametrize("is_seen", [True, False], ids=["by the worker", "by nobody"])
+def test_event_that_waits_goes_when_the_clock_is_set_back(
+    engine, webhook, note, send, receiver, is_seen
+):
+    receiver.statuses = [500]
+    stop = threading.Event()
+    worker = threading.Thread(target=lambda: run_worker(engine, threads=1, stop=stop))
+    with time_machine.travel(now(), tick=True) as clock:
+        note()
+        if is_seen:
+            worker.start()
+        else:
+            send()
+        assert receiver.wait_for(1, seconds=20)
+        clock.shift(-timedelta(hours=1))
+        if not is_seen:
+            worker.start()
+        arrived = receiver.wait_for(2, seconds=20)
+        stop.set()
+        worker.join()
+
+    assert arrived
+
+
 def test_documented_example_takes_what_is_sent_and_nothing_else(
     verify, engine, issued, note, send, receiver
 ):
