@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS = 10
 STALL_SECONDS = 60
+# As long as gunicorn allows: the hints of a login by GET alone may have four thousand letters each.
+LINE_LENGTH = 8_190
 
 
 def load_app(settings: Settings) -> "Flask":
@@ -46,6 +48,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "timeout": STALL_SECONDS,
         "graceful_timeout": GRACE_SECONDS,
         "keepalive": 5,
+        "limit_request_line": LINE_LENGTH,
         "loglevel": "warning",
         "proc_name": "mentorai",
         "control_socket_disable": True,

@@ -185,7 +185,7 @@ HEADERS = "Host: x\r\nAuthorization: Api-Token mai_secret\r\n"
 CHUNKS = "Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n"
 UNREADABLE = {
     "mai_secret\r\n\r\n": (400, "bad_request"),
-    f"GET /?q={'a' * 5_000} HTTP/1.1\r\n{HEADERS}\r\n": (414, "uri_too_long"),
+    f"GET /?q={'a' * 8_200} HTTP/1.1\r\n{HEADERS}\r\n": (414, "uri_too_long"),
     f"GET / HTTP/1.1\r\n{HEADERS}X: {'a' * 9_000}\r\n\r\n": (431, "headers_too_large"),
     f"POST /admin/sign-in HTTP/1.1\r\n{HEADERS}{CHUNKS}mai_secret\r\n": (400, "bad_request"),
 }
@@ -220,6 +220,16 @@ def test_request_that_cannot_be_read_is_refused_with_a_problem(
     assert "mai_secret" not in f"{output}{answers.values()}"
     assert process.returncode == 0
     assert "Warning" not in output
+
+
+def test_login_by_get_may_have_long_hints(start: Start, port: int) -> None:
+    start("serve", "--port", str(port))
+    _wait_for_server(port)
+    query = f"iss=x&login_hint={'a' * 3_500}&lti_message_hint={'b' * 3_900}"
+
+    status, problem = _send_raw(port, f"GET /lti/login?{query} HTTP/1.1\r\n{HEADERS}\r\n")
+
+    assert (status, problem["code"]) == (400, "unknown_registration")
 
 
 def test_taken_port_is_named_with_a_way_out(start: Start, port: int) -> None:
