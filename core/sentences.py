@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterator
 
 LONGEST_WORDS = 60
+# From the beginning of a run of stops only, and never back: a run of any length is read once.
 _BREAK = re.compile(
-    r"(?P<stop>[.!?…؟।]+[\"'”’»)\]]*)(?=\s)|(?P<full>[。！？｡]+[\"”’」』）]*)|(?P<line>\n\s*)"
+    r"(?<![.!?…؟।])(?P<stop>[.!?…؟।]++[\"'”’»)\]]*+)(?=\s)"
+    r"|(?P<full>[。！？｡]+[\"”’」』）]*)|(?P<line>\n\s*)"
 )
 _KNOWN_ABBREVIATIONS = """
 dr mr mrs ms prof sr jr st fig figs eq vs e.g i.e cf no nos vol pp p ca approx ed eds al inc

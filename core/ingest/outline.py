@@ -7,7 +7,8 @@ from mentorai.core.values import Section
 SEPARATOR = " > "
 LONGEST_HEADING = 200
 _SPACE = re.compile(r"\s+")
-_GAP = re.compile(r"[ \t]*\n(?:[ \t]*\n)+")
+# From the beginning of a run of spaces only, and never back: a run of any length is read once.
+_GAP = re.compile(r"(?<![ \t])[ \t]*+\n(?:[ \t]*+\n)++")
 
 
 class Outline:

@@ -1,5 +1,6 @@
 import io
 import re
+import time
 from contextlib import suppress
 from itertools import pairwise
 
@@ -325,3 +326,14 @@ def test_broken_pdf_is_unreadable_or_read_and_nothing_else(place: int, junk: byt
 
     with suppress(DocumentUnreadable):
         read("application/pdf", whole[:place] + junk + whole[place + len(junk) :])
+
+
+@pytest.mark.parametrize("run", [".", "?", " ", "\t", "\n ", ".)", "。", "a "])
+@pytest.mark.parametrize("media_type", ["text/plain", "text/markdown"])
+def test_run_of_any_length_is_read_in_one_go(media_type: str, run: str) -> None:
+    began = time.process_time()
+
+    pieces = list(cut_passages(read(media_type, f"Mussels{run * 40_000}x and crabs.")))
+
+    assert pieces[0].text.startswith("Mussels")
+    assert time.process_time() - began < 5
