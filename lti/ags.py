@@ -70,12 +70,22 @@ class ColumnRules:
     label_length, tag_length: the most characters of each.
     whole_points: whether its maximum must be a whole number. Scores bring a maximum of their own,
         by which the platform scales them, so the column's may be the next one up.
+    own_labels: whether it must have a label that no other can have.
     """
 
     binds: bool = True
     label_length: int = LABEL_LENGTH
     tag_length: int = 200
     whole_points: bool = False
+    own_labels: bool = False
+
+    def write_label(self, place: GradePlace) -> str:
+        """The label of the column that we make for a place, the same whenever it is asked for."""
+        end = ""
+        if self.own_labels:
+            name = f"{place.lms_resource_link_id}/{place.activity_id or ''}"
+            end = f" (mentorAI {sha256(name.encode()).hexdigest()[:6]})"
+        return f"{place.title.strip()[: self.label_length - len(end)].rstrip()}{end}"
 
     def write_tag(self, link_id: str) -> str:
         """The tag of the columns that we make for a link; a name that is too long goes in as its
@@ -234,7 +244,7 @@ def _make(
         maximum = math.ceil(maximum)
     wanted = LineItem(
         url="",
-        label=place.title.strip()[: rules.label_length],
+        label=rules.write_label(place),
         score_maximum=maximum,
         resource_id=place.activity_id,
         tag=rules.write_tag(place.lms_resource_link_id),

@@ -66,6 +66,7 @@ class CourseServices:
             label_length=self.profile.column_label,
             tag_length=self.profile.column_tag,
             whole_points=self.profile.column_whole_points,
+            own_labels=self.profile.takes_over_labels,
         )
         return ags.find_line_item(
             self.tool,

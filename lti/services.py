@@ -1,4 +1,4 @@
-"""Calls to a platform's services: a bearer token of the least scope, healed once on 401, paged.
+"""Calls to a platform's services: a bearer token of the least scope, renewed once, and pages.
 
 The bearer token goes only to hosts of its registration (service_origins.py), and every page and
 every redirect must stay on the origin of the first.
@@ -58,7 +58,7 @@ def call(
     text = "" if body is None else json.dumps(body, allow_nan=False, separators=(",", ":"))
     token, pace = tool.tokens.get(registration, scopes), tool.paces.find(registration)
     reply = _send(tool, method, url, headers | _bearer(token), text, pace)
-    if reply.status == 401:
+    if _is_stale(tool, registration, reply):
         token = tool.tokens.get(registration, scopes, refused=token)
         reply = _send(tool, method, url, headers | _bearer(token), text, pace)
     return reply
@@ -125,6 +125,14 @@ def find_link(reply: Reply, relation: str) -> str | None:
                 # That entity alone: others are names of parameters (&section=, &current=).
                 return join_url(reply.url, address.strip().replace("&amp;", "&"))
     return None
+
+
+def _is_stale(tool: Tool, registration: Registration, reply: Reply) -> bool:
+    """Whether the platform says that it takes the token no more (RFC 6750, section 3.1: 401)."""
+    if reply.is_ok or reply.status == 401:
+        return reply.status == 401
+    profile = tool.find_profile(registration.issuer, registration.family)
+    return reply.status == profile.stale_token_status
 
 
 def _send(

@@ -69,6 +69,9 @@ class PlatformProfile:
     binds_columns: whether we may tie a gradebook column to a resource link.
     column_label, column_tag: the most characters that the label and the tag of a column have there.
     column_whole_points: a column's maximum must be a whole number; that of a score need not.
+    takes_over_labels: whether a new column of the label of another is that other, whose ever it
+        is: ours get labels that no other has.
+    stale_token_status: the status, besides 401, by which it says that it takes a token no more.
     course_is_link: whether a launch from the course's menu names the course itself as its resource
         link, to which no column can be tied.
     roster_page: members asked for at once; 0: nothing is asked, and all come together.
@@ -95,6 +98,8 @@ class PlatformProfile:
     column_label: int = 200
     column_tag: int = 200
     column_whole_points: bool = False
+    takes_over_labels: bool = False
+    stale_token_status: int = 401
     course_is_link: bool = False
     roster_page: int = 200
     roster_query: Mapping[str, str] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """Sakai: what it is, how it is recognised, and how the tool is registered there.
 
-registration.py has what registers the tool there. Launches, grades and rosters are those of any LMS
-that speaks LTI 1.3.
+registration.py has what registers the tool there, scores.py what its refusals of a score mean.
+Launches, grades and rosters are those of any LMS that speaks LTI 1.3.
 """
 
 from typing import Any
@@ -10,6 +10,7 @@ from mentorai.core import hookimpl
 from mentorai.core.values import PlatformProfile, SetupGuide
 from mentorai.plugins.sakai.guide import GUIDE
 from mentorai.plugins.sakai.registration import write_document
+from mentorai.plugins.sakai.scores import REFUSALS
 
 FAMILY = FAMILY_CODE = "sakai"
 SCREENS = {
@@ -23,12 +24,20 @@ SCREENS = {
 
 @hookimpl
 def platform_profile() -> PlatformProfile:
-    """Its token address is the audience of our assertions."""
+    """Its token address is the audience of our assertions.
+
+    It keeps no resource link of a column, takes a new column of a known label for the known one,
+    and answers 403 to a token that it does not take, as after a restart, which makes it new keys.
+    """
     return PlatformProfile(
         family=FAMILY,
         title="Sakai",
         token_audience="",
         screens=SCREENS,
+        refusals=REFUSALS,
+        binds_columns=False,
+        takes_over_labels=True,
+        stale_token_status=403,
     )
 
 

@@ -54,6 +54,9 @@ class Gradebook:
         """GET on the line items of a course: filters, then pages."""
         call.check_accepts(LINE_ITEMS_TYPE)
         asked = {n: call.query[n] for n in FILTERS if n in call.query}
+        traits = self._platform.personality.columns
+        if not traits.keeps_link:
+            asked.pop("resource_link_id", None)
         if "resource_link_id" in asked:
             asked["resource_link_id"] = self._platform.ids.read("link", asked["resource_link_id"])
         found = [
@@ -62,7 +65,6 @@ class Gradebook:
             if not column.get("foreign")
             and all(_has(column, FILTERS[n], value) for n, value in asked.items())
         ]
-        traits = self._platform.personality.columns
         shown, headers = cut_page(self._platform, call, found, traits.links)
         body: list[Record] = [self._show(column) for column in shown]
         if traits.launch_url and call.query.get("include[]") == "launch_url":
@@ -76,10 +78,16 @@ class Gradebook:
         """POST on the line items of a course."""
         course = get_course(self._platform, course_id)
         facts = self._read_column(course, self._read_link(call.read_json(LINE_ITEM_TYPE)))
+        traits = self._platform.personality.columns
+        if not traits.keeps_link:
+            facts.pop("resourceLinkId", None)
         column: Record = {"id": new_id(), "course": course.id, "by_tool": True} | facts
+        if traits.by_label:
+            known = (c for c in self.columns(course) if c["label"] == facts["label"])
+            column["id"] = next(known, column)["id"]
         self._shelf.put("line_item", column["id"], column)
-        shown = self._show(column)
-        return Reply.of(shown, LINE_ITEM_TYPE, status=201, headers={"Location": shown["id"]})
+        shown, status = self._show(column), traits.made_status
+        return Reply.of(shown, LINE_ITEM_TYPE, status=status, headers={"Location": shown["id"]})
 
     def read_column(self, call: Call, course_id: str, column_id: str) -> Reply:
         """GET on one line item."""

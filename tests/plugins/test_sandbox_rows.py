@@ -456,7 +456,7 @@ def test_wrong_authentication_request_ends_at_the_lms_or_at_the_tool(
 
 @pytest.mark.parametrize(
     ("name", "pages"),
-    [("plain", True), ("sakai", True), ("blackboard", False), ("openedx", True)],
+    [("plain", True), ("sakai", False), ("blackboard", False), ("openedx", True)],
 )
 def test_list_of_line_items_is_cut_into_pages_or_not(be: Any, name: str, pages: bool) -> None:
     lms = be(name)
@@ -489,6 +489,54 @@ def test_results_are_cut_into_pages_or_not(be: Any, name: str, cut: bool) -> Non
     assert len(limited.get_json()) == 1
     assert ("Link" in limited.headers) is cut
     assert len(whole) == (1 if cut else 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "said"), [("plain", 401, "access token"), ("sakai", 403, "signature_error")]
+)
+def test_token_that_is_taken_no_more_is_refused(be: Any, name: str, status: int, said: str) -> None:
+    lms = be(name)
+    headers = {"Authorization": "Bearer of-before-the-restart"}
+
+    answer = lms.client.get(lms.line_items, headers=headers)
+
+    assert answer.status_code == status
+    assert said in answer.text
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "link", "count"), [("plain", 201, True, 2), ("sakai", 200, False, 1)]
+)
+def test_new_line_item_of_a_known_label_is_another_or_that_one(
+    be: Any, name: str, status: int, link: bool, count: int
+) -> None:
+    lms = be(name)
+    place = lms.client.launch("maya", "shore-quiz")[f"{CLAIM}/resource_link"]["id"]
+    body = json.dumps({"label": "Essay", "scoreMaximum": 5, "resourceLinkId": place})
+
+    made = [
+        lms.client.post(lms.line_items, headers=lms.bearer, content_type=LINE_ITEM, data=body)
+        for _ in range(2)
+    ]
+
+    for url in {answer.get_json()["id"] for answer in made}:
+        lms.client.call("DELETE", url, headers=lms.bearer)
+    assert [answer.status_code for answer in made] == [status] * 2
+    assert ["resourceLinkId" in answer.get_json() for answer in made] == [link] * 2
+    assert len({answer.get_json()["id"] for answer in made}) == count
+
+
+def test_sakai_says_of_a_deleted_column_404_and_of_its_score_400(be: Any) -> None:
+    lms = be("sakai")
+    gone = f"{lms.line_items}/gone"
+
+    read = lms.client.get(gone, headers=lms.bearer)
+    scored = lms.client.post(
+        f"{gone}/scores", headers=lms.bearer, content_type=SCORE, data=json.dumps({})
+    )
+
+    assert (read.status_code, read.get_json()) == (404, {"error": "Could not load column"})
+    assert (scored.status_code, scored.get_json()) == (400, {"error": "Grade failure"})
 
 
 def test_table_names_tests_and_switches_that_there_are() -> None:

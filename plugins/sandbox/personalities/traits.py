@@ -129,6 +129,9 @@ class ColumnTraits:
     keeps_coupled: a column that came with its link cannot be deleted. fixes_coupled: nor can it be
         changed. drops_link: a PUT without
         resourceLinkId takes it away. empty_texts: texts that are absent are shown as ''.
+    keeps_link: a column that a tool makes is tied to the link that it names, and lists can be
+        narrowed to a link. by_label: a new column of the label of another is that other.
+    made_status: of the answer to a new one.
     any_maximum: a maximum of zero is taken. links: of the list. adds: what each holds besides.
     launch_url: the member that tells where a column's link leads, in a list that is asked for
         `include[]=launch_url`; empty: no list has it.
@@ -141,6 +144,9 @@ class ColumnTraits:
     drops_link: bool = False
     empty_texts: bool = False
     any_maximum: bool = False
+    keeps_link: bool = True
+    by_label: bool = False
+    made_status: int = 201
     launch_url: str = ""
     read_only: frozenset[str] = frozenset()
     many_links: bool = False
