@@ -16,6 +16,8 @@ from mentorai.web.api.examples import JSON_TYPE, Example
 SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
 SUCCESS = 'pm.test("answers as described", () => pm.response.to.be.success);'
 KEYS = ("api_key", "provisioning_key", "admin_token")
+# What no two calls may name alike: Postman puts the time behind it, so that it all runs again.
+UNIQUE = {"make_mentor": "slug", "add_key": "name"}
 Json = dict[str, Any]
 
 
@@ -69,7 +71,7 @@ def _make_item(example: Example, made: Mapping[str, str]) -> Json:
         request["header"] = [{"key": "Content-Type", "value": JSON_TYPE}]
         request["body"] = {
             "mode": "raw",
-            "raw": json.dumps(example.body, ensure_ascii=False, indent=2),
+            "raw": json.dumps(_make_body(example), ensure_ascii=False, indent=2),
             "options": {"raw": {"language": "json"}},
         }
     keep = [
@@ -79,6 +81,11 @@ def _make_item(example: Example, made: Mapping[str, str]) -> Json:
     script = {"type": "text/javascript", "exec": [SUCCESS, *keep]}
     event = [{"listen": "test", "script": script}]
     return {"name": example.summary, "event": event, "request": request}
+
+
+def _make_body(example: Example) -> Any:
+    name = UNIQUE.get(example.operation_id)
+    return example.body | {name: example.body[name] + "-{{$timestamp}}"} if name else example.body
 
 
 def _make_url(example: Example) -> Json:
