@@ -85,3 +85,28 @@ def test_quiz_works_without_scripts(house, open_context):
     expect(page.locator(".score")).to_contain_text("1 of 5 points")
     page.get_by_role("link", name="Look again").click()
     expect(page.locator(".score")).to_be_visible()
+
+
+def test_answers_are_kept_once_the_network_is_back(house, page):
+    start(page, house)
+    expect(page.get_by_role("button", name="Submit")).to_be_visible()
+    page.wait_for_load_state()
+    page.context.set_offline(True)
+    page.get_by_label("The sea star").check()
+    expect(page.locator("#saved")).to_have_text("You are offline: not saved yet.")
+
+    page.context.set_offline(False)
+
+    expect(page.locator("#saved")).to_have_text("Answers saved.", timeout=20_000)
+
+
+def test_page_says_why_answers_are_not_kept(house, page):
+    start(page, house)
+    page.get_by_label("Your number").fill("fifty")
+    page.get_by_label("Your number").blur()
+    expect(page.locator("#saved")).to_contain_text("one of the answers is not understood")
+
+    house.engine.sessions.end(house.student.id)
+    page.get_by_label("The sea star").check()
+
+    expect(page.locator("#saved")).to_contain_text("your session has run out")

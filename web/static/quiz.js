@@ -10,10 +10,13 @@ document.getElementById("missing")?.focus();
 
 const form = document.getElementById("quiz");
 const saved = document.getElementById("saved");
+const SOON_MS = 700;
+const AGAIN_MS = 5000;
 let timer = 0;
 let sends = false;
 
 async function save() {
+  clearTimeout(timer);
   const body = new URLSearchParams(new FormData(form));
   body.set("act", "save");
   try {
@@ -22,18 +25,34 @@ async function save() {
       body,
       headers: { "X-Quiet": "1", Accept: "application/json" },
     });
-    if (!sends) saved.textContent = response.ok ? "Answers saved." : "Not saved yet.";
+    tell(await outcome(response));
+    if (response.status === 429 || response.status >= 500) saveSoon(AGAIN_MS);
   } catch {
-    saved.textContent = navigator.onLine ? "Not saved yet." : "You are offline: not saved yet.";
+    tell(navigator.onLine ? "Not saved yet." : "You are offline: not saved yet.");
+    saveSoon(AGAIN_MS);
   }
 }
 
-function saveSoon() {
-  clearTimeout(timer);
-  timer = setTimeout(save, 700);
+async function outcome(response) {
+  if (response.ok) return "Answers saved.";
+  if (response.status === 422) return "Not saved yet: one of the answers is not understood.";
+  const { code = "" } = await response.json().catch(() => ({}));
+  return code.startsWith("session_")
+    ? "Not saved: your session has run out. Open the quiz again from the course page; what was saved before is kept."
+    : "Not saved yet.";
 }
 
-form?.addEventListener("change", saveSoon);
+function tell(words) {
+  if (!sends) saved.textContent = words;
+}
+
+function saveSoon(pause) {
+  if (sends) return;
+  clearTimeout(timer);
+  timer = setTimeout(save, pause);
+}
+
+form?.addEventListener("change", () => saveSoon(SOON_MS));
 form?.addEventListener("submit", () => {
   sends = true;
   clearTimeout(timer);
