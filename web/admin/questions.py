@@ -10,7 +10,14 @@ from mentorai.core.engine import Engine
 from mentorai.core.errors import InputRejected, NotFound
 from mentorai.core.quizzes import Quiz
 from mentorai.web.admin.desk import mentor
-from mentorai.web.admin.quizzes import draft_of, read_number, show_quiz
+from mentorai.web.admin.quizzes import (
+    CHANGED,
+    draft_of,
+    mark_of,
+    read_number,
+    show_quiz,
+    was_changed,
+)
 
 KINDS: Mapping[str, str] = {
     "choice": "One right option",
@@ -106,7 +113,10 @@ class QuestionPages:
     def _keep(self, quiz: Quiz, place: int, question_id: str) -> Page:
         given = _read_question(question_id)
         if request.form.get("more"):
-            return self._form(quiz, given, {}, question_id, more=MORE_ROWS)
+            seen = request.form.get("seen", "")
+            return self._form(quiz, given, {}, question_id, more=MORE_ROWS, seen=seen)
+        if question_id and was_changed(quiz.questions[place]):
+            return self._form(quiz, given, {"": [CHANGED]}, question_id), 409
         draft = draft_of(quiz)
         draft["questions"][place : place + 1] = [_without_gaps(given)]
         try:
@@ -131,6 +141,7 @@ class QuestionPages:
         question_id: str = "",
         *,
         more: int = 0,
+        seen: str = "",
     ) -> str:
         options = list(given.get("options", ()))
         rows = min(MOST_ROWS, max(FEWEST_ROWS, len(options)) + more)
@@ -140,6 +151,7 @@ class QuestionPages:
             given=given,
             errors=errors,
             question_id=question_id,
+            seen=seen or _mark_question(quiz, question_id),
             kinds=KINDS,
             options=options + [""] * (rows - len(options)),
             has_room=rows < MOST_ROWS,
@@ -151,6 +163,10 @@ def _place_of(quiz: Quiz, question_id: str) -> int:
         if question["id"] == question_id:
             return place
     raise NotFound("There is no such question.")
+
+
+def _mark_question(quiz: Quiz, question_id: str) -> str:
+    return mark_of(quiz.questions[_place_of(quiz, question_id)]) if question_id else ""
 
 
 def _read_question(question_id: str) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The Quizzes tab: a quiz's own facts. Its questions are edited one by one (questions.py)."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +14,10 @@ from mentorai.core.quizzes import Quiz
 from mentorai.web.admin.desk import mentor
 from mentorai.web.markdown import to_words
 
+CHANGED = (
+    "Someone changed this while you were writing. What you wrote is all still below: "
+    "look at theirs in another tab; Save then puts yours in its place."
+)
 FACTS = ("title", "description", "attempts_allowed", "keep", "published")
 
 
@@ -62,6 +68,8 @@ class QuizPages:
         """Keep a quiz's facts; its questions stay as they are."""
         quiz = self._get(quiz_id)
         given = draft_of(quiz) | _read_facts() | {"published": quiz.published}
+        if was_changed(_settings_of(quiz)):
+            return show_quiz(quiz, {"quiz": [CHANGED]}, given), 409
         try:
             self._engine.quizzes.put(*_place(), given, quiz_id)
         except InputRejected as error:
@@ -110,7 +118,19 @@ def show_quiz(
         prompts=[to_words(question["prompt"]) for question in quiz.questions],
         given=given or draft_of(quiz),
         errors=errors,
+        seen=mark_of(_settings_of(quiz)),
     )
+
+
+def mark_of(shown: Mapping[str, Any]) -> str:
+    """What a form shows, in few letters, to be sent with it as `seen`."""
+    return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def was_changed(kept: Mapping[str, Any]) -> bool:
+    """Whether the form that was sent had shown something else than what is kept now."""
+    seen = request.form.get("seen")
+    return seen is not None and seen != mark_of(kept)
 
 
 def draft_of(quiz: Quiz) -> dict[str, Any]:
@@ -129,6 +149,10 @@ def read_number(text: str) -> float | str:
 
 def _place() -> tuple[str, str]:
     return mentor().organization_id, mentor().id
+
+
+def _settings_of(quiz: Quiz) -> dict[str, Any]:
+    return {name: getattr(quiz, name) for name in FACTS if name != "published"}
 
 
 def _read_facts() -> dict[str, Any]:

@@ -41,6 +41,50 @@ def test_list_of_questions_has_their_words_without_marks(instructor, place):
     assert ">Who eats &lt;b&gt; mussels?</a>" in page
 
 
+def read_seen(page):
+    return re.search(r'name="seen" value="(\w+)"', page.text)[1]
+
+
+def test_settings_that_another_tab_changed_are_not_overwritten_unseen(
+    engine, mentor, instructor, place, quiz
+):
+    seen = read_seen(instructor.get(place))
+    settings = {"description": "", "attempts_allowed": "2", "keep": "best", "seen": seen}
+    instructor.follow(instructor.post(place, settings | {"title": "Theirs"}))
+
+    refused = instructor.post(place, settings | {"title": "Mine"})
+    kept = read(engine, mentor, quiz).title
+    again = settings | {"title": "Mine", "seen": read_seen(refused)}
+    instructor.follow(instructor.post(place, again))
+
+    assert refused.status_code == 409
+    assert "changed this while you were writing" in refused.text
+    assert 'value="Mine"' in refused.text
+    assert kept == "Theirs"
+    assert read(engine, mentor, quiz).title == "Mine"
+
+
+def test_question_that_another_tab_changed_is_not_overwritten_unseen(
+    engine, mentor, instructor, place, quiz
+):
+    add(instructor, place, CHOICE)
+    [question] = read(engine, mentor, quiz).questions
+    path = f"{place}/questions/{question['id']}"
+    form = CHOICE | {"seen": read_seen(instructor.get(path))}
+    instructor.follow(instructor.post(path, form | {"prompt": "Theirs?"}))
+
+    more = instructor.post(path, form | {"prompt": "Mine?", "more": "yes"})
+    refused = instructor.post(path, form | {"prompt": "Mine?", "seen": read_seen(more)})
+    kept = read(engine, mentor, quiz).questions[0]["prompt"]
+    instructor.follow(instructor.post(path, form | {"prompt": "Mine?", "seen": read_seen(refused)}))
+
+    assert refused.status_code == 409
+    assert "changed this while you were writing" in refused.text
+    assert ">Mine?</textarea>" in refused.text
+    assert kept == "Theirs?"
+    assert read(engine, mentor, quiz).questions[0]["prompt"] == "Mine?"
+
+
 def test_quiz_is_made_in_two_steps(engine, mentor, instructor, pages):
     instructor.get(f"{pages}/quizzes/new")
 
