@@ -19,6 +19,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from mentorai.plugins.sandbox.oidc import GRADE_SCOPES, MEMBERS_READ
+from mentorai.plugins.sandbox.personalities import canvas_registration
 from mentorai.plugins.sandbox.personalities.traits import ToolAddresses
 from mentorai.plugins.sandbox.platform import SandboxPlatform
 from mentorai.plugins.sandbox.school import COLLEGE
@@ -28,7 +29,6 @@ from mentorai.plugins.sandbox.wire import HTML, JSON, Call, Refused, Reply
 KIND, ACTIVATED = "registered_tool", "activated_tool"
 PLATFORM = "https://purl.imsglobal.org/spec/lti-platform-configuration"
 TOOL = "https://purl.imsglobal.org/spec/lti-tool-configuration"
-CANVAS = "https://canvas.instructure.com/lti"
 CANVAS_REFUSAL = "JWT did not include expected contents"
 FAMILY_CODES = {"moodle": "moodle", "canvas": "canvas"}
 MOODLE_VERSION = "4.5.5+ (Build: 20250613)"
@@ -154,7 +154,9 @@ class ToolRegistrations:
             document["subject_types_supported"] = ["public", "pairwise"]
             document[PLATFORM]["version"] = MOODLE_VERSION
         if self._is_canvas:
-            document |= _describe_canvas(options.base_url, document[PLATFORM])
+            document["authorization_server"] = urlsplit(options.base_url).netloc
+            document["scopes_supported"] += canvas_registration.SCOPES
+            document[PLATFORM] |= canvas_registration.describe(options.base_url)
         return Reply.of(
             self.alter_configuration(document) if self.alter_configuration else document
         )
@@ -166,6 +168,9 @@ class ToolRegistrations:
         try:
             client_id = self._take_token(call)
             document = _read_document(call)
+            fault = canvas_registration.find_fault(document) if self._is_canvas else ""
+            if fault:
+                raise Refused(422, fault, rule="document")
         except Refused as refusal:
             return self._refuse(refusal)
         made = {
@@ -206,10 +211,17 @@ class ToolRegistrations:
         return Reply.of(self._show(changed))
 
     def list(self) -> Sequence[Record]:
-        """Every tool that registered itself, oldest first; is_active: launches go to it."""
+        """Every tool that was added, oldest first.
+
+        is_active: launches go to it. told: what it asked for in Canvas' way, by name.
+        """
         active = self._platform.options.client_id
         return [
-            record | {"is_active": record["client_id"] == active}
+            record
+            | {
+                "is_active": record["client_id"] == active,
+                "told": canvas_registration.tell(record["document"]),
+            }
             for record in self._platform.shelf.list(KIND)
         ]
 
@@ -321,7 +333,8 @@ class ToolRegistrations:
         if self._is_canvas:
             # There is none before the administrator installs the app in an account or a course.
             own.pop("deployment_id", None)
-            own[f"{CANVAS}/registration_config_url"] = f"{self._platform.options.base_url}/config"
+            config = f"{self._platform.options.base_url}/config"
+            own[f"{canvas_registration.OWN}/registration_config_url"] = config
         shown = document | {"client_id": record["client_id"], TOOL: own}
         if self._is_moodle:
             # It lists more than it grants, and lets nobody change anything afterwards.
@@ -342,25 +355,9 @@ class ToolRegistrations:
         if self._is_moodle:
             return Reply(refusal.status, refusal.message.encode(), HTML)
         if self._is_canvas:
-            return Reply.of({"errorMessage": CANVAS_REFUSAL}, status=refusal.status)
+            words = refusal.message if refusal.rule == "document" else CANVAS_REFUSAL
+            return Reply.of({"errorMessage": words}, status=refusal.status)
         return Reply.of({"error": refusal.message}, status=refusal.status)
-
-
-def _describe_canvas(base_url: str, platform: dict[str, Any]) -> dict[str, Any]:
-    """What Canvas' configuration says besides."""
-    return {
-        "authorization_server": urlsplit(base_url).netloc,
-        PLATFORM: platform
-        | {
-            "version": "vCloud",
-            f"{CANVAS}/account_name": COLLEGE,
-            f"{CANVAS}/account_lti_guid": "sandbox:canvas-lms",
-            "messages_supported": [
-                {"type": "LtiResourceLinkRequest", "placements": ["course_navigation"]},
-                {"type": "LtiDeepLinkingRequest", "placements": ["assignment_selection"]},
-            ],
-        },
-    }
 
 
 def _read_document(call: Call) -> dict[str, Any]:

@@ -14,7 +14,22 @@ from tests.fakes.sandbox_client import SandboxClient, sandbox_client
 
 LINK = "http://localhost:8000/lti/register/x?kept=1"
 TOOL = "https://purl.imsglobal.org/spec/lti-tool-configuration"
+CANVAS = "https://canvas.instructure.com/lti"
 IT, STUDENT = "ines", "maya"
+ASKED = {
+    "domain": "localhost:8000",
+    "target_link_uri": "http://localhost:8000/lti/launch",
+    f"{CANVAS}/privacy_level": "name_only",
+    "custom_parameters": {"course": "$Canvas.course.id"},
+    "messages": [
+        {
+            "type": "LtiResourceLinkRequest",
+            "placements": ["course_navigation", "user_navigation"],
+            f"{CANVAS}/course_navigation/default_enabled": False,
+        },
+        {"type": "LtiDeepLinkingRequest", "placements": ["link_selection"]},
+    ],
+}
 
 
 @pytest.fixture
@@ -221,7 +236,7 @@ def test_canvas_shows_its_configuration_to_a_token_and_names_no_deployment(
 
     refused = sandbox.get("/lti/openid-configuration")
     shown = sandbox.get("/lti/openid-configuration", headers=bearer).json
-    answer = register(sandbox, token)
+    answer = register(sandbox, token, document(scope="a b", **{TOOL: ASKED}))
     again = register(sandbox, token)
 
     words = {"errorMessage": "JWT did not include expected contents"}
@@ -229,6 +244,9 @@ def test_canvas_shows_its_configuration_to_a_token_and_names_no_deployment(
     assert shown is not None
     platform = shown["https://purl.imsglobal.org/spec/lti-platform-configuration"]
     assert platform["product_family_code"] == "canvas"
+    assert platform[f"{CANVAS}/account_name"] == "Harbour College"
+    assert "editor_button" in platform["messages_supported"][1]["placements"]
+    assert f"{CANVAS}/public_jwk/scope/update" in shown["scopes_supported"]
     assert (answer.status_code, answer.json["client_id"].isdigit()) == (200, True)
     assert "deployment_id" not in answer.json[TOOL]
     assert answer.json[TOOL]["https://canvas.instructure.com/lti/registration_config_url"]
@@ -248,6 +266,47 @@ def test_configuration_says_which_lms_it_is(
     assert shown is not None
     platform = shown["https://purl.imsglobal.org/spec/lti-platform-configuration"]
     assert platform["product_family_code"] == code
+
+
+def test_canvas_tells_what_a_tool_asked_for_in_its_way(sandbox: SandboxClient) -> None:
+    sandbox.platform.behave({"registration_like": "canvas"})
+    asked = document(scope="a b", **{TOOL: ASKED})
+
+    answer = register(sandbox, begin(sandbox), asked)
+
+    page = sandbox.get(f"/as/{IT}/tool/").text
+    assert answer.status_code == 200
+    off = "off until a course switches it on"
+    assert f"Placements: course_navigation ({off}), user_navigation, link_selection<" in page
+    assert "Privacy level: name_only<" in page
+
+
+@pytest.mark.parametrize(
+    ("scope", "change", "word"),
+    [
+        (["a"], {}, "scope"),
+        ("a", {f"{CANVAS}/privacy_level": "secret"}, "privacy_level"),
+        ("a", {"custom_parameters": {"course": 7}}, "custom_parameters"),
+        ("a", {"messages": {}}, "messages"),
+        ("a", {"messages": ["LtiResourceLinkRequest"]}, "messages"),
+        (
+            "a",
+            {"messages": [{"type": "LtiResourceLinkRequest", "placements": ["editor_button"]}]},
+            "placements",
+        ),
+    ],
+)
+def test_canvas_refuses_what_it_does_not_know(
+    sandbox: SandboxClient, scope: object, change: dict[str, Any], word: str
+) -> None:
+    sandbox.platform.behave({"registration_like": "canvas"})
+    asked = document(scope=scope, **{TOOL: ASKED | change})
+
+    answer = register(sandbox, begin(sandbox), asked)
+
+    assert answer.status_code == 422
+    assert word in answer.json["errorMessage"]
+    assert sandbox.house.tool_registrations.list() == []
 
 
 ENTERED = {
@@ -327,7 +386,7 @@ def test_vendors_issuer_is_that_of_a_tool_by_hand_and_not_of_one_by_a_link() -> 
         token = begin(sandbox)
         bearer = {"Authorization": f"Bearer {token}"}
         shown: Any = sandbox.get("/lti/openid-configuration", headers=bearer).json
-        made = register(sandbox, token).json
+        made = register(sandbox, token, document(scope="a", **{TOOL: ASKED})).json
         sandbox.post(f"/as/{IT}/tool/{made['client_id']}/activate")
         by_link = sandbox.platform.options.issuer
         sandbox.post(f"/as/{IT}/tool/new/", data={"json": json.dumps(PASTED)})
