@@ -10,7 +10,11 @@ from typing import Any
 
 from mentorai.core.errors import RegistrationRejected
 from mentorai.lti.origins import find_next, find_origin
-from mentorai.lti.platform_hosts import find_endpoint_fault, find_platform_url_fault
+from mentorai.lti.platform_hosts import (
+    NOT_ITS_OWN,
+    find_endpoint_fault,
+    find_platform_url_fault,
+)
 from mentorai.lti.platform_http import PlatformHttp, Reply
 from mentorai.lti.registrations import ID_LENGTH
 from mentorai.lti.tool_description import Supported
@@ -22,6 +26,8 @@ TOKEN_LENGTH = 10_000
 TEXT_LENGTH = 255
 LISTED = 500
 REDIRECTS = 3
+# A Canvas of one's own does, where nobody changed its issuer.
+BY_HAND = " If it is yours and names its vendor, campus IT adds it by hand: Platforms, Add an LMS."
 ALGORITHM = "RS256"
 AUTH_METHOD = "private_key_jwt"
 
@@ -121,7 +127,8 @@ def check_configuration(
     if len(found.issuer) > ID_LENGTH or "?" in found.issuer:
         raise _reject("names an issuer that is too long or holds a query")
     if fault:
-        raise _reject(f"names an issuer that is not the LMS it came from. {fault}")
+        by_hand = BY_HAND if fault == NOT_ITS_OWN else ""
+        raise _reject(f"names an issuer that is not the LMS it came from. {fault}{by_hand}")
     for name, url in (
         ("authorization_endpoint", found.auth_url),
         ("token_endpoint", found.token_url),

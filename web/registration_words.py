@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 WORDS: Mapping[str, tuple[str, str]] = {
     "registration_active": ("launches are taken; deployments: {deployments}.", ""),
     "registration_inactive": (
-        "it is {status}: every launch is refused. See `mentorai registrations --help`.",
+        "it is {status}: every launch is refused. Change that on its page in the admin, or see "
+        "`mentorai registrations --help`.",
         "here",
     ),
     "launches_none": (
@@ -22,12 +23,12 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "launches_admitted": ("{admitted} in the last {days} days, all let in.", ""),
     "launches_some_refused": (
         "{admitted} let in and {refused} refused in the last {days} days ({codes}). "
-        "`mentorai launches --refused` shows each.",
+        "`mentorai launches --refused` shows each, and so does Launches on its page in the admin.",
         "",
     ),
     "launches_all_refused": (
         "none let in and {refused} refused in the last {days} days ({codes}). "
-        "`mentorai launches --refused` shows each.",
+        "`mentorai launches --refused` shows each, and so does Launches on its page in the admin.",
         "",
     ),
     "clock_agrees": ("the LMS is {seconds} s {direction} us.", ""),

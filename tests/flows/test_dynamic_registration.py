@@ -326,6 +326,19 @@ def test_canvas_is_registered_without_a_deployment_and_holds_those_that_come(
     assert (kept.family, kept.deployment_ids, kept.deployment_policy) == ("canvas", (), "hold")
 
 
+def test_canvas_of_ones_own_that_names_its_vendor_is_added_by_hand(
+    engine: Engine, sandbox: RunningSandbox, open_link: Open
+) -> None:
+    vendor = {"issuer": "https://canvas.instructure.com"}
+    sandbox.house.tool_registrations.alter_configuration = lambda c: c | vendor
+
+    page = open_link(invite(engine))
+
+    assert page.status_code == 400
+    assert "campus IT adds it by hand: Platforms, Add an LMS." in page.text
+    assert registrations(engine) == []
+
+
 def test_family_that_calls_itself_anything_is_registered_as_plain_lti(
     engine: Engine, sandbox: RunningSandbox, browser: Browser, open_link: Open
 ) -> None:
