@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 
@@ -142,14 +141,14 @@ class OverHttp:
             raise PlatformUnavailable from error
 
 
-def work(data_dir: str, url: str, lease_seconds: str = "2") -> None:
+def work(settings: Settings, url: str, lease_seconds: float = 2.0) -> None:
     """The worker, less patient than in real life so that a test does not wait for it."""
     from mentorai.core import orphans, outbox
     from mentorai.core.jobs import run_worker
 
     outbox.HANDED_SECONDS = outbox.WAKE_SECONDS = orphans.ECHO_SECONDS = 0.5
-    engine = Engine.open(Settings(data_dir=Path(data_dir)), plugins=[("http", OverHttp(url))])
-    engine.outbox.lease_seconds = float(lease_seconds)
+    engine = Engine.open(settings, plugins=[("http", OverHttp(url))])
+    engine.outbox.lease_seconds = lease_seconds
     run_worker(engine, parent_pid=os.getppid())
     engine.close()
 
@@ -225,7 +224,7 @@ def test_gradebook_is_right_at_the_end_however_often_the_worker_was_killed(
                 report(engine, student, given)
                 last[f"s-{n}"] = given
 
-    place = (str(engine.settings.data_dir), gradebook.url)
+    place = (engine.settings, gradebook.url)
     for _ in range(KILLS):
         report_some()
         worker = start_worker(work, *place)
@@ -250,7 +249,7 @@ def test_gradebook_is_right_at_the_end_however_often_the_worker_was_killed(
 
 
 def test_scores_of_a_killed_worker_go_on_long_before_its_leases_end(engine, gradebook, students):
-    place = (str(engine.settings.data_dir), gradebook.url, "3600")
+    place = (engine.settings, gradebook.url, 3_600.0)
     for student in students:
         report(engine, student, 5)
     worker = start_worker(work, *place)
@@ -272,7 +271,7 @@ def test_scores_of_a_killed_worker_go_on_long_before_its_leases_end(engine, grad
 
 
 def test_two_workers_never_push_one_persons_scores_at_once(engine, gradebook, students):
-    place = (str(engine.settings.data_dir), gradebook.url)
+    place = (engine.settings, gradebook.url)
     workers = [start_worker(work, *place) for _ in range(2)]
     for given in range(1, 4):
         for student in students:
