@@ -3,6 +3,7 @@
 
 import { getData, putData } from "./platform_storage.js";
 
+const PATIENCE_MS = 8_000; // A person waits, and a tab of its own is one click away.
 const status = document.getElementById("resuming");
 const tab = document.getElementById("tab");
 const { origin, target, key, code, resume: address } = status.dataset;
@@ -15,6 +16,7 @@ async function resume() {
     method: "POST",
     body: new URLSearchParams({ code, proof }),
     headers: { Accept: "application/json" },
+    signal: AbortSignal.timeout?.(PATIENCE_MS),
   });
   return answer.ok ? (await answer.json()).location : null;
 }
