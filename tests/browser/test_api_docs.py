@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from mentorai.core.engine import Engine
 from mentorai.core.mentors import Mentor
@@ -68,7 +68,8 @@ def page(chromium: Browser, address: str) -> Iterator[object]:
 
 def authorize(page, text: str) -> None:
     page.get_by_role("button", name="Authorize").click()
-    page.locator(".modal-ux input").first.fill(text)
+    expect(page.locator(".modal-ux input").first).to_be_focused()
+    page.keyboard.insert_text(text)
     page.locator(".modal-ux").get_by_role("button", name="Apply credentials").first.click()
     page.locator(".modal-ux").get_by_role("button", name="Close").first.click()
 

@@ -36,6 +36,15 @@ function complete() {
   Object.entries(LEVELS).forEach(([tag, level]) => give(`.swagger-ui ${tag}`, "aria-level", level));
   give(".responses-table[role=region]", "aria-label", (table) => table.id.replaceAll("_", " "));
   give(".swagger-ui pre", "tabindex", 0);
+  enter();
+}
+
+/** A key belongs into the first field; Swagger UI leads into the last, and scrolls to it. */
+function enter() {
+  const first = document.querySelector(".modal-ux:not([data-entered]) input");
+  if (!first) return;
+  first.closest(".modal-ux").dataset.entered = "";
+  first.focus();
 }
 
 dark.addEventListener("change", follow);
