@@ -118,6 +118,8 @@ class Gradebook:
                 self.get_column(course_id, column_id),
                 self._platform.personality.columns,
             )
+            if traits.keeps_all:
+                raise Refused(403, "No tool may remove a line item.", rule="column_kept")
             _check_coupled(column, kept=traits.keeps_coupled or traits.fixes_coupled)
             self.drop(column_id)
         return Reply(204)
@@ -136,6 +138,7 @@ class Gradebook:
         column, traits = self.get_column(course_id, column_id), self._platform.personality.results
         asked = call.query.get("user_id")
         asked = asked if asked is None else self._platform.ids.read("person", asked)
+        asked = None if traits.ignores_user else asked
         if traits.breaks_on_limit and "limit" in call.query:
             raise Refused(500, "This LMS breaks on limit.", rule="results_limit")
         found = [
@@ -194,10 +197,14 @@ class Gradebook:
         least = 0 if self._platform.personality.columns.any_maximum else 1e-9
         if not is_number(maximum) or maximum < least:
             raise Refused(400, "scoreMaximum must be a number above zero.", rule="column_maximum")
-        for name, longest in TEXTS.items():
+        traits = self._platform.personality.columns
+        if traits.whole_maximum and maximum != int(maximum):
+            raise Refused(400, "scoreMaximum must be a whole number.", rule="column_fraction")
+        for name, longest in {**TEXTS, **traits.texts}.items():
             value = body.get(name, "")
             if not isinstance(value, str) or len(value) > longest:
-                raise Refused(400, f"{name} must be text of at most {longest} characters.")
+                words = f"{name} must be text of at most {longest} characters."
+                raise Refused(400, words, rule=f"column_{name}")
         _check_review(body.get("submissionReview"))
         for name in TIMES:
             if name in body:

@@ -53,9 +53,9 @@ def list_members(platform: SandboxPlatform, call: Call, course_id: str) -> Reply
         # Whoever knows only the roles of a course takes this one for a student.
         shown_as = {"roles": list(ROLES[PREVIEW.kind])}
         found.append(_show(Membership(PREVIEW, "Active"), traits) | shown_as)
-    shown, headers = (
-        (found, {}) if traits.ignores_limit else cut_page(platform, call, found, traits.links)
-    )
+    shown, headers = cut_page(platform, call, found, traits.links)
+    if traits.pages_when_asked and "limit" not in call.query:
+        shown, headers = found, {}
     if platform.behaviour.roster_differences:
         later = f'<{call.url}?since={count_changes(platform)}>; rel="differences"'
         headers = {"Link": ", ".join(filter(None, (headers.get("Link"), later)))}

@@ -204,8 +204,8 @@ class Tokens:
         claims = self.tool_keys.check(assertion)
         client_id = self._platform.options.client_id
         unchecked = self._platform.personality.tokens.unchecked
-        is_other = claims.get("iss") != client_id and "iss" not in unchecked
-        if claims.get("sub") != client_id or is_other:
+        names = [name for name in ("iss", "sub") if name not in unchecked]
+        if any(claims.get(name) != client_id for name in names):
             raise Rejected("iss and sub must both be the client_id.", "client")
         self._check_audience(claims.get("aud"), called)
         check_times(claims, self._platform.now(), unchecked)

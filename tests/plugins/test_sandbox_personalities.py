@@ -12,7 +12,7 @@ from mentorai.plugins.sandbox.oidc import MEMBERS_READ
 from mentorai.plugins.sandbox.personalities import PERSONALITIES
 from mentorai.plugins.sandbox.platform import Options, describe_platform
 from tests.fakes.sandbox_client import LINE_ITEM
-from tests.fakes.sandbox_lms import member, roster
+from tests.fakes.sandbox_lms import member
 from tests.fakes.toy_tool import ToyTool
 
 RESULTS = "application/vnd.ims.lis.v2.resultcontainer+json"
@@ -194,7 +194,10 @@ def test_moodle_links_pages_with_typographic_quotes(be: Any) -> None:
     assert "&amp;" in link
 
 
-@pytest.mark.parametrize(("name", "status"), [("plain", 204), ("canvas", 401), ("moodle", 403)])
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("plain", 204), ("canvas", 401), ("moodle", 403), ("openedx", 403)],
+)
 def test_line_item_of_a_link_is_deleted_or_not(be: Any, name: str, status: int) -> None:
     lms = be(name)
     record = dict(lms.platform.shelf.find("line_item", lms.column))
@@ -397,11 +400,6 @@ def test_blackboard_gives_the_message_of_a_link_as_one_object(be: Any) -> None:
 
     assert isinstance(member(lms, "maya", query)["message"], dict)
     assert isinstance(member(be("plain"), "maya", query)["message"], list)
-
-
-@pytest.mark.parametrize(("name", "count"), [("plain", 1), ("openedx", 5)])
-def test_roster_is_limited_or_not(be: Any, name: str, count: int) -> None:
-    assert len(roster(be(name), "?limit=1")["members"]) == count
 
 
 def test_open_edx_tells_no_names(be: Any) -> None:

@@ -89,7 +89,8 @@ class ScoreTraits:
         the last score counts, and one without a comment leaves none.
     keeps_overridden: a grade that a teacher changed stays, and the score is taken all the same.
     locks: teachers can lock a column there. takes_suspended: somebody who is suspended keeps being
-        graded. tells_strangers: people who are nowhere in the LMS are refused in other words.
+        graded. takes_anybody: and so is whoever the LMS knows. tells_strangers: people who are
+        nowhere in the LMS are refused in other words.
     pass_fail: teachers can have a column that only passes or fails, where any points are all.
     crashes_on_names: an id of a person that is no id there at all ends in a gateway's error.
     forgets_leavers: who is taken out of a course loses the grades, and gets none back.
@@ -108,6 +109,7 @@ class ScoreTraits:
     keeps_overridden: bool = True
     locks: bool = True
     takes_suspended: bool = False
+    takes_anybody: bool = False
     tells_strangers: bool = False
     pass_fail: bool = False
     crashes_on_names: bool = False
@@ -126,13 +128,16 @@ def show_nothing(_column: Mapping[str, Any]) -> Mapping[str, Any]:
 class ColumnTraits:
     """How line items are kept and listed (AGS 2.0, section 3.2).
 
-    keeps_coupled: a column that came with its link cannot be deleted. fixes_coupled: nor can it be
+    keeps_coupled: a column that came with its link cannot be deleted. keeps_all: no tool may delete
+        any. fixes_coupled: nor can it be
         changed. drops_link: a PUT without
         resourceLinkId takes it away. empty_texts: texts that are absent are shown as ''.
     keeps_link: a column that a tool makes is tied to the link that it names, and lists can be
         narrowed to a link. by_label: a new column of the label of another is that other.
     made_status: of the answer to a new one.
     any_maximum: a maximum of zero is taken. links: of the list. adds: what each holds besides.
+    any_maximum: a maximum of zero is taken. whole_maximum: and no fraction. texts: the most
+        characters of each text. links: of the list. adds: what each holds besides.
     launch_url: the member that tells where a column's link leads, in a list that is asked for
         `include[]=launch_url`; empty: no list has it.
     read_only: members that no tool may send. many_links: a column can be of more links than the
@@ -140,6 +145,7 @@ class ColumnTraits:
     """
 
     keeps_coupled: bool = False
+    keeps_all: bool = False
     fixes_coupled: bool = False
     drops_link: bool = False
     empty_texts: bool = False
@@ -147,6 +153,8 @@ class ColumnTraits:
     keeps_link: bool = True
     by_label: bool = False
     made_status: int = 201
+    whole_maximum: bool = False
+    texts: Mapping[str, int] = field(default_factory=dict)
     launch_url: str = ""
     read_only: frozenset[str] = frozenset()
     many_links: bool = False
@@ -161,7 +169,8 @@ class ResultTraits:
     breaks_on_limit: a `limit` ends in an error page. hides_zero: a grade of zero has no
         resultScore. shows_receipt: the timestamp is that of the receipt. newest_first: the order.
     hides_comment_of_one: a result that was asked for by user_id comes without its comment.
-    empty_comment: a comment that there is not is shown as ''.
+    empty_comment: a comment that there is not is shown as ''. ignores_user: `user_id` narrows
+        nothing.
     """
 
     breaks_on_limit: bool = False
@@ -170,6 +179,7 @@ class ResultTraits:
     newest_first: bool = False
     hides_comment_of_one: bool = False
     empty_comment: bool = False
+    ignores_user: bool = False
     links: Links = field(default_factory=Links)
 
 
@@ -181,7 +191,7 @@ class TokenTraits:
     audience: what an assertion must name; empty: the token endpoint. breaks_on_list: more than one
         audience ends in an error page. breaks_on_kid: what it says of a kid that it does not find
         is no JSON.
-    unchecked: the rules of tokens.py that are not looked at.
+    unchecked: the rules of tokens.py that are not looked at, and `sub`, which is one there too.
     errors: rule -> status, error, and description (empty: none is sent; None: ours).
     tool_id: what `type_id` must be in the address of a service, where there is one.
     exact_scheme: `Bearer` is told from `bearer`. challenges: a service's refusal carries
@@ -214,8 +224,8 @@ class RosterTraits:
     media_type: of the answer; empty: the standard's. short_roles: names without their vocabulary.
     assistants_learn: a teacher who may not edit is called Learner. hides_suspended: only active
         people are there. adds: what each member holds besides.
-    one_message: with rlid, `message` is an object and not a list. ignores_limit: everybody comes
-        on one page whatever was asked. groups: when group_enrollments are told.
+    one_message: with rlid, `message` is an object and not a list. pages_when_asked: everybody
+        comes on one page unless a `limit` was sent. groups: when group_enrollments are told.
     shares: names and e-mail addresses are told. previews: the user by whom a teacher sees the
         course as students do is on it too. assigns: a column can be for some students only, and
         with rlid of its link no others are told; whoever teaches is.
@@ -229,7 +239,7 @@ class RosterTraits:
     hides_suspended: bool = False
     adds: Callable[[Person], Mapping[str, Any]] = share_nothing
     one_message: bool = False
-    ignores_limit: bool = False
+    pages_when_asked: bool = False
     groups: Literal["always", "asked", "never"] = "always"
     shares: bool = True
     previews: bool = False
