@@ -129,13 +129,11 @@ class ColumnTraits:
     """How line items are kept and listed (AGS 2.0, section 3.2).
 
     keeps_coupled: a column that came with its link cannot be deleted. keeps_all: no tool may delete
-        any. fixes_coupled: nor can it be
-        changed. drops_link: a PUT without
-        resourceLinkId takes it away. empty_texts: texts that are absent are shown as ''.
-    keeps_link: a column that a tool makes is tied to the link that it names, and lists can be
-        narrowed to a link. by_label: a new column of the label of another is that other.
-    made_status: of the answer to a new one.
-    any_maximum: a maximum of zero is taken. links: of the list. adds: what each holds besides.
+        any. fixes_coupled: nor can one that came with its link be changed.
+    drops_link: a PUT without resourceLinkId takes it away. empty_texts: texts that are absent are
+        shown as ''. keeps_link: a column that a tool makes is tied to the link that it names, and
+        lists can be narrowed to a link. by_label: a new column of the label of another is that
+        other. made_status: of the answer to a new one.
     any_maximum: a maximum of zero is taken. whole_maximum: and no fraction. texts: the most
         characters of each text. links: of the list. adds: what each holds besides.
     launch_url: the member that tells where a column's link leads, in a list that is asked for
