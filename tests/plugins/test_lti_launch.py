@@ -22,7 +22,7 @@ from mentorai.core.mentors import Mentor
 from mentorai.core.quizzes import QuizDraft
 from mentorai.core.sessions import BINDING_COOKIE
 from mentorai.core.settings import Settings
-from mentorai.core.values import Denial, Launch, Platform
+from mentorai.core.values import Context, Denial, Launch, Platform
 from mentorai.lti import history, tickets
 from mentorai.lti.registrations import Registration, School
 from mentorai.lti.tool import Tool
@@ -777,7 +777,8 @@ def test_services_are_not_ours_for_an_unknown_registration(engine: Engine) -> No
     organization = engine.organizations.get()
     platform = Platform("nobody", organization.id, "lti", "https://x", "y")
 
-    facts = {"engine": engine, "platform": platform, "memberships_url": "https://x"}
+    facts: dict[str, Any] = {"engine": engine, "platform": platform}
+    facts |= {"memberships_url": "https://x", "context": Context("c")}
     assert engine.plugins.ask_first("list_members", **facts) is None
 
 
@@ -791,7 +792,11 @@ def test_members_are_listed_through_the_hook(
     )
 
     found = engine.plugins.ask_first(
-        "list_members", engine=engine, platform=asked, memberships_url=platform.members_url
+        "list_members",
+        engine=engine,
+        platform=asked,
+        memberships_url=platform.members_url,
+        context=Context("c"),
     )
 
     assert [member.subject for member in found] == ["6"]
