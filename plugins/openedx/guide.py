@@ -31,7 +31,7 @@ GUIDE = SetupGuide(
         SetupField("client_id", "Client ID", example="3f2a8c1e-6c1f-4b52-9d39-0f8f5f7f2a11"),
         SetupField("keyset_url", "Keyset URL"),
         SetupField("token_url", "Access Token URL"),
-        SetupField("auth_url", "OIDC Callback URL", "Also called Login URL."),
+        SetupField("auth_url", "Login URL", "Before 2022 called OIDC Callback URL."),
         SetupField("deployment_id", "Deployment ID", example="1"),
     ),
     facts={
