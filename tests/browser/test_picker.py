@@ -57,7 +57,8 @@ def page(open_context: Any) -> Iterator[Page]:
 
 def open_times(picker: FrameLocator) -> None:
     """By keyboard: a click misses what moves while the frame grows."""
-    picker.get_by_text("When it is open").last.press("Enter")
+    # The page before has the same words, in a hint.
+    picker.locator("summary", has_text="When it is open").last.press("Enter")
 
 
 def open_picker(campus: Campus, page: Page) -> FrameLocator:

@@ -4,7 +4,6 @@ The tool is at localhost and the LMS at 127.0.0.1, so its frames are truly cross
 that keeps nothing is a real Chromium whose settings block the tool's site.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -214,14 +213,15 @@ def test_student_deletes_own_conversations_without_cookies(campus: Campus, block
 def test_what_is_pressed_early_waits_for_the_scripts(campus: Campus, blocked: Page) -> None:
     campus.sandbox.platform.behave({"storage": "parent"})
 
-    def answer_late(route: Route) -> None:
-        time.sleep(1)
-        route.continue_()
-
-    blocked.route("**/carried.js", answer_late)
-    frame = launch(blocked, campus, "maya")
+    held: list[Route] = []
+    blocked.route("**/carried.js", lambda route: held.append(route))
+    blocked.goto(
+        campus.sandbox.url + PERSON.format("maya", "tides-mentor"), wait_until="domcontentloaded"
+    )
+    frame = blocked.frame_locator("#tool")
 
     frame.get_by_role("link", name="Quizzes").click()
+    held.pop().continue_()
 
     expect(frame.get_by_role("link", name="Quiz 1: Tides and zones")).to_be_visible()
 
@@ -289,6 +289,7 @@ def test_page_is_shown_when_it_has_asked_for_its_height(
 ) -> None:
     page = open_browser(blocked=False).new_page()
     frame = launch(page, campus, "maya")
+    expect(frame.get_by_role("textbox", name="Your message")).to_be_visible()
     wait_until(frame, f"{PAINTS} > 0")
     held: list[Route] = []
     page.route("**/framing.js", lambda route: held.append(route))
