@@ -41,6 +41,8 @@ def platform_profile() -> PlatformProfile:
         column_label=100,
         column_tag=50,
         column_whole_points=True,
+        # Seen with a token of a key that was deleted.
+        stale_token_status=403,
         course_roles=tuple(ROLES),
     )
 

@@ -7,7 +7,7 @@ import pytest
 
 from mentorai.core import errors
 from mentorai.core.values import Role
-from tests.fakes.lms_family import COLUMNS_URL, LmsFamily
+from tests.fakes.lms_family import COLUMNS_URL, SCORES_URL, LmsFamily
 
 FAMILY = "openedx"
 VOCABULARY = "http://purl.imsglobal.org/vocab/lis/v2/"
@@ -80,3 +80,12 @@ def test_column_is_made_as_it_takes_one(lms: LmsFamily) -> None:
     assert [each["scoreMaximum"] for each in made] == [3, 3]
     assert [len(each["tag"]) for each in made] == [50, 50]
     assert made[0]["tag"] != made[1]["tag"]
+
+
+def test_score_arrives_after_its_token_was_disowned(lms: LmsFamily) -> None:
+    detail = {"detail": "Invalid token signature."}
+    lms.wire.add("POST", SCORES_URL, status=403, json=detail)
+    lms.wire.add("POST", SCORES_URL, status=201, json={})
+
+    assert lms.push() is not None
+    assert len(lms.platform.token_requests()) == 2
