@@ -28,6 +28,7 @@ from mentorai.core.identifiers import new_id
 from mentorai.core.mentors import placements
 from mentorai.core.people import enrolments, people
 from mentorai.core.places import resource_links
+from mentorai.core.roster_rows import roster_members
 
 __all__ = ["Grade", "Grades", "Release", "Source", "Sync", "SyncStatus", "grades"]
 
@@ -278,7 +279,7 @@ def _check_reach(
     resource_link_id: str | None,
     context_id: str | None,
 ) -> None:
-    """Refuse a place where this mentor does not answer, and a person it never met."""
+    """Refuse a place where this mentor does not answer, and a person whom nobody told it of."""
     places = (
         select(resource_links.c.context_id)
         .join(placements, placements.c.resource_link_id == resource_links.c.id)
@@ -295,8 +296,11 @@ def _check_reach(
     met = select(enrolments.c.id).where(
         enrolments.c.person_id == person_id, enrolments.c.context_id.in_(places)
     )
+    listed = select(roster_members.c.person_id).where(
+        roster_members.c.person_id == person_id, roster_members.c.context_id.in_(places)
+    )
     graded = select(grades.c.id).where(
         grades.c.person_id == person_id, grades.c.mentor_id == mentor_id
     )
-    if connection.execute(met.union_all(graded)).first() is None:
+    if connection.execute(met.union_all(listed, graded)).first() is None:
         raise NotFound("There is no such person.")

@@ -4,19 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import Select, Table, and_, or_, select
 
 from mentorai.core.errors import InputRejected, NotFound
 from mentorai.core.grades import Grade, Release
 from mentorai.core.mentors import placements
 from mentorai.core.people import enrolments, identities
 from mentorai.core.places import contexts, resource_links
+from mentorai.core.roster_rows import ACTIVE, roster_members
 from mentorai.core.values import Role
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
 
 LATEST = "latest"
+# Whom an LMS lists, and who never came: grades are for those who learn there.
+LEARNS = (roster_members.c.role == Role.LEARNER.value, roster_members.c.status == ACTIVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +93,12 @@ def _find_place(
     engine: "Engine", organization_id: str, mentor_id: str, asked: OutsideGrade
 ) -> tuple[str, str]:
     """The person and the resource link that are meant."""
-    query = _select_seats(organization_id, mentor_id, asked)
+    came = _select_seats(organization_id, mentor_id, asked, enrolments)
     with engine.database.read() as connection:
-        seats = connection.execute(query).all()
+        seats = connection.execute(came).all()
+        if not seats and asked.user != LATEST:
+            listed = _select_seats(organization_id, mentor_id, asked, roster_members)
+            seats = connection.execute(listed.where(*LEARNS)).all()
     if not seats:
         raise NotFound("There is no such person in a course of this mentor.")
     people = {seat.person_id for seat in seats}
@@ -115,23 +121,29 @@ def _choose_link(links: Sequence[tuple[str, str | None]], asked: OutsideGrade) -
     return chosen[0][0]
 
 
-def _select_seats(organization_id: str, mentor_id: str, asked: OutsideGrade) -> Select[Any]:
-    """Each person who is meant in each place that is meant, who and what came last first."""
+def _select_seats(
+    organization_id: str, mentor_id: str, asked: OutsideGrade, known: Table
+) -> Select[Any]:
+    """Each person who is meant in each place that is meant, who and what came last first.
+
+    known: who is in which course: those who came into it, or those whom the LMS lists.
+    """
+    last = known.c.updated_at if known is enrolments else known.c.seen_at
     query = (
         select(
-            enrolments.c.person_id,
+            known.c.person_id,
             resource_links.c.id.label("link_id"),
             placements.c.quiz_id,
         )
         .select_from(placements)
         .join(resource_links, resource_links.c.id == placements.c.resource_link_id)
         .join(contexts, contexts.c.id == resource_links.c.context_id)
-        .join(enrolments, enrolments.c.context_id == contexts.c.id)
+        .join(known, known.c.context_id == contexts.c.id)
         .where(placements.c.mentor_id == mentor_id)
         .where(resource_links.c.organization_id == organization_id)
         .order_by(
-            enrolments.c.updated_at.desc(),
-            enrolments.c.person_id,
+            last.desc(),
+            known.c.person_id,
             placements.c.created_at.desc(),
             resource_links.c.id,
         )
@@ -144,13 +156,13 @@ def _select_seats(organization_id: str, mentor_id: str, asked: OutsideGrade) -> 
         named = (contexts.c.id, contexts.c.lms_context_id)
         query = query.where(or_(*(column == asked.context for column in named)))
     if asked.user == LATEST:
-        return query.where(enrolments.c.role == Role.LEARNER.value)
+        return query.where(known.c.role == Role.LEARNER.value)
     called = select(identities.c.id).where(
         and_(
             identities.c.organization_id == organization_id,
             identities.c.authority == "lti:" + resource_links.c.registration_id,
             identities.c.subject == asked.user,
-            identities.c.person_id == enrolments.c.person_id,
+            identities.c.person_id == known.c.person_id,
         )
     )
-    return query.where(or_(enrolments.c.person_id == asked.user, called.exists()))
+    return query.where(or_(known.c.person_id == asked.user, called.exists()))

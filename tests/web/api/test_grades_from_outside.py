@@ -8,7 +8,17 @@ import time_machine
 from mentorai.core import hookimpl
 from mentorai.core.clock import now
 from mentorai.core.engine import Engine
-from mentorai.core.values import Context, Launch, LineItem, Receipt, ResourceLink, Result, Role
+from mentorai.core.roster_rows import Reading, keep_members
+from mentorai.core.values import (
+    Context,
+    Launch,
+    LineItem,
+    Member,
+    Receipt,
+    ResourceLink,
+    Result,
+    Role,
+)
 
 GRADES = "/api/v1/grades"
 
@@ -138,6 +148,23 @@ def test_grade_for_who_or_what_is_not_there_is_refused(give, api, facts):
 )
 def test_grade_that_cannot_be_one_is_refused(give, facts):
     assert give(**facts).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("role", "status"), [(Role.LEARNER, 201), (Role.INSTRUCTOR, 404), (Role.ASSISTANT, 404)]
+)
+def test_who_only_the_lms_lists_to_learn_can_be_graded(
+    give, engine, mentor, session, gradebook, role, status
+):
+    reading = Reading("r1", mentor.organization_id, session.context_id, "registration", now())
+    with engine.database.write() as connection:
+        keep_members(connection, reading, [Member("sub-2", role, name="Bo Li")])
+
+    given = give(user="sub-2")
+
+    assert given.status_code == status
+    engine.outbox.deliver_due()
+    assert gradebook.held == ({"sub-2": 80.0} if status == 201 else {})
 
 
 def test_person_of_another_mentors_course_is_not_found(give, engine, mentor, make_key, app):
