@@ -124,7 +124,9 @@ def launch(chromium: Browser, lms: RunningSandbox) -> None:
     context = chromium.new_context()
     page = context.new_page()
     page.goto(f"{teacher['url']}{lms.description['courses'][0]['items'][0]['url']}")
-    page.frame_locator("#tool").get_by_role("heading", level=1).wait_for()
+    # Not the page of the login, which goes on by itself.
+    heading = page.frame_locator("#tool").get_by_role("heading", level=1)
+    heading.filter(has_not_text="Opening the mentor").wait_for()
     context.close()
 
 

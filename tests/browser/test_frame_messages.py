@@ -19,7 +19,7 @@ from sqlalchemy import select
 
 from mentorai.core.sessions import sessions
 from mentorai.plugins.sandbox.certification.browser import Browser, Form, read_form
-from tests.browser.conftest import BLOCKED, find_chromium
+from tests.browser.conftest import ARGUMENTS, BLOCKED, find_chromium
 from tests.fakes.campus import Campus, running_campus
 from tests.fakes.platforms import free_port, running_app
 
@@ -169,7 +169,7 @@ def blocked(
     preferences = {"profile": {"content_settings": {"exceptions": BLOCKED}}}
     (folder / "Default" / "Preferences").write_text(json.dumps(preferences))
     context = chromium.browser_type.launch_persistent_context(
-        folder, executable_path=find_chromium(), args=["--no-sandbox", "--disable-gpu"]
+        folder, executable_path=find_chromium(), args=ARGUMENTS
     )
     context.set_default_timeout(20_000)
     yield context
@@ -244,6 +244,8 @@ def test_launch_tells_nothing_to_a_hostile_page_that_frames_it(stage: Stage) -> 
     )
     stage.page.goto(stage.hostile.put("/stage", EAGER + post))
 
+    # The tab is offered before the page's script is there, too.
+    stage.page.wait_for_function("heard.length > 0")
     expect_tab(stage.find("tool"))
 
     check_nothing_told(heard(stage.page))
