@@ -119,7 +119,7 @@ def change_line_item(
     body = _get(tool, registration, url, LINE_ITEM_SCOPE).read_json()
     if not isinstance(body, dict):
         raise PlatformReplyInvalid("The LMS sent a gradebook column that cannot be read.")
-    # Open edX shows what a column has not as null, and takes none back.
+    # Some platforms show what a column has not as null, and take none back.
     body = {name: value for name, value in body.items() if value is not None}
     if label.strip():
         body["label"] = label.strip()[:LABEL_LENGTH]

@@ -129,7 +129,7 @@ class Tokens:
     def get(self, registration: Registration, scopes: Sequence[str], refused: str = "") -> str:
         """A bearer token for these scopes.
 
-        refused: the token that the platform has just answered 401 to; another one is given.
+        refused: the token that the platform has just said it takes no more; another one is given.
         Raises ScopeNotGranted; PlatformError of every kind.
         """
         name = (registration.id, " ".join(sorted(set(scopes))))
