@@ -40,6 +40,19 @@ def test_answers_are_kept_while_they_are_given(house, page):
     expect(page.get_by_label("Your answer")).to_have_value("crab")
 
 
+def test_answer_given_before_the_script_is_there_is_kept(house, page):
+    held = []
+    page.route("**/quiz.js", lambda route: held.append(route))
+    page.goto(house.quiz_start, wait_until="commit")
+    page.get_by_role("button", name="Start the quiz").click(no_wait_after=True)
+    page.get_by_label("Your number").fill("2")
+    page.get_by_label("Your number").blur()
+
+    held[-1].continue_()
+
+    expect(page.locator("#saved")).to_have_text("Answers saved.")
+
+
 def test_missing_answers_are_led_to(house, page):
     start(page, house)
     page.get_by_label("The sea star").check()

@@ -52,6 +52,11 @@ function saveSoon(pause) {
   timer = setTimeout(save, pause);
 }
 
+// Answers may be given before this script is there.
+const given = (field) =>
+  field.checked !== field.defaultChecked || field.value !== field.defaultValue;
+
+if ([...document.querySelectorAll("#quiz input")].some(given)) saveSoon(SOON_MS);
 form?.addEventListener("change", () => saveSoon(SOON_MS));
 form?.addEventListener("submit", () => {
   sends = true;
