@@ -245,7 +245,7 @@ def test_lms_that_publishes_its_keys_is_well(registered: Run) -> None:
     done = registered("doctor")
 
     assert _wrong(done) == []
-    assert "registration Campus: publishes 1 keys." in done.output
+    assert "registration Campus: publishes 1 key." in done.output
 
 
 @pytest.mark.parametrize(

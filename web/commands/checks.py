@@ -258,7 +258,7 @@ def _check_registration(tool: "Tool", registration: "Registration") -> Iterator[
         sentence = f"{registration.keyset_url} gives no key of use. Look at --keyset-url."
         yield Finding(subject, sentence, is_wrong=True)
         return
-    yield Finding(subject, f"publishes {len(keys)} keys.")
+    yield Finding(subject, f"publishes {len(keys)} {'key' if len(keys) == 1 else 'keys'}.")
     yield from _compare_clock(registration.name, reply.headers.get("Date"))
 
 
