@@ -178,6 +178,51 @@ def test_each_refusal_has_its_own_sentence(house, page, status, headers, body, s
     expect(page.get_by_role("button", name="Send")).to_be_visible()
 
 
+@pytest.mark.parametrize("send", ["Enter", "Send"])
+@pytest.mark.parametrize("end", ["continue_", "abort"])
+def test_question_sent_before_the_script_is_there_is_answered_once(house, page, send, end):
+    held = []
+    page.route("**/chat.js", lambda route: held.append(route))
+    page.goto(house.chat, wait_until="commit")
+    page.get_by_label("Your message").fill(QUESTION)
+
+    for _ in range(2):
+        if send == "Enter":
+            page.keyboard.press("Enter")
+        else:
+            page.get_by_role("button", name="Send").click()
+    expect(page.get_by_label("Your message")).to_have_value(QUESTION)
+    getattr(held.pop(), end)()
+
+    expect(page.locator(".turn[data-status=done] .words")).to_have_text([QUESTION])
+
+
+def test_suggestion_pressed_before_the_script_is_there_is_asked(house, page):
+    held = []
+    page.route("**/chat.js", lambda route: held.append(route))
+    page.goto(house.chat, wait_until="commit")
+
+    page.get_by_role("button", name=QUESTION).click()
+    held.pop().continue_()
+
+    expect(page.locator(".turn[data-status=done] .words")).to_have_text([QUESTION])
+    assert page.url == house.chat
+
+
+def test_draft_begun_before_the_script_is_there_survives(house, page):
+    held = []
+    page.route("**/chat.js", lambda route: held.append(route))
+    page.goto(house.chat, wait_until="commit")
+    page.get_by_label("Your message").fill("Half a tho")
+    held.pop().continue_()
+    page.wait_for_load_state()
+    page.unroute("**/chat.js")
+
+    page.goto(house.chat)
+
+    expect(page.get_by_label("Your message")).to_have_value("Half a tho")
+
+
 def test_too_long_message_is_not_sent(house, page):
     page.goto(house.chat)
 

@@ -226,6 +226,22 @@ def test_what_is_pressed_early_waits_for_the_scripts(campus: Campus, blocked: Pa
     expect(frame.get_by_role("link", name="Quiz 1: Tides and zones")).to_be_visible()
 
 
+def test_question_sent_early_waits_for_the_scripts(campus: Campus, blocked: Page) -> None:
+    campus.sandbox.platform.behave({"storage": "parent"})
+    held: list[Route] = []
+    blocked.route("**/chat.js", lambda route: held.append(route))
+    blocked.goto(
+        campus.sandbox.url + PERSON.format("maya", "tides-mentor"), wait_until="domcontentloaded"
+    )
+    frame = blocked.frame_locator("#tool")
+    frame.get_by_role("textbox", name="Your message").fill("Why are there two high tides a day?")
+
+    frame.get_by_role("textbox", name="Your message").press("Enter")
+    held.pop().continue_()
+
+    expect(frame.locator(".turn[data-status=done]")).to_have_count(1)
+
+
 def test_back_and_reload_of_a_launch_lead_to_what_it_opened(
     campus: Campus, open_browser: Callable[..., BrowserContext]
 ) -> None:

@@ -1,4 +1,5 @@
 // The conversation. Every form works without this script; here answers arrive as they are made.
+// What is sent before it is there waits for it (sending.js).
 // The words shown while an answer grows are plain text. Its HTML is made by the server alone.
 
 import { call } from "./calls.js";
@@ -277,14 +278,6 @@ document.addEventListener("submit", (event) => {
   ask(words);
 });
 
-box.addEventListener("keydown", (event) => {
-  // keyCode 229: some input methods still compose although isComposing says otherwise.
-  const composes = event.isComposing || event.keyCode === 229;
-  if (event.key !== "Enter" || event.shiftKey || composes) return;
-  event.preventDefault();
-  form.requestSubmit();
-});
-
 box.addEventListener("input", rememberDraft);
 stop.addEventListener("click", stopAnswer);
 
@@ -316,7 +309,8 @@ window.addEventListener("online", hideProblem);
 // --- the page as it came ------------------------------------------------------------------
 
 for (const turn of log.querySelectorAll(".turn")) prepare(turn);
-if (!box.value) box.value = findDraft();
+if (box.value) rememberDraft();
+else box.value = findDraft();
 if (!location.hash) toEnd();
 
 /** A turn that another tab, or this page before a reload, is still waiting for. */
