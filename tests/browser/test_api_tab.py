@@ -129,6 +129,33 @@ def test_double_click_makes_one_key(house, page):
     assert len(house.engine.keys.list(house.mentor.organization_id, house.mentor.id)) == 1
 
 
+def test_nobody_is_taken_out_of_a_field_by_a_script_that_comes_late(house, page):
+    page.goto(f"{house.admin}/api/new")
+    page.get_by_label("API Key Name").fill(" ")
+    held = []
+    page.route("**/admin.js", lambda route: held.append(route))
+    page.get_by_role("button", name="Submit").click(no_wait_after=True)
+    expect(page.locator("#problems")).to_be_visible()
+    page.get_by_label("API Key Name").focus()
+
+    held.pop().continue_()
+    page.wait_for_load_state()
+
+    expect(page.get_by_label("API Key Name")).to_be_focused()
+
+
+def test_menu_opened_before_the_script_is_there_is_led_into(house, page):
+    held = []
+    page.route("**/admin.js", lambda route: held.append(route))
+    page.goto(f"{house.admin}/", wait_until="commit")
+
+    page.get_by_role("button", name="Tidal Pools").click()
+    held.pop().continue_()
+
+    expect(page.get_by_role("menuitem", name="Overview")).to_be_focused()
+    expect(page.locator("#mentor-button")).to_have_attribute("aria-expanded", "true")
+
+
 def test_template_ticks_boxes_without_leaving_the_page(house, page):
     page.goto(f"{house.admin}/api/new")
     page.get_by_label("API Key Name").fill(NAME)

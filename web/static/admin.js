@@ -6,7 +6,8 @@ import { showTimes } from "./times.js";
 
 showTimes();
 makeTabs();
-document.getElementById("problems")?.focus();
+// Nobody is taken out of a field in which they have begun to write.
+if (document.activeElement === document.body) document.getElementById("problems")?.focus();
 
 // --- the mentor's menu: the browser opens and closes it, the arrow keys are ours --------------
 
@@ -14,11 +15,14 @@ const menuButton = document.getElementById("mentor-button");
 const menu = document.getElementById("mentor-menu");
 const items = menu ? [...menu.querySelectorAll("[role=menuitem]")] : [];
 
-menu?.addEventListener("toggle", (event) => {
-  const isOpen = event.newState === "open";
+function tellMenu(isOpen) {
   menuButton.setAttribute("aria-expanded", String(isOpen));
   if (isOpen) items[0].focus();
-});
+}
+
+menu?.addEventListener("toggle", (event) => tellMenu(event.newState === "open"));
+// It may be open before this script is there.
+if (menu?.matches(":popover-open")) tellMenu(true);
 
 menuButton?.addEventListener("keydown", (event) => {
   if (event.key !== "ArrowDown") return;

@@ -4,7 +4,8 @@ import { call } from "./calls.js";
 import { showTimes } from "./times.js";
 
 showTimes();
-document.getElementById("missing")?.focus();
+// Nobody is taken out of a field in which they have begun to write.
+if (document.activeElement === document.body) document.getElementById("missing")?.focus();
 
 // --- answers are kept while they are given ---------------------------------------------------
 
