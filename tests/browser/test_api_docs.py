@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from mentorai.core.engine import Engine
 from mentorai.core.mentors import Mentor
@@ -64,6 +64,20 @@ def page(chromium: Browser, address: str) -> Iterator[object]:
     page.wait_for_selector(".opblock")
     yield page
     context.close()
+
+
+def test_key_is_not_taken_before_the_page_can_check_it(page, address: str) -> None:
+    held: list[Route] = []
+    page.route("**/swagger-ui-bundle.js", lambda route: held.append(route))
+    page.goto(f"{address}/api/v1/docs", wait_until="commit")
+    page.get_by_label("API key").fill("mai_half")
+
+    expect(page.get_by_role("button", name="Check and use")).to_be_disabled()
+    page.keyboard.press("Enter")
+    held.pop().continue_()
+
+    expect(page.get_by_role("button", name="Check and use")).to_be_enabled()
+    expect(page.get_by_label("API key")).to_have_value("mai_half")
 
 
 def authorize(page, text: str) -> None:

@@ -151,3 +151,6 @@ window.ui = SwaggerUIBundle({
   presets: [SwaggerUIBundle.presets.apis],
   plugins: [extend],
 });
+
+// Pressed before this script is there it would only reload the page, and the key would be gone.
+form.querySelector("button").disabled = false;
