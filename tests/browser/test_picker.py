@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page
+from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, Route
 
 from tests.browser.test_accessibility import check as check_looks
 from tests.fakes.campus import COURSE, Campus, running_campus
@@ -125,6 +125,41 @@ def test_quiz_is_placed_with_changed_details(campus: Campus, page: Page) -> None
     with page.expect_popup() as opened:
         page.get_by_role("link", name="in a window").click()
     opened.value.wait_for_url("**/s/**")
+
+
+def test_zone_chosen_before_the_script_is_there_stays(campus: Campus, page: Page) -> None:
+    picker = open_picker(campus, page)
+    held: list[Route] = []
+    page.route("**/picker.js", lambda route: held.append(route))
+    picker.get_by_role("checkbox", name="Quiz 1").check()
+    picker.get_by_role("button", name="Change details").click(no_wait_after=True)
+    zone = picker.get_by_label("Time zone")
+    zone.select_option("Asia/Tokyo")
+
+    held.pop().continue_()
+    frame = page.frame(name="tool")
+    assert frame is not None
+    frame.wait_for_load_state()
+
+    assert zone.input_value() == "Asia/Tokyo"
+
+
+def test_page_that_goes_on_by_itself_is_not_shown_before_it_does(
+    campus: Campus, page: Page
+) -> None:
+    picker = open_picker(campus, page)
+    held: list[Route] = []
+    page.route("**/answer.js", lambda route: held.append(route))
+    picker.get_by_role("checkbox", name="Quiz 1").check()
+    picker.get_by_role("button", name="Place in the course").click(no_wait_after=True)
+    picker.get_by_role("button", name="Continue").wait_for()
+    frame = page.frame(name="tool")
+    assert frame is not None
+    page.wait_for_timeout(500)
+
+    assert frame.evaluate("performance.getEntriesByType('paint').length") == 0
+    held.pop().continue_()
+    page.get_by_text("1 item was added to the course.").wait_for()
 
 
 def test_frame_is_as_high_as_the_picker_needs(campus: Campus, page: Page) -> None:

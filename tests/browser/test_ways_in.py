@@ -100,6 +100,31 @@ def test_new_tab_is_offered_when_the_storage_says_nothing(campus: Campus, blocke
     assert find_ways(campus) == ["new_tab"]
 
 
+def test_new_tab_is_not_shown_while_the_storage_may_still_open_the_frame(
+    campus: Campus, blocked: Page
+) -> None:
+    campus.sandbox.platform.behave({"storage": "parent"})
+    held: list[Route] = []
+    blocked.route("**/platform_storage.js", lambda route: held.append(route))
+    blocked.goto(
+        campus.sandbox.url + PERSON.format("maya", "tides-mentor"), wait_until="domcontentloaded"
+    )
+    tool = blocked.frame_locator("#tool")
+    # Once to keep the proof, and once to ask for it.
+    tool.get_by_role("heading", name="Opening the mentor").wait_for()
+    held.pop().continue_()
+    tool.get_by_role("link", name="Open the mentor in a new tab").wait_for()
+    blocked.wait_for_timeout(500)
+
+    frame = blocked.frame(name="tool")
+    assert frame is not None
+    assert frame.evaluate(PAINTS) == 0
+    held.pop().continue_()
+
+    expect(tool.get_by_role("textbox", name="Your message")).to_be_visible()
+    assert find_ways(campus) == ["storage"]
+
+
 def test_proof_of_another_launch_does_not_open_the_frame(campus: Campus, blocked: Page) -> None:
     campus.sandbox.platform.behave({"storage": "parent"})
     # Somebody else's launch: the platform's storage in this page never held its proof.

@@ -1,5 +1,6 @@
 // Launch without a cookie: the proof that the platform kept opens its page here in the frame.
-// Without an answer the button for a tab of its own is shown, as it is without scripts.
+// Without an answer the button for a tab of its own is shown, as it is without scripts. The page is
+// not drawn before this script is there: the button would be seen, and pressed, for a moment.
 
 import { getData, putData } from "./platform_storage.js";
 
