@@ -5,7 +5,7 @@ from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route
 
 from tests.fakes.platforms import RunningSandbox, running_app, running_sandbox
 from tests.fakes.toy_tool import ToyTool
@@ -115,6 +115,21 @@ def test_frame_keeps_its_height_when_another_window_asks(item: Page) -> None:
     assert _height(item) == before
 
 
+@pytest.mark.parametrize("script", ["frame.js", "storage.js"])
+def test_frame_waits_for_who_listens_to_it(
+    page: Page, sandbox: RunningSandbox, script: str
+) -> None:
+    held: list[Route] = []
+    page.route(f"**/{script}", lambda route: held.append(route))
+    page.goto(sandbox.url + PAGES["item"], wait_until="commit")
+    page.get_by_role("heading", name="Quiz 1").wait_for()
+    page.wait_for_timeout(500)
+
+    assert len(page.frames) == 1
+    held.pop().continue_()
+    page.locator("#tool").wait_for()
+
+
 def test_gradebook_shows_a_score_soon_after_it_came(page: Page, sandbox: RunningSandbox) -> None:
     page.goto(sandbox.url + PAGES["grades"])
     column = sandbox.platform.shelf.list("line_item")[0]
@@ -124,4 +139,4 @@ def test_gradebook_shows_a_score_soon_after_it_came(page: Page, sandbox: Running
 
     sandbox.platform.shelf.put("result", f"{column['id']}/{maya}", result | {"comment": "Good."})
 
-    page.get_by_text("7.5").wait_for(timeout=9000)
+    page.get_by_text("7.5").wait_for(timeout=20_000)

@@ -1,19 +1,18 @@
 // What a tool may keep here for its launches, spoken to by messages. In the page that frames the
-// tool, or in a frame of its own beside it: the page says where.
+// tool, or in a frame of its own beside it: the page says where. Beside a frame this script stands
+// before it and is waited for, so that nothing the tool says is missed.
 // Source: LTI Client Side postMessages 1.0; LTI postMessage Storage 1.0.
 
-const place = document.getElementById("tool") ?? document.body;
-const { origin: toolOrigin, storage } = place.dataset;
 const LIMIT = 500;
 const VALUE_LENGTH = 4096;
 const kept = new Map();
 
 function answer(event, fields) {
   const { subject, message_id } = event.data;
-  event.source.postMessage({ subject: `${subject}.response`, message_id, ...fields }, toolOrigin);
+  event.source.postMessage({ subject: `${subject}.response`, message_id, ...fields }, event.origin);
 }
 
-function tellCapabilities(event) {
+function tellCapabilities(event, storage) {
   const messages = ["capabilities", "frameResize", "fetchWindowSize", "scrollToTop"].map(
     (name) => ({ subject: `lti.${name}` }),
   );
@@ -34,16 +33,21 @@ function putData(event) {
   answer(event, { key, value });
 }
 
-const takesData = storage === "parent" || storage === "here";
-const subjects = {
-  ...(storage === "here" ? {} : { "lti.capabilities": tellCapabilities }),
-  ...(takesData ? { "lti.put_data": putData } : {}),
-  ...(takesData
-    ? { "lti.get_data": (event) => answer(event, { key: event.data.key, value: kept.get(event.data.key) }) }
-    : {}),
-};
+function getData(event) {
+  const { key } = event.data;
+  answer(event, { key, value: kept.get(key) });
+}
+
+function findAnswer(subject, storage) {
+  const takesData = storage === "parent" || storage === "here";
+  if (subject === "lti.capabilities" && storage !== "here") return tellCapabilities;
+  if (subject === "lti.put_data" && takesData) return putData;
+  if (subject === "lti.get_data" && takesData) return getData;
+  return null;
+}
 
 addEventListener("message", (event) => {
-  if (event.origin !== toolOrigin || typeof event.data !== "object" || !event.data) return;
-  if (Object.hasOwn(subjects, event.data.subject)) subjects[event.data.subject](event);
+  const { origin, storage } = (document.getElementById("tool") ?? document.body).dataset;
+  if (event.origin !== origin || typeof event.data !== "object" || !event.data) return;
+  findAnswer(event.data.subject, storage)?.(event, storage);
 });
