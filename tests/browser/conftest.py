@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from mentorai.core.clock import now
 from mentorai.core.engine import Engine
@@ -26,6 +26,10 @@ from mentorai.core.values import Role, Session
 from mentorai.web.app import create_app
 from tests.fakes.platforms import running_app
 from tests.fakes.visitor import BINDING, open_session, sign_cookie
+
+# How long a busy machine takes is not what these tests are about.
+PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)
 
 # What Chromium keeps for "sites that may not save data on this device".
 BLOCKED = {"cookies": {"[*.]localhost,*": {"setting": 2}}}
@@ -190,7 +194,7 @@ def open_context(chromium: Browser, house: House) -> Iterator[OpenContext]:
                 "admin_at": int(now().timestamp()),
             }
         context.add_cookies(house.cookies(**facts))
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE_MS)
         return context
 
     yield open_it
@@ -233,7 +237,7 @@ def open_browser(chromium: Browser, tmp_path: Path) -> Iterator[Callable[..., Br
             args=ARGUMENTS,
             viewport={"width": 1000, "height": 900},
         )
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         return context
 

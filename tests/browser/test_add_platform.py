@@ -23,7 +23,7 @@ from mentorai.core.values import (
 from mentorai.lti.tool import Tool
 from mentorai.plugins import canvas, lti_launch, sandbox
 from mentorai.web.app import create_app
-from tests.browser.conftest import EMAIL, PASSWORD
+from tests.browser.conftest import EMAIL, PASSWORD, PATIENCE_MS
 from tests.fakes.platforms import RunningSandbox, free_port, running_app, running_sandbox
 
 
@@ -107,7 +107,7 @@ def desk(chromium: Browser, tool: Engine, port: int) -> Iterator[Page]:
     context = chromium.new_context(
         viewport={"width": 320, "height": 800}, color_scheme="dark", reduced_motion="reduce"
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     page.clock.install()
     page.goto(f"http://localhost:{port}/admin/platforms")

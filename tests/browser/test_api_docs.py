@@ -10,6 +10,7 @@ from mentorai.core.engine import Engine
 from mentorai.core.mentors import Mentor
 from mentorai.core.scopes import SCOPES
 from mentorai.web.app import create_app
+from tests.browser.conftest import PATIENCE_MS
 from tests.browser.test_accessibility import check_look
 from tests.fakes.platforms import running_app
 
@@ -58,7 +59,7 @@ def page(chromium: Browser, address: str) -> Iterator[object]:
     """The interactive page, open in a browser and drawn. `page.watch` saw all it did."""
     context = chromium.new_context(viewport={"width": 1200, "height": 900})
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE_MS)
     page.watch = Watch(page, address)
     page.goto(f"{address}/api/v1/docs")
     page.wait_for_selector(".opblock")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, Route
 
+from tests.browser.conftest import PATIENCE_MS
 from tests.browser.test_accessibility import check as check_looks
 from tests.fakes.campus import COURSE, Campus, running_campus
 
@@ -35,7 +36,7 @@ def open_context(chromium: Browser) -> Iterator[Any]:
 
     def open_it(**options: Any) -> BrowserContext:
         context = chromium.new_context(reduced_motion="reduce", **options)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         return context
 

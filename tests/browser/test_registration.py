@@ -13,6 +13,7 @@ from mentorai.core.settings import Settings
 from mentorai.lti.tool import Tool
 from mentorai.plugins import lti_launch, sandbox
 from mentorai.web.app import create_app
+from tests.browser.conftest import PATIENCE_MS
 from tests.fakes.platforms import RunningSandbox, free_port, running_app, running_sandbox
 
 
@@ -50,7 +51,7 @@ def link(tool: Engine) -> str:
 def tab(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     viewport: Any = {"width": request.param, "height": 800}
     context = chromium.new_context(viewport=viewport)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
     yield context.new_page()
     context.close()
 
