@@ -26,14 +26,34 @@ from mentorai.plugins.sandbox.house import House
 from mentorai.plugins.sandbox.platform import Options, SandboxPlatform, describe_platform
 from mentorai.plugins.sandbox.server import QuietHandler, open_server
 
-# Each process of a run has ports of its own, below those that the system takes for calls: one that
-# it names as free would be a call's before it is listened on. A second run begins elsewhere.
-PORTS_EACH = 1_000
-_number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-# From here on browsers call them all.
-_first = 12_000 + PORTS_EACH * (_number % 20)
-_begin = os.getpid() * 2 % PORTS_EACH
-_ports = cycle([_first + (_begin + step) % PORTS_EACH for step in range(0, PORTS_EACH, 2)])
+# Each process of each run has a block of ports of its own, below those that the system takes for
+# calls: one that it names as free would be a call's before it is listened on. From the first on
+# browsers call them all.
+BLOCKS = range(12_000, 32_000, 500)
+
+
+def _take_block() -> int:
+    """The first port of a block that no other process has: it stays bound while this one lives."""
+    for first in BLOCKS:
+        door = socket.socket()
+        try:
+            door.bind(("127.0.0.1", first))
+        except OSError:
+            door.close()
+        else:
+            door.detach()
+            return first
+    raise RuntimeError("Too many runs at once.")
+
+
+def _list_ports(first: int) -> list[int]:
+    """The other ports of a block, in pairs. The run after this one begins elsewhere."""
+    pairs = range(first + 2, first + BLOCKS.step, 2)
+    begin = os.getpid() % len(pairs)
+    return [*pairs[begin:], *pairs[:begin]]
+
+
+_ports = cycle(_list_ports(_take_block()))
 
 
 @dataclass(frozen=True)
