@@ -164,16 +164,16 @@ def test_receiver_that_asks_to_wait_is_left_alone_as_a_whole(note, send, receive
 def test_two_workers_never_send_at_once(engine, webhook, note, receiver):
     inside, order = threading.Semaphore(0), []
     may_answer = threading.Event()
-    receiver.before_answer = lambda: (inside.release(), may_answer.wait(5))
+    receiver.before_answer = lambda: (inside.release(), may_answer.wait(30))
     note()
     sender = engine.room(WebhookSender)
 
     first = threading.Thread(target=lambda: order.append(sender.send_due(webhook.id)))
     first.start()
-    assert inside.acquire(timeout=5)
+    assert inside.acquire(timeout=30)
     order.append(sender.send_due(webhook.id))
     may_answer.set()
-    first.join(5)
+    first.join(30)
 
     assert order == [0, 1]
     assert len(receiver.taken) == 1

@@ -107,7 +107,7 @@ def _wait_until(condition: Callable[[], object], seconds: float, what: str) -> N
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
+        with urllib.request.urlopen(url, timeout=10) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False
@@ -319,7 +319,7 @@ def test_last_use_of_a_key_is_written_when_the_server_ends(
     _wait_for_server(port)
     headers = {"Authorization": f"Api-Token {key}"}
     call = urllib.request.Request(f"http://127.0.0.1:{port}/api/v1/key", headers=headers)
-    with urllib.request.urlopen(call, timeout=5) as answer:
+    with urllib.request.urlopen(call, timeout=10) as answer:
         assert answer.status == 200
 
     process.terminate()

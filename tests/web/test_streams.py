@@ -66,7 +66,7 @@ def test_events_are_closed_soon_when_the_reader_left():
 
     response.close()
 
-    assert events.closed.wait(5)
+    assert events.closed.wait(30)
     assert events.given <= AHEAD + 4
 
 
@@ -79,7 +79,7 @@ def test_events_are_drawn_no_further_ahead_than_a_little():
 
     assert events.given <= AHEAD + 3
     response.close()
-    assert events.closed.wait(5)
+    assert events.closed.wait(30)
 
 
 def test_stream_that_fails_ends_with_an_event_that_tells_nothing_private():

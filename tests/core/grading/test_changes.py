@@ -74,18 +74,18 @@ def test_change_that_commits_late_is_not_behind_a_reader(many, pull, report, eng
         with engine.database.write() as connection:
             order.append(("slow", take_moment(connection, mentor.id)))
             begun.set()
-            may_commit.wait(5)
+            may_commit.wait(30)
 
     slow = threading.Thread(target=change_slowly)
     slow.start()
-    assert begun.wait(5)
+    assert begun.wait(30)
     quick = threading.Thread(target=lambda: report(7, person_id=last.person_id))
     quick.start()
     quick.join(0.1)
     assert pull(last) == []
     may_commit.set()
-    slow.join(5)
-    quick.join(5)
+    slow.join(30)
+    quick.join(30)
 
     (changed,) = pull(last)
     assert changed.updated_at > order[0][1]

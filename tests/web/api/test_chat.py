@@ -213,7 +213,7 @@ def test_stream_shows_a_sign_of_life_while_the_model_thinks(open_api, monkeypatc
     read = [next(frames) for _ in range(6)]
     answer.close()
     model.go_on.set()
-    assert model.closed.wait(5)
+    assert model.closed.wait(30)
 
     assert read[0].startswith(b"event: start")
     assert b'"Well, "' in read[1]
@@ -231,7 +231,7 @@ def test_closing_the_stream_stops_the_model_and_keeps_what_was_said(open_api):
 
     answer.close()
 
-    assert model.closed.wait(5)
+    assert model.closed.wait(30)
     assert len(model.said) < 100
     message = _settled(client)
     assert message["status"] == "stopped"
@@ -247,7 +247,7 @@ def test_more_streams_than_the_process_can_serve_are_sent_away(open_api):
     second = client.post("/api/v1/chat", json=QUESTION, headers=SSE)
     first.close()
     model.go_on.set()
-    assert model.closed.wait(5)
+    assert model.closed.wait(30)
 
     assert (second.status_code, second.json["code"]) == (503, "busy")
     assert int(second.headers["Retry-After"]) > 0
