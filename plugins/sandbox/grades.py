@@ -255,7 +255,9 @@ def column_url(platform: SandboxPlatform, column: Mapping[str, Any]) -> str:
 
 
 def _address(platform: SandboxPlatform, path: str, course: str, column: str = "") -> str:
-    url = f"{platform.options.base_url}{path.format(course=course, column=column)}"
+    ids = platform.ids
+    path = path.format(course=ids.tell_course(course), column=column and ids.tell_column(column))
+    url = f"{platform.options.base_url}{path}"
     return f"{url}?type_id=1" if platform.behaviour.line_item_query else url
 
 

@@ -72,8 +72,8 @@ def list_members(platform: SandboxPlatform, call: Call, course_id: str) -> Reply
 
 def members_url(platform: SandboxPlatform, course: Course) -> str:
     """The address of a course's roster."""
-    path = platform.personality.addresses.members.format(course=course.id)
-    return f"{platform.options.base_url}{path}"
+    path = platform.personality.addresses.members
+    return f"{platform.options.base_url}{path.format(course=platform.ids.tell_course(course.id))}"
 
 
 def _read_since(call: Call) -> int | None:

@@ -164,7 +164,8 @@ class Launches:
         if not path or begun.person.kind == "it" or f"{CLAIM}/context" in begun.changes:
             return
         if not is_enrolled(self._platform, begun.course, begun.person):
-            url = f"{self._platform.options.base_url}{path.format(course=begun.course.id)}"
+            path = path.format(course=self._platform.ids.tell_course(begun.course.id))
+            url = f"{self._platform.options.base_url}{path}"
             words = "You have to enrol in this course first."
             raise Refused(303, words, headers={"Location": url})
 
@@ -193,6 +194,7 @@ def read_claims(platform: SandboxPlatform, begun: Begun) -> dict[str, Any]:
 
     options, issued_at = platform.options, int(platform.now().timestamp())
     course, item = begun.course, begun.item
+    services = f"{options.base_url}/lti/courses/{platform.ids.tell_course(course.id)}"
     traits = platform.personality.launches
     claims: dict[str, Any] = {
         "iss": options.issuer,
@@ -227,8 +229,8 @@ def read_claims(platform: SandboxPlatform, begun: Begun) -> dict[str, Any]:
         f"{CLAIM}/platformnotificationservice": build_claim(options.base_url),
         f"{GROUPS}/claim/groupsservice": {
             "scope": [GROUPS_READ],
-            "context_groups_url": f"{options.base_url}/lti/courses/{course.id}/groups",
-            "context_group_sets_url": f"{options.base_url}/lti/courses/{course.id}/group_sets",
+            "context_groups_url": f"{services}/groups",
+            "context_group_sets_url": f"{services}/group_sets",
             "service_versions": ["1.0"],
         },
     }

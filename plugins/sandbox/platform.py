@@ -5,16 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from mentorai.core.clock import now
 from mentorai.core.errors import InputRejected
 from mentorai.plugins.sandbox.faults import Faults
 from mentorai.plugins.sandbox.keys import SigningKeys
-from mentorai.plugins.sandbox.numbered_ids import NumberedIds, number_the_college
 from mentorai.plugins.sandbox.personalities import PERSONALITIES
-from mentorai.plugins.sandbox.personalities.traits import Ids, Personality
+from mentorai.plugins.sandbox.personalities.traits import Addresses, Personality
 from mentorai.plugins.sandbox.school import (
     COLLEGE,
     COURSES,
@@ -27,6 +26,7 @@ from mentorai.plugins.sandbox.school import (
 )
 from mentorai.plugins.sandbox.shelf import Record, Shelf
 from mentorai.plugins.sandbox.throttle import Bucket
+from mentorai.plugins.sandbox.told_ids import Ids, ToldIds, tell_of_the_college
 from mentorai.plugins.sandbox.wants import Wants
 
 KEPT_REQUESTS = 2_000
@@ -91,17 +91,27 @@ class Options:
     @property
     def auth_url(self) -> str:
         """The OIDC authentication endpoint."""
-        return f"{self.portal}/lti/auth"
+        return self._find_at_portal(self._addresses.sign_in) or f"{self.portal}/lti/auth"
 
     @property
     def token_url(self) -> str:
         """The OAuth token endpoint."""
-        return f"{self.portal}/lti/token"
+        return self._find_at_portal(self._addresses.tokens) or f"{self.portal}/lti/token"
 
     @property
     def platform_keyset_url(self) -> str:
         """The platform's JWKS."""
-        return f"{self.portal}/lti/jwks.json"
+        return self._find_at_portal(self._addresses.keys) or f"{self.portal}/lti/jwks.json"
+
+    @property
+    def _addresses(self) -> Addresses:
+        return PERSONALITIES[self.personality].addresses
+
+    def _find_at_portal(self, path: str) -> str:
+        """The address of a vendor's own path at its portal; empty where there is none."""
+        if not (self.portal_url and path):
+            return ""
+        return f"{self.portal_url}{path.format(client_id=self.client_id)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +144,10 @@ class Behaviour:
         Canvas' do; their launches and grades have the new one.
     file_trouble: what becomes of files that come with a score: they are fetched, or whoever keeps
         them says nothing, is too slow, refuses them, or breaks, and the score is not taken.
-    ids: how people, courses and links are called: as in every other sandbox, by numbers, as in
-        Moodle, or by numbers of which those of a roster's people are no texts.
+    ids: how people, courses, links and columns are called: as in every other sandbox; by numbers,
+        as in Moodle, or by numbers of which those of a roster's people are no texts; or, as in
+        Blackboard, people and courses by 32 hexadecimal characters, links by keys like `_44_1`,
+        and addresses of services by keys of the course and of the column.
     """
 
     personality: str = "plain"
@@ -194,7 +206,7 @@ class SandboxPlatform:
         self.faults = Faults()
         self.wants = Wants()
         self.bucket, self.token_bucket = Bucket(), Bucket()
-        self.ids = NumberedIds(self)
+        self.ids = ToldIds(self)
         self.requests: deque[Received] = deque(maxlen=KEPT_REQUESTS)
         _seed(self.shelf)
         lms = PERSONALITIES[self.options.personality]
@@ -237,7 +249,7 @@ class SandboxPlatform:
             "throttles": lambda v: isinstance(v, bool),
             "withheld_scopes": is_texts,
             "merged": is_texts,
-            "ids": lambda v: v in ("own", "numbers", "bare_numbers"),
+            "ids": lambda v: v in get_args(Ids),
             "deployment": lambda v: isinstance(v, str) and len(v) <= 255 and v.isprintable(),
             "file_trouble": lambda v: v in ("none", "silent", "slow", "refused", "broken"),
             "page_size": lambda v: _number(v) and isinstance(v, int) and 1 <= v <= 200,
@@ -312,7 +324,7 @@ def describe_platform(options: Options) -> dict[str, Any]:
     lms = PERSONALITIES[options.personality]
 
     def tell(facts: Mapping[str, Any]) -> Any:
-        return facts if lms.launches.ids == "own" else number_the_college(facts)
+        return tell_of_the_college(facts, lms.launches.ids)
 
     return {
         "lms": {"name": lms.name, "title": lms.title, "about": lms.about},

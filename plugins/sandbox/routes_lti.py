@@ -4,7 +4,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
-from typing import Any, ParamSpec
+from typing import Any
 
 from flask import Blueprint, Flask, Response, g, make_response, render_template, request
 
@@ -30,17 +30,20 @@ from mentorai.plugins.sandbox.wire import Call, Refused, Reply
 IN_A_BROWSER = ("auth", "deep_link")
 # What no LMS counts as a call of the tool.
 UNCOUNTED = (*IN_A_BROWSER, "jwks", "openid_configuration", "registration")
-P = ParamSpec("P")
 routes = Blueprint("lti", __name__, url_prefix="/lti")
 
 
-def endpoint(name: str) -> Callable[[Callable[P, Reply | str]], Callable[P, Response]]:
-    """Make a view misbehave when it was told to, and note down what it was asked."""
+def endpoint(name: str) -> Callable[[Callable[..., Reply | str]], Callable[..., Response]]:
+    """Make a view misbehave when it was told to, and note down what it was asked.
 
-    def wrap(view: Callable[P, Reply | str]) -> Callable[P, Response]:
+    The view gets our own ids of the course and the column that the address names.
+    """
+
+    def wrap(view: Callable[..., Reply | str]) -> Callable[..., Response]:
         @wraps(view)
-        def answer(*args: P.args, **kwargs: P.kwargs) -> Response:
-            return _answer(name, lambda: view(*args, **kwargs))
+        def answer(**names: str) -> Response:
+            own = here().platform.ids.read_address(names)
+            return _answer(name, lambda: view(**own))
 
         return answer
 
@@ -49,9 +52,11 @@ def endpoint(name: str) -> Callable[[Callable[P, Reply | str]], Callable[P, Resp
 
 @routes.get("/jwks.json")
 @endpoint("jwks")
-def jwks() -> Reply:
-    """The platform's public keys."""
+def jwks(client_id: str = "") -> Reply:
+    """The platform's public keys; client_id: of a portal that has an address for each tool."""
     platform = here().platform
+    if client_id not in ("", platform.options.client_id):
+        raise Refused(404, "There is no such application.")
     keys = platform.keys.published(names_alg=platform.personality.launches.names_alg)
     return Reply.of(keys, headers={"Cache-Control": "max-age=300"})
 
@@ -208,26 +213,24 @@ def change_registration(client_id: str) -> Reply:
 def serve_addresses(app: Flask) -> None:
     """Answer at the addresses of every LMS that the sandbox can be."""
     for addresses in {each.addresses for each in PERSONALITIES.values()} - {Addresses()}:
-        line_items, line_item, members_path = (
-            path.replace("{", "<").replace("}", ">")
-            for path in (addresses.line_items, addresses.line_item, addresses.members)
-        )
+        line_item = addresses.line_item
         for path, view, methods in (
-            (line_items, list_columns, ["GET"]),
-            (line_items, add_column, ["POST"]),
+            (addresses.line_items, list_columns, ["GET"]),
+            (addresses.line_items, add_column, ["POST"]),
             (line_item, read_column, ["GET"]),
             (line_item, change_column, ["PUT"]),
             (line_item, remove_column, ["DELETE"]),
             (f"{line_item}/scores", take_score, ["POST"]),
             (f"{line_item}/results", list_results, ["GET"]),
-            (members_path, members, ["GET"]),
+            (addresses.members, members, ["GET"]),
             (addresses.sign_in, auth, ["GET", "POST"]),
             (addresses.tokens, token, ["POST"]),
             (addresses.keys, jwks, ["GET"]),
         ):
             name = f"{view.__name__} {path}".replace(".", "-")
             if path:
-                app.add_url_rule(path, name, view, methods=methods)
+                rule = path.replace("{", "<").replace("}", ">")
+                app.add_url_rule(rule, name, view, methods=methods)
 
 
 def _call() -> Call:

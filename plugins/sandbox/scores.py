@@ -137,7 +137,8 @@ class Scores:
             return Reply(traits.status)
         if traits.answers == "score":
             return Reply.of(dict(score.body), SCORE_TYPE, status=traits.status)
-        url = add_path(column_url(self._platform, column), f"/results/{score.user_id}")
+        told = self._platform.ids.tell(score.user_id)
+        url = add_path(column_url(self._platform, column), f"/results/{told}")
         return Reply.of({"resultUrl": url, **submission.shown}, status=traits.status)
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import responses
 from werkzeug.test import TestResponse
@@ -63,7 +64,8 @@ class SandboxClient:
             "client_assertion": self.tool.assertion(aud=audience),
             "scope": " ".join((*GRADE_SCOPES, MEMBERS_READ)),
         } | changes
-        return self.post("/lti/token", data={k: v for k, v in form.items() if v is not None})
+        path = urlsplit(self.options.token_url).path
+        return self.post(path, data={k: v for k, v in form.items() if v is not None})
 
     def bearer(self, scope: str = " ".join((*GRADE_SCOPES, MEMBERS_READ))) -> dict[str, str]:
         """An Authorization header with a fresh token."""
@@ -122,7 +124,7 @@ class SandboxClient:
             "state": "the state",
         }
         given = {k: v for k, v in (asked | changes).items() if v is not None}
-        return self.get("/lti/auth", query_string=given)
+        return self.get(urlsplit(self.options.auth_url).path, query_string=given)
 
     def launch(self, person: str = "maya", item: str = "tides-mentor") -> dict[str, Any]:
         """The claims of a whole launch."""

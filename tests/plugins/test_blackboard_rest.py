@@ -42,6 +42,7 @@ from mentorai.lti.tool import Tool
 from mentorai.plugins import blackboard, lti_launch
 from mentorai.plugins.blackboard import rest_client
 from mentorai.plugins.blackboard.rest_tokens import BlackboardTokens
+from mentorai.plugins.sandbox.grades import columns_url
 from mentorai.plugins.sandbox.personalities.blackboard_api import (
     KEY,
     SECRET,
@@ -51,18 +52,20 @@ from mentorai.plugins.sandbox.personalities.blackboard_api import (
 from mentorai.plugins.sandbox.platform import Options, SandboxPlatform
 from mentorai.plugins.sandbox.routes import create_platform
 from mentorai.plugins.sandbox.school import find_course, find_person
+from mentorai.plugins.sandbox.told_ids import tell_of_the_college
 from mentorai.web.app import create_app
 from tests.fakes.platforms import free_port, running_app
 
 COURSE = find_course("tidal-pools")
 assert COURSE is not None
-CONTEXT = Context(COURSE.context_id, COURSE.label, COURSE.title)
+CONTEXT = Context(tell_of_the_college(COURSE.context_id, "keys"), COURSE.label, COURSE.title)
 
 
 def sub(person: str) -> str:
     found = find_person(person)
     assert found is not None
-    return found.sub
+    told: str = tell_of_the_college(found.sub, "keys")
+    return told
 
 
 class School:
@@ -356,6 +359,34 @@ def test_score_reaches_a_column_of_its_own_once_made(school: School) -> None:
     (grade,) = school.lms.shelf.list("rest_grade")
     assert column["score"] == {"possible": 20.0}
     assert (grade["score"], grade["changeIndex"]) == (15.0, 2)
+
+
+@pytest.mark.parametrize("name", [f"uuid:{CONTEXT.lms_id}", "_4_1"])
+def test_course_has_the_key_of_its_lti_services(school: School, name: str) -> None:
+    school.column()
+    token = requests.post(
+        f"{school.url}/learn/api/public/v1/oauth2/token",
+        data={"grant_type": "client_credentials"},
+        auth=(KEY, SECRET),
+        timeout=10,
+    ).json()["access_token"]
+
+    def ask(path: str) -> Any:
+        url, bearer = f"{school.url}/learn/api/public{path}", {"Authorization": f"Bearer {token}"}
+        return requests.get(url, headers=bearer, timeout=10).json()
+
+    members = ask(f"/v1/courses/{name}/users")["results"]
+    maya = next(each for each in members if each["user"]["uuid"] == sub("maya"))
+    (made,) = ask(f"/v2/courses/{name}/gradebook/columns")["results"]
+
+    assert {each["courseId"] for each in members} == {"_4_1"}
+    assert maya["userId"] == maya["user"]["id"] == "_7_1"
+    assert ask(f"/v1/courses/{name}/users/_7_1") == maya
+    assert ask("/v1/users/_7_1") == ask(f"/v1/users/uuid:{sub('maya')}") == maya["user"]
+    assert ask(f"/v2/courses/{name}/gradebook/columns/{made['id']}") == made
+    # That is the column of the first quiz, which LTI's services have.
+    assert made["id"] != "_40_1"
+    assert columns_url(school.lms, "tidal-pools").endswith("/courses/_4_1/lineItems")
 
 
 def test_points_that_changed_in_the_gradebook_are_followed(school: School) -> None:

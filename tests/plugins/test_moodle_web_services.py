@@ -39,19 +39,20 @@ from mentorai.core.values import (
 from mentorai.lti.tool import Tool
 from mentorai.plugins import lti_launch, moodle
 from mentorai.plugins.moodle import web_service_rosters
-from mentorai.plugins.sandbox.numbered_ids import number_the_college
 from mentorai.plugins.sandbox.personalities import moodle_api
 from mentorai.plugins.sandbox.personalities.moodle_api import TOKEN, WebServices
 from mentorai.plugins.sandbox.platform import Options, SandboxPlatform
 from mentorai.plugins.sandbox.routes import create_platform
 from mentorai.plugins.sandbox.school import find_course, find_person
+from mentorai.plugins.sandbox.told_ids import tell_of_the_college
 from tests.fakes.platforms import free_port, running_app
 
 COURSE = find_course("tidal-pools")
 assert COURSE is not None
 QUIZ = next(item for item in COURSE.items if item.id == "shore-quiz")
 # As this Moodle calls them.
-COURSE_ID, QUIZ_LINK = map(number_the_college, (COURSE.context_id, QUIZ.resource_link_id))
+COURSE_ID = tell_of_the_college(COURSE.context_id, "numbers")
+QUIZ_LINK = tell_of_the_college(QUIZ.resource_link_id, "numbers")
 
 
 class School:
@@ -166,7 +167,7 @@ class School:
 def sub(person: str) -> str:
     found = find_person(person)
     assert found is not None
-    return str(number_the_college(found.sub))
+    return str(tell_of_the_college(found.sub, "numbers"))
 
 
 def score(person: str, given: float, **facts: Any) -> Score:

@@ -3,15 +3,17 @@
 import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import responses
 
 from mentorai.plugins.sandbox.command_line import describe
-from mentorai.plugins.sandbox.copies import copy_course
+from mentorai.plugins.sandbox.oidc import MEMBERS_READ
 from mentorai.plugins.sandbox.personalities import PERSONALITIES
 from mentorai.plugins.sandbox.platform import Options, describe_platform
-from mentorai.plugins.sandbox.school import COURSES, fixed_id
+from mentorai.plugins.sandbox.school import COURSES
+from mentorai.plugins.sandbox.tokens import ASSERTION_TYPE
 from tests.fakes.sandbox_client import LINE_ITEM, SandboxClient, read_form, sandbox_client
 from tests.fakes.sandbox_lms import ENDPOINT, Lms, roster
 
@@ -250,69 +252,6 @@ def test_link_that_a_teacher_hid_opens_for_teachers_alone(be: Any, hide: Any) ->
     assert lms.client.get(f"/as/ruth{path}").status_code == 200
 
 
-@pytest.fixture
-def counting(be: Any) -> Iterator[Lms]:
-    """Moodle, in whose roster the numbers of people are JSON numbers."""
-    lms = be("moodle")
-    lms.platform.behave({"ids": "bare_numbers"})
-    yield lms
-    lms.platform.behave({"ids": "numbers"})
-
-
-@pytest.mark.parametrize("name", list(PERSONALITIES))
-def test_numbers_are_the_ids_of_who_is_started_as_moodle(be: Any, name: str) -> None:
-    lms = be(name)
-
-    claims = lms.client.launch()
-
-    assert claims["sub"] == lms.client.subs["maya"]
-    ids = claims["sub"], claims[f"{CLAIM}/context"]["id"]
-    assert [each.isdecimal() for each in ids] == [name == "moodle"] * 2
-
-
-def test_moodle_calls_people_courses_and_links_by_numbers(counting: Lms) -> None:
-    login = counting.client.begin()
-    claims = counting.client.launch("maya", LINK)
-
-    assert (login.fields["login_hint"], claims["sub"]) == ("3", "3")
-    assert claims[f"{CLAIM}/context"]["id"] == "2"
-    assert claims[f"{CLAIM}/resource_link"]["id"] == "1"
-    url = f"{claims[NAMES_AND_ROLES]['context_memberships_url']}?rlid=1"
-    told = json.loads(counting.client.get(url, headers=counting.bearer).data)
-    assert told["context"]["id"] == "2"
-    assert 3 in [each["user_id"] for each in told["members"]]
-
-
-@pytest.mark.parametrize("user_id", ["3", 3])
-def test_moodle_takes_a_score_for_a_number(counting: Lms, user_id: object) -> None:
-    assert counting.push(userId=user_id)[0] == 200
-
-    assert [each["userId"] for each in counting.results()] == ["3"]
-    assert counting.held()["given"] == 8
-
-
-@pytest.mark.parametrize(
-    ("user_id", "status"), [("999", 400), (fixed_id("person/maya"), 502)], ids=["number", "uuid"]
-)
-def test_moodle_that_counts_knows_no_other_ids(counting: Lms, user_id: str, status: int) -> None:
-    assert counting.push(userId=user_id)[0] == status
-
-
-def test_copy_of_a_course_has_a_number_of_its_own_and_a_history_of_numbers() -> None:
-    with sandbox_client(personality="moodle") as client:
-        copied = copy_course(client.platform, COURSES[0])
-        item = client.platform.items(copied)[0]
-        path = f"/as/maya/courses/{copied.id}/items/{item.id}/launch"
-
-        claims = client.claims_of(client.authenticate(read_form(client.get(path))))
-
-    number = claims[f"{CLAIM}/context"]["id"]
-    assert number.isdecimal()
-    assert number not in ("2", "3")
-    assert claims[f"{CLAIM}/custom"]["context_id_history"] == "2"
-    assert claims[f"{CLAIM}/custom"]["resource_link_id_history"] == "1"
-
-
 def test_blackboard_takes_no_members_that_it_sets_itself(be: Any) -> None:
     lms = be("blackboard")
 
@@ -353,11 +292,82 @@ def test_teacher_opens_a_course_as_a_student_who_is_not_real(be: Any, name: str)
 def test_sign_in_tokens_and_keys_are_on_the_vendors_host(name: str) -> None:
     told = describe.main(["--platform", name, "--silent"], standalone_mode=False)["platform"]
 
-    hosts = {told[field].partition("/lti/")[0] for field in ("auth_url", "token_url", "keyset_url")}
-
+    addresses = (urlsplit(told[field]) for field in ("auth_url", "token_url", "keyset_url"))
+    hosts = {f"{each.scheme}://{each.netloc}" for each in addresses}
     school = "http://127.0.0.1:8001"
     assert hosts == {"http://localhost:8001" if name == "blackboard" else school}
     assert told["frame_origins"] == [school]
+
+
+PORTAL = "/api/v1"
+APPLICATION = "1f3c8f4e-0000-4000-8000-000000000000"
+
+
+def test_launch_and_token_go_by_the_paths_of_the_vendors_portal() -> None:
+    host = "http://localhost:8001"
+    options = {"personality": "blackboard", "portal_url": host, "client_id": APPLICATION}
+    with sandbox_client(**options) as client:
+        told = describe_platform(client.options)["platform"]
+        claims, bearer = client.launch("maya", "shore-quiz"), client.bearer()
+        keys = client.get(urlsplit(told["keyset_url"]).path)
+        column = client.get(claims[ENDPOINT]["lineitem"], headers=bearer)
+        urls = [each.url for each in client.platform.requests]
+
+    assert told["auth_url"] == f"{host}{PORTAL}/gateway/oidcauth"
+    assert told["token_url"] == f"{host}{PORTAL}/gateway/oauth2/jwttoken"
+    assert told["keyset_url"] == f"{host}{PORTAL}/management/applications/{APPLICATION}/jwks.json"
+    assert {urlsplit(told[each]).path for each in ("auth_url", "token_url")} <= set(urls)
+    assert keys.get_json() == client.platform.keys.published()
+    assert column.status_code == 200
+
+
+@pytest.mark.parametrize(("whose", "status"), [(APPLICATION, 200), ("another", 404)])
+def test_portal_has_an_address_of_keys_for_each_tool(whose: str, status: int) -> None:
+    with sandbox_client(personality="blackboard", client_id=APPLICATION) as client:
+        answer = client.get(f"{PORTAL}/management/applications/{whose}/jwks.json")
+
+    assert answer.status_code == status
+    assert ("keys" in answer.get_json()) is (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("name", "sign_in", "token", "keys"),
+    [
+        (
+            "canvas",
+            "/api/lti/authorize_redirect",
+            "/login/oauth2/token",
+            "/api/lti/security/jwks",
+        ),
+        ("moodle", "/mod/lti/auth.php", "/mod/lti/token.php", "/mod/lti/certs.php"),
+        ("brightspace", "/d2l/lti/authenticate", "", "/d2l/.well-known/jwks"),
+    ],
+)
+def test_sign_in_tokens_and_keys_are_at_the_paths_of_the_lms(
+    be: Any, name: str, sign_in: str, token: str, keys: str
+) -> None:
+    client: SandboxClient = be(name).client
+    login = client.begin()
+    asked = {
+        "response_type": "id_token",
+        "response_mode": "form_post",
+        "scope": "openid",
+        "prompt": "none",
+        "redirect_uri": client.options.tool_redirect_url,
+        "nonce": "the nonce",
+        **{each: login.fields[each] for each in ("client_id", "login_hint", "lti_message_hint")},
+    }
+
+    form = read_form(client.get(sign_in, query_string=asked))
+
+    assert "id_token" in form.fields
+    assert client.get(keys).get_json()["keys"] == client.get("/lti/jwks.json").get_json()["keys"]
+    if token:
+        claims = {"aud": f"{client.options.base_url}{token}"}
+        assertion = {"client_assertion": client.tool.assertion(**claims)}
+        grant = {"grant_type": "client_credentials", "client_assertion_type": ASSERTION_TYPE}
+        answer = client.post(token, data={**grant, **assertion, "scope": MEMBERS_READ})
+        assert "access_token" in json.loads(answer.data)
 
 
 def test_school_that_nobody_knows_yet_launches_from_its_own_deployment(be: Any) -> None:

@@ -12,7 +12,7 @@ from mentorai.plugins.sandbox.oidc import MEMBERS_READ
 from mentorai.plugins.sandbox.personalities import PERSONALITIES
 from mentorai.plugins.sandbox.platform import Options, describe_platform
 from tests.fakes.sandbox_client import LINE_ITEM
-from tests.fakes.sandbox_lms import member
+from tests.fakes.sandbox_lms import Lms, member
 from tests.fakes.toy_tool import ToyTool
 
 RESULTS = "application/vnd.ims.lis.v2.resultcontainer+json"
@@ -394,12 +394,13 @@ def test_moodle_calls_an_assistant_a_learner_in_the_roster_alone(be: Any) -> Non
 
 
 def test_blackboard_gives_the_message_of_a_link_as_one_object(be: Any) -> None:
-    lms = be("blackboard")
     link = "https://purl.imsglobal.org/spec/lti/claim/resource_link"
-    query = f"?rlid={lms.client.launch()[link]['id']}"
 
-    assert isinstance(member(lms, "maya", query)["message"], dict)
-    assert isinstance(member(be("plain"), "maya", query)["message"], list)
+    def tell(lms: Lms) -> object:
+        return member(lms, "maya", f"?rlid={lms.client.launch()[link]['id']}")["message"]
+
+    assert isinstance(tell(be("blackboard")), dict)
+    assert isinstance(tell(be("plain")), list)
 
 
 def test_open_edx_tells_no_names(be: Any) -> None:

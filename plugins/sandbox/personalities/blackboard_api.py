@@ -1,14 +1,13 @@
 """Blackboard Learn's REST API by its documentation: tokens of two and three legs, a quota.
 
-Courses and people are named by the ids of the sandbox's launches, as `uuid:`; Learn's own keys look
-like `_12_1`.
+Courses and people are named by the ids of launches, as `uuid:`, or by the keys of Learn's database,
+which look like `_4_1` and of which the addresses of its LTI services have the same.
 """
 
 import json
 from base64 import b64decode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from itertools import islice
 from urllib.parse import urlencode
 
@@ -22,6 +21,7 @@ from mentorai.plugins.sandbox.personalities.blackboard import name_preview
 from mentorai.plugins.sandbox.platform import SandboxPlatform
 from mentorai.plugins.sandbox.school import PEOPLE, PREVIEW, Course, Person
 from mentorai.plugins.sandbox.shelf import Record
+from mentorai.plugins.sandbox.told_ids import Kind, find_key
 
 KEY, SECRET = "sandbox-rest-key", "sandbox-rest-secret"
 OAUTH, API = "/learn/api/public/v1/oauth2", "/learn/api/public"
@@ -71,8 +71,8 @@ def make_api(platform: SandboxPlatform) -> Blueprint:
     api = Blueprint("blackboard_api", __name__)
     site = RestSite()
     api.rest = site  # type: ignore[attr-defined]
-    _add_tokens(api, site)
-    _add_courses(api, site, Learn(platform))
+    _add_tokens(api, site, platform)
+    _add_courses(api, site, platform)
 
     @api.errorhandler(RestError)
     def refuse(error: RestError) -> tuple[Response, int, dict[str, str]]:
@@ -83,7 +83,7 @@ def make_api(platform: SandboxPlatform) -> Blueprint:
     return api
 
 
-def _add_tokens(api: Blueprint, site: RestSite) -> None:
+def _add_tokens(api: Blueprint, site: RestSite, platform: SandboxPlatform) -> None:
     @api.get(f"{OAUTH}/authorizationcode")
     def consent() -> AnyResponse:
         """Whoever is signed in allows it at once, or declines."""
@@ -108,7 +108,7 @@ def _add_tokens(api: Blueprint, site: RestSite) -> None:
         given = _grant(site, asked)
         if given is None:
             return jsonify(error="invalid_grant", error_description="Not valid"), 400
-        return jsonify(given)
+        return jsonify(platform.ids.tell(given))
 
 
 def _grant(site: RestSite, asked: dict[str, str]) -> Record | None:
@@ -138,7 +138,8 @@ def _grant(site: RestSite, asked: dict[str, str]) -> Record | None:
     return given
 
 
-def _add_courses(api: Blueprint, site: RestSite, learn: "Learn") -> None:
+def _add_courses(api: Blueprint, site: RestSite, platform: SandboxPlatform) -> None:
+    learn = Learn(platform)
     columns = "/v2/courses/<course>/gradebook/columns"
     routes: tuple[tuple[str, str, str, View], ...] = (
         ("GET", "/v1/system/version", "", learn.show_version),
@@ -154,17 +155,19 @@ def _add_courses(api: Blueprint, site: RestSite, learn: "Learn") -> None:
         ("PATCH", f"{columns}/<column>/users/<user>", MODIFY, learn.put_grade),
     )
     for method, path, needs, view in routes:
-        name = view.__name__
-        api.add_url_rule(f"{API}{path}", name, _serve(site, needs, view), methods=[method])
+        name, serve = view.__name__, _serve(site, platform, needs, view)
+        api.add_url_rule(f"{API}{path}", name, serve, methods=[method])
 
 
-def _serve(site: RestSite, needs: str, view: View) -> Callable[..., Response]:
+def _serve(
+    site: RestSite, platform: SandboxPlatform, needs: str, view: View
+) -> Callable[..., Response]:
     """A view that takes a token, an entitlement and one of the calls that are left."""
 
     def answer(**names: str) -> Response:
         _check(site, needs)
         site.calls.append(f"{request.method} {request.path}")
-        body = view(**names)
+        body = platform.ids.tell(view(**names))
         if site.next_page and "results" in body:
             body["paging"] = {"nextPage": site.next_page}
         reply = jsonify(body)
@@ -208,8 +211,8 @@ class Learn:
         return {"learn": {"major": 3900, "minor": 98, "patch": 0, "build": "rel.1"}}
 
     def show_user(self, user: str) -> Record:
-        """The person of `uuid:<sub>`. Raises RestError."""
-        found = [person for person in PEOPLE if user == f"uuid:{person.sub}"]
+        """The person of `uuid:<sub>`, or of a key. Raises RestError."""
+        found = [person for person in PEOPLE if self._is("person", person.sub, user)]
         if not found:
             raise RestError(404, "The specified user was not found")
         return _describe_user(found[0])
@@ -227,10 +230,10 @@ class Learn:
 
     def show_member(self, course: str, user: str) -> Record:
         """One membership. Raises RestError."""
-        found = [m for m in self._list_members(course) if user == f"uuid:{m['user']['uuid']}"]
-        if not found:
+        found = self._find_member(course, user)
+        if found is None:
             raise RestError(404, "Membership not found")
-        return found[0]
+        return found
 
     def show_columns(self, course: str) -> Record:
         """A page of the columns that were made by this API. Raises RestError."""
@@ -244,7 +247,7 @@ class Learn:
         if body["externalId"] in taken:
             raise RestError(409, "A column with this external ID exists")
         found = self._get_course(course)
-        column = body | {"id": f"_{40 + len(taken)}_1", "course": found.id}
+        column = body | {"id": find_key("column", new_id()), "course": found.id}
         return _show(self._shelf.put("rest_column", column["id"], column))
 
     def show_column(self, course: str, column: str) -> Record:
@@ -265,8 +268,7 @@ class Learn:
     def put_grade(self, course: str, column: str, user: str) -> Record:
         """Somebody's grade, put down by hand. Raises RestError."""
         body, found = json.loads(request.data), self._get_column(course, column)
-        members = {f"uuid:{m['user']['uuid']}": m for m in self._list_members(course)}
-        member = members.get(user)
+        member = self._find_member(course, user)
         if member is None or member["courseRoleId"] != "Student":
             raise RestError(404, "Grade detail values have not yet been populated")
         with self._shelf.lock:
@@ -280,16 +282,20 @@ class Learn:
             grade |= {"overridden": self._platform.now().isoformat()}
             return self._shelf.put("rest_grade", key, grade)
 
+    def _find_member(self, course: str, user: str) -> Record | None:
+        members = self._list_members(course)
+        return next((m for m in members if self._is("person", m["user"]["uuid"], user)), None)
+
     def _list_members(self, course: str) -> list[Record]:
-        found = []
+        found, where = [], self._get_course(course)
         # A preview user is a student like any other here; only the user name tells.
         previewing = Membership(PREVIEW, "Active")
-        for each in (*list_memberships(self._platform, self._get_course(course)), previewing):
+        for each in (*list_memberships(self._platform, where), previewing):
             if each.status == "Deleted":
                 continue
             row: Record = {
-                "userId": _user_id(each.person),
-                "courseId": "_12_1",
+                "userId": find_key("person", each.person.sub),
+                "courseId": find_key("course", where.context_id),
                 "courseRoleId": ROLES[each.person.kind],
                 "availability": {"available": "Yes" if each.status == "Active" else "No"},
                 "user": _describe_user(each.person),
@@ -304,9 +310,13 @@ class Learn:
 
     def _get_course(self, name: str) -> Course:
         for course in self._platform.courses():
-            if name == f"uuid:{course.context_id}":
+            if self._is("course", course.context_id, name):
                 return course
         raise RestError(404, "The specified course was not found")
+
+    def _is(self, kind: Kind, own: str, name: str) -> bool:
+        """Whether a path names this person or course."""
+        return name in (f"uuid:{self._platform.ids.tell(own)}", find_key(kind, own))
 
     def _get_column(self, course: str, name: str) -> Record:
         mine = self._get_course(course).id
@@ -328,14 +338,9 @@ def _describe_user(person: Person) -> Record:
         **name_preview(person),
     }
     return {
-        "id": _user_id(person),
+        "id": find_key("person", person.sub),
         "uuid": person.sub,
         "userName": person.user_name,
         "name": {"given": named["given_name"], "family": named["family_name"]},
         "contact": {"email": person.email},
     }
-
-
-def _user_id(person: Person) -> str:
-    number = int(sha256(person.id.encode()).hexdigest()[:6], 16)
-    return f"_{number}_1"

@@ -97,7 +97,7 @@ def add_custom(
 ) -> Mapping[str, str]:
     """Addresses of its own services among the parameters; the last is never filled in."""
     services = f"{platform.options.base_url}/mod/lti/services.php"
-    bound = f"{services}/CourseSection/{course.id}/bindings"
+    bound = f"{services}/CourseSection/{platform.ids.tell_course(course.id)}/bindings"
     return {
         "context_memberships_url": f"{bound}/1/memberships",
         "system_setting_url": f"{services}/tool/1/custom",

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from mentorai.plugins.sandbox.school import FAMILY_CODE, Course, Item, Person
+from mentorai.plugins.sandbox.told_ids import Ids
 from mentorai.plugins.sandbox.wants import Wants
 from mentorai.plugins.sandbox.wire import JSON, Call, Media, Refused, Reply
 
@@ -19,15 +20,15 @@ if TYPE_CHECKING:
 
 Envelope = Callable[[Refused, Call], Reply]
 Words = Mapping[str, tuple[int, str]]
-Ids = Literal["own", "numbers", "bare_numbers"]
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
     """Paths of the services; {course} and {column} are filled in.
 
-    sign_in, tokens, keys: where each school's LMS has sign-in, tokens and keys, so that a tool that
-    is told the school's address finds them; they are where the sandbox has them, too.
+    sign_in, tokens, keys: where each school's LMS, or its vendor's portal, has sign-in, tokens and
+    keys, so that a tool that is told their address finds them; they are where the sandbox has them,
+    too. {client_id} is filled in.
     """
 
     sign_in: str = ""
