@@ -14,7 +14,7 @@ from mentorai.plugins.sandbox.personalities.traits import Links, ResultTraits
 from mentorai.plugins.sandbox.platform import SandboxPlatform
 from mentorai.plugins.sandbox.school import Course
 from mentorai.plugins.sandbox.shelf import Record
-from mentorai.plugins.sandbox.wire import Call, Refused, Reply, is_digits
+from mentorai.plugins.sandbox.wire import Call, Refused, Reply, is_digits, shorten
 
 LINE_ITEM_TYPE = "application/vnd.ims.lis.v2.lineitem+json"
 LINE_ITEMS_TYPE = "application/vnd.ims.lis.v2.lineitemcontainer+json"
@@ -109,7 +109,17 @@ class Gradebook:
                 names.append("resourceLinkId")
             kept = {n: column[n] for n in (*names, *KEPT) if n in column}
             self._shelf.put("line_item", column_id, facts | kept)
+            if self._platform.personality.columns.rescales:
+                self._rescale(column_id, facts["scoreMaximum"])
             return Reply.of(self._show(facts | kept), LINE_ITEM_TYPE)
+
+    def _rescale(self, column_id: str, maximum: float) -> None:
+        for result in self._shelf.list("result"):
+            if result["line_item"] != column_id or result["given"] is None:
+                continue
+            given = round(result["given"] / (result["maximum"] or 1) * maximum, 4)
+            key = f"{column_id}/{result['user_id']}"
+            self._shelf.put("result", key, result | {"given": given, "maximum": maximum})
 
     def remove_column(self, course_id: str, column_id: str) -> Reply:
         """DELETE on one line item; what it held goes too."""
@@ -213,7 +223,7 @@ class Gradebook:
         known = {item.resource_link_id for item in self._platform.items(course)}
         if link and link not in known:
             raise Refused(404, "resourceLinkId names no link of this course.", rule="column_link")
-        names = (*TEXTS, *TIMES, "submissionReview")
+        names = (*TEXTS, *TIMES, "submissionReview", *traits.keeps)
         return {"scoreMaximum": maximum} | {name: body[name] for name in names if body.get(name)}
 
 
@@ -326,11 +336,12 @@ def _check_review(review: object) -> None:
 
 
 def _show_result(address: str, result: Record, traits: ResultTraits) -> Record:
+    maximum = result["maximum"]
     shown: Record = {
         "id": add_path(address, f"/results/{result['user_id']}"),
         "scoreOf": address,
         "userId": result["user_id"],
-        "resultMaximum": result["maximum"],
+        "resultMaximum": shorten(maximum) if traits.short_maximum else maximum,
         "timestamp": result["received" if traits.shows_receipt else "at"],
     }
     given = result["given"]

@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any
 
 from flask import Blueprint, Flask, Response, g, make_response, render_template, request
+from werkzeug.exceptions import MethodNotAllowed
 
 from mentorai.core.clock import now
 from mentorai.plugins.sandbox.faults import Fault
@@ -71,10 +72,12 @@ def auth() -> str:
     return render_template("sandbox/forward.html", form=form)
 
 
-@routes.post("/token")
+@routes.route("/token", methods=["GET", "POST"])
 @endpoint("token")
 def token() -> Reply:
     """An access token for the tool."""
+    if request.method == "GET" and not here().platform.personality.tokens.answers_get:
+        raise MethodNotAllowed(["POST"])
     return here().tokens.issue(request.form.to_dict(), request.base_url)
 
 
@@ -224,7 +227,7 @@ def serve_addresses(app: Flask) -> None:
             (f"{line_item}/results", list_results, ["GET"]),
             (addresses.members, members, ["GET"]),
             (addresses.sign_in, auth, ["GET", "POST"]),
-            (addresses.tokens, token, ["POST"]),
+            (addresses.tokens, token, ["GET", "POST"]),
             (addresses.keys, jwks, ["GET"]),
         ):
             name = f"{view.__name__} {path}".replace(".", "-")

@@ -78,7 +78,7 @@ class Scores:
             traits = self._platform.personality.scores
             score = read_score(call.read_json(SCORE_TYPE), column, traits)
             user_id = self._platform.ids.read("person", score.user_id)
-            score = replace(score, user_id=user_id)
+            score = replace(score, user_id=traits.read_person(self._platform, user_id))
             submission = traits.read_submission(score.body, received)
             self._check_gradable(course, score.user_id, traits)
             key = f"{column_id}/{score.user_id}"

@@ -146,7 +146,9 @@ class Tokens:
         tool_id = self._platform.personality.tokens.tool_id
         if tool_id and call.query.get("type_id", tool_id) != tool_id:
             raise Refused(401, "This address is another tool's.", rule="no_token")
-        if not issued.scopes & set(scopes):
+        # The last is the least that will do.
+        enough = scopes[-1:] if self._platform.behaviour.exact_scopes else scopes
+        if not issued.scopes & set(enough):
             header = {"WWW-Authenticate": f'Bearer error="insufficient_scope" scope="{scopes[0]}"'}
             words = "The access token lacks the scope for this."
             raise Refused(403, words, rule="scope", headers=header)

@@ -121,6 +121,11 @@ def is_digits(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 9
 
 
+def shorten(number: float) -> float:
+    """A number without a fraction where it has none: 10, and not 10.0."""
+    return int(number) if number == int(number) else number
+
+
 def check_text(body: Any) -> None:
     """Raise ValueError if a text within holds half a character, which no page could show."""
     json.dumps(body, ensure_ascii=False).encode()

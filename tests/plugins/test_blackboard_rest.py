@@ -1,6 +1,6 @@
 """Blackboard's REST API over the wire: access of two and three legs, quota, sections, grades."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -58,6 +58,10 @@ from tests.fakes.platforms import free_port, running_app
 
 COURSE = find_course("tidal-pools")
 assert COURSE is not None
+COLUMN = {"id", "name", "displayName", "externalGrade", "created", "score", "availability"}
+COLUMN |= {"grading", "gradebookCategoryId"}
+GRADE = {"userId", "columnId", "status", "displayGrade", "text", "score", "overridden", "exempt"}
+GRADE |= {"corrupt", "changeIndex"}
 CONTEXT = Context(tell_of_the_college(COURSE.context_id, "keys"), COURSE.label, COURSE.title)
 
 
@@ -157,6 +161,22 @@ class School:
         """Somebody goes to Learn, consents, and comes back."""
         begun = self.connections.begin(self.connection, "state")
         self.connections.finish(self.connection, follow(begun.url), begun.kept)
+
+
+def caller(school: School) -> Callable[[str], Any]:
+    """Calls of the API as such, with a token of two legs."""
+    token = requests.post(
+        f"{school.url}/learn/api/public/v1/oauth2/token",
+        data={"grant_type": "client_credentials"},
+        auth=(KEY, SECRET),
+        timeout=10,
+    ).json()["access_token"]
+
+    def ask(path: str) -> Any:
+        url, bearer = f"{school.url}/learn/api/public{path}", {"Authorization": f"Bearer {token}"}
+        return requests.get(url, headers=bearer, timeout=10).json()
+
+    return ask
 
 
 def follow(url: str) -> dict[str, str]:
@@ -361,19 +381,23 @@ def test_score_reaches_a_column_of_its_own_once_made(school: School) -> None:
     assert (grade["score"], grade["changeIndex"]) == (15.0, 2)
 
 
+def test_column_and_grade_have_the_members_of_learns_own(school: School) -> None:
+    school.push("maya", 15.0)
+    ask = caller(school)
+
+    columns = f"/v2/courses/uuid:{CONTEXT.lms_id}/gradebook/columns"
+    (column,) = ask(columns)["results"]
+    (grade,) = ask(f"{columns}/{column['id']}/users")["results"]
+
+    assert set(column) >= COLUMN
+    assert set(grade) >= GRADE
+    assert (grade["text"], grade["displayGrade"]["text"]) == ("15", "15")
+
+
 @pytest.mark.parametrize("name", [f"uuid:{CONTEXT.lms_id}", "_4_1"])
 def test_course_has_the_key_of_its_lti_services(school: School, name: str) -> None:
     school.column()
-    token = requests.post(
-        f"{school.url}/learn/api/public/v1/oauth2/token",
-        data={"grant_type": "client_credentials"},
-        auth=(KEY, SECRET),
-        timeout=10,
-    ).json()["access_token"]
-
-    def ask(path: str) -> Any:
-        url, bearer = f"{school.url}/learn/api/public{path}", {"Authorization": f"Bearer {token}"}
-        return requests.get(url, headers=bearer, timeout=10).json()
+    ask = caller(school)
 
     members = ask(f"/v1/courses/{name}/users")["results"]
     maya = next(each for each in members if each["user"]["uuid"] == sub("maya"))

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from mentorai.plugins.sandbox.oidc import LINE_ITEM as CHANGE_COLUMNS
+from mentorai.plugins.sandbox.oidc import LINE_ITEM_READ as READ_COLUMNS
 from mentorai.plugins.sandbox.personalities import PERSONALITIES
 from tests.fakes.sandbox_client import LINE_ITEM
 from tests.fakes.sandbox_lms import RESULTS, Lms, member, roster
@@ -211,6 +213,89 @@ def test_moodle_needs_label_and_maximum_and_forgets_the_link(be: Any) -> None:
     assert changed.status_code == 200
     assert not changed.get_json().get("resourceLinkId")
     assert changed.get_json()["tag"] == ""
+
+
+@pytest.mark.parametrize(("name", "status"), [("canvas", 200), ("moodle", 400), ("plain", 422)])
+def test_score_names_the_person_by_the_number_of_another_api(
+    be: Any, name: str, status: int
+) -> None:
+    lms = be(name)
+
+    # Maya's, as Canvas' launches tell it among the parameters.
+    assert lms.push(userId="1001")[0] == status
+    assert lms.held().get("given") == (8 if status == 200 else None)
+
+
+@pytest.mark.parametrize(
+    ("name", "held"), [("moodle", (4, 5)), ("canvas", (8, 10)), ("blackboard", (8, 10))]
+)
+def test_grade_keeps_its_share_of_a_maximum_that_changes_or_not(
+    be: Any, name: str, held: tuple[float, float]
+) -> None:
+    lms = be(name)
+    lms.push()
+
+    assert put(lms, label="Quiz", scoreMaximum=5).status_code == 200
+
+    assert (lms.held()["given"], lms.held()["maximum"]) == held
+
+
+@pytest.mark.parametrize("name", ["canvas", "moodle", "blackboard"])
+def test_canvas_keeps_what_a_column_says_of_its_submissions(be: Any, name: str) -> None:
+    lms = be(name)
+    of_work = {"type": "external_tool", "external_tool_url": "http://localhost:8000/lti/launch"}
+    member = "https://canvas.instructure.com/lti/submission_type"
+
+    made = lms.client.post(
+        lms.line_items,
+        headers=lms.bearer,
+        content_type=LINE_ITEM,
+        data=json.dumps({"label": "Essay", "scoreMaximum": 5, member: of_work}),
+    ).get_json()
+
+    lms.client.call("DELETE", made["id"], headers=lms.bearer)
+    assert made.get(member) == (of_work if name == "canvas" else None)
+
+
+@pytest.mark.parametrize(("name", "told"), [("blackboard", "10"), ("moodle", "10.0")])
+def test_whole_points_are_told_without_a_fraction_or_with_one(
+    be: Any, name: str, told: str
+) -> None:
+    lms = be(name)
+    lms.push()
+
+    column = lms.client.get(lms.line_item, headers=lms.bearer).get_json()
+
+    assert str(column["scoreMaximum"]) == told
+    assert str(lms.results()[0]["resultMaximum"]) == told
+
+
+def test_moodle_tells_the_link_of_a_column_by_two_names(be: Any) -> None:
+    lms = be("moodle")
+
+    column = lms.client.get(lms.line_item, headers=lms.bearer).get_json()
+
+    assert column["ltiLinkId"] == column["resourceLinkId"] == "2"
+
+
+@pytest.mark.parametrize(("name", "status"), [("moodle", 400), ("plain", 405), ("blackboard", 405)])
+def test_token_is_asked_for_by_get(be: Any, name: str, status: int) -> None:
+    answer = be(name).client.get("/lti/token")
+
+    assert answer.status_code == status
+    assert name != "moodle" or json.loads(answer.data) == {"error": "invalid_request"}
+
+
+@pytest.mark.parametrize(("exact", "status"), [(True, 401), (False, 200)])
+def test_scope_that_changes_line_items_reads_them_or_not(be: Any, exact: bool, status: int) -> None:
+    lms = be("moodle")
+    lms.platform.behave({"exact_scopes": exact})
+    (changes, reads) = (lms.client.bearer(scope) for scope in (CHANGE_COLUMNS, READ_COLUMNS))
+
+    answers = [lms.client.get(lms.line_item, headers=bearer) for bearer in (changes, reads)]
+
+    lms.platform.behave({"exact_scopes": False})
+    assert [each.status_code for each in answers] == [status, 200]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from mentorai.plugins.sandbox.personalities.traits import (
     TokenTraits,
 )
 from mentorai.plugins.sandbox.school import PEOPLE, Course, Item, Person, fixed_id
-from mentorai.plugins.sandbox.wire import Call, Media, Refused, Reply
+from mentorai.plugins.sandbox.wire import Call, Media, Refused, Reply, shorten
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -63,9 +63,9 @@ def name_preview(person: Person) -> Mapping[str, str]:
     return {"name": f"{TEACHER.given} {family}", **names}
 
 
-def describe_column(_column: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Students see what is in it."""
-    return {"gradesReleased": True}
+def describe_column(column: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Students see what is in it; points that are whole have no fraction."""
+    return {"gradesReleased": True, "scoreMaximum": shorten(column["scoreMaximum"])}
 
 
 def add_claims(person: Person, course: Course, _item: Item | None) -> Mapping[str, Any]:
@@ -124,7 +124,9 @@ BLACKBOARD = Personality(
         adds=describe_column,
         links=Links(relations=()),
     ),
-    results=ResultTraits(hides_comment_of_one=True, empty_comment=True, links=Links(relations=())),
+    results=ResultTraits(
+        hides_comment_of_one=True, empty_comment=True, short_maximum=True, links=Links(relations=())
+    ),
     tokens=TokenTraits(kind="jwt", scheme="bearer", errors=TOKEN_ERRORS, challenges=False),
     roster=RosterTraits(one_message=True, groups="asked", adds=describe_member, previews=True),
     launches=LaunchTraits(

@@ -22,6 +22,7 @@ from mentorai.plugins.sandbox.platform import SandboxPlatform
 from mentorai.plugins.sandbox.school import PEOPLE, PREVIEW, Course, Person
 from mentorai.plugins.sandbox.shelf import Record
 from mentorai.plugins.sandbox.told_ids import Kind, find_key
+from mentorai.plugins.sandbox.wire import shorten
 
 KEY, SECRET = "sandbox-rest-key", "sandbox-rest-secret"
 OAUTH, API = "/learn/api/public/v1/oauth2", "/learn/api/public"
@@ -31,6 +32,8 @@ ROLES = {"student": "Student", "preview": "Student", "instructor": "Instructor",
 # Two courses that were merged into one; who is in which.
 SECTIONS = {"_31_1": "Monday", "_32_1": "Tuesday"}
 IN_SECTION = {"maya": "_31_1", "tomas": "_32_1"}
+# Where columns are that nobody put into another one.
+CATEGORY = "_1_1"
 TOKEN_SECONDS = 3600
 View = Callable[..., Record]
 
@@ -247,7 +250,8 @@ class Learn:
         if body["externalId"] in taken:
             raise RestError(409, "A column with this external ID exists")
         found = self._get_course(course)
-        column = body | {"id": find_key("column", new_id()), "course": found.id}
+        created = self._platform.now().isoformat()
+        column = body | {"id": find_key("column", new_id()), "course": found.id, "created": created}
         return _show(self._shelf.put("rest_column", column["id"], column))
 
     def show_column(self, course: str, column: str) -> Record:
@@ -277,8 +281,10 @@ class Learn:
             key = f"{found['id']}/{member['userId']}"
             grade = (self._shelf.find("rest_grade", key) or {}) | body
             grade |= {"userId": member["userId"], "columnId": found["id"], "status": "Graded"}
+            text = str(shorten(body["score"]))
             shown = {"scaleType": "Score", "score": body["score"], "possible": possible}
-            grade |= {"displayGrade": shown, "changeIndex": index}
+            grade |= {"displayGrade": shown | {"text": text}, "text": text, "changeIndex": index}
+            grade = {"exempt": False, "corrupt": False} | grade
             grade |= {"overridden": self._platform.now().isoformat()}
             return self._shelf.put("rest_grade", key, grade)
 
@@ -328,7 +334,13 @@ class Learn:
 
 
 def _show(column: Record) -> Record:
-    return {name: value for name, value in column.items() if name != "course"}
+    usual = {
+        "displayName": column["name"],
+        "externalGrade": False,
+        "grading": {"type": "Manual"},
+        "gradebookCategoryId": CATEGORY,
+    }
+    return usual | {name: value for name, value in column.items() if name != "course"}
 
 
 def _describe_user(person: Person) -> Record:

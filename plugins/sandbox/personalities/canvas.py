@@ -20,7 +20,7 @@ from mentorai.plugins.sandbox.personalities.traits import (
     TokenTraits,
     ToolAddresses,
 )
-from mentorai.plugins.sandbox.school import Course, Item, Person
+from mentorai.plugins.sandbox.school import PEOPLE, Course, Item, Person
 from mentorai.plugins.sandbox.wire import Call, Media, Refused, Reply
 
 if TYPE_CHECKING:
@@ -133,6 +133,15 @@ def describe_member(person: Person) -> Mapping[str, Any]:
     return {"lti11_legacy_user_id": _old_id(person), "lis_person_sourcedid": f"sis-{person.id}"}
 
 
+def read_person(platform: "SandboxPlatform", user_id: str) -> str:
+    """Scores may also name people by the numbers of its own API."""
+    from mentorai.plugins.sandbox.personalities.canvas_rest import CanvasCourses
+
+    numbers = CanvasCourses(platform)
+    known = {str(numbers.number_of(person)): person.sub for person in PEOPLE}
+    return known.get(user_id, user_id)
+
+
 def add_claims(person: Person, _course: Course, item: Item | None) -> Mapping[str, Any]:
     """The id that LTI 1.1 had, and where the tool was placed."""
     placement = "assignment_selection" if item and item.points else "course_navigation"
@@ -175,11 +184,13 @@ CANVAS = Personality(
         keeps_overridden=False,
         locks=False,
         pass_fail=True,
+        read_person=read_person,
         read_submission=read_submission,
     ),
     columns=ColumnTraits(
         keeps_coupled=True,
         launch_url="https://canvas.instructure.com/lti/launch_url",
+        keeps=frozenset({"https://canvas.instructure.com/lti/submission_type"}),
         many_links=True,
         links=PAGE,
     ),

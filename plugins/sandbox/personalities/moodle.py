@@ -75,6 +75,12 @@ def describe_member(person: Person) -> Mapping[str, Any]:
     return {"lis_person_sourcedid": "", **own}
 
 
+def describe_column(column: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Its link once more, by the name that it had before LTI Advantage."""
+    link = column.get("resourceLinkId")
+    return {"ltiLinkId": link} if link else {}
+
+
 def add_claims(person: Person, _course: Course, _item: Item | None) -> Mapping[str, Any]:
     """Roles by what one may do in the course, no locale, and what its log-in calls the person."""
     staff = {
@@ -175,6 +181,8 @@ MOODLE = Personality(
         drops_link=True,
         empty_texts=True,
         any_maximum=True,
+        rescales=True,
+        adds=describe_column,
         links=Links(
             relations=("first", "prev", "canonical", "next", "last"),
             quotes=("“", "”"),
@@ -187,6 +195,7 @@ MOODLE = Personality(
         unchecked=frozenset({"audience", "iss", "exp", "jti"}),
         errors=TOKEN_ERRORS,
         tool_id="1",
+        answers_get=True,
         exact_scheme=True,
         challenges=False,
         breaks_on_kid=True,

@@ -75,6 +75,11 @@ def read_nothing(_body: Mapping[str, Any], _moment: datetime) -> Submission:
     return Submission()
 
 
+def read_no_more(_platform: "SandboxPlatform", user_id: str) -> str:
+    """Most LMSs know a person by one id."""
+    return user_id
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreTraits:
     """How a gradebook takes a score (AGS 2.0, section 3.4).
@@ -95,6 +100,7 @@ class ScoreTraits:
     pass_fail: teachers can have a column that only passes or fails, where any points are all.
     crashes_on_names: an id of a person that is no id there at all ends in a gateway's error.
     forgets_leavers: who is taken out of a course loses the grades, and gets none back.
+    read_person: the id of ours of somebody whom a score may also name otherwise.
     read_submission: what the score says of attempts. Raises Refused.
     answers: what comes back: the address of the result, nothing, or the score as it was kept.
     """
@@ -115,6 +121,7 @@ class ScoreTraits:
     pass_fail: bool = False
     crashes_on_names: bool = False
     forgets_leavers: bool = False
+    read_person: "Callable[[SandboxPlatform, str], str]" = read_no_more
     read_submission: Callable[[Mapping[str, Any], datetime], Submission] = read_nothing
     answers: Literal["result_url", "nothing", "score"] = "result_url"
     status: int = 200
@@ -139,8 +146,10 @@ class ColumnTraits:
         characters of each text. links: of the list. adds: what each holds besides.
     launch_url: the member that tells where a column's link leads, in a list that is asked for
         `include[]=launch_url`; empty: no list has it.
-    read_only: members that no tool may send. many_links: a column can be of more links than the
-        one that it names; lists that are asked for those have it, and their launches do not.
+    rescales: grades keep their share of the maximum when that changes. keeps: members of its own
+        that come back as they were sent. read_only: members that no tool may send.
+    many_links: a column can be of more links than the one that it names; lists that are asked for
+        those have it, and their launches do not.
     """
 
     keeps_coupled: bool = False
@@ -155,6 +164,8 @@ class ColumnTraits:
     whole_maximum: bool = False
     texts: Mapping[str, int] = field(default_factory=dict)
     launch_url: str = ""
+    rescales: bool = False
+    keeps: frozenset[str] = frozenset()
     read_only: frozenset[str] = frozenset()
     many_links: bool = False
     adds: Callable[[Mapping[str, Any]], Mapping[str, Any]] = show_nothing
@@ -169,7 +180,7 @@ class ResultTraits:
         resultScore. shows_receipt: the timestamp is that of the receipt. newest_first: the order.
     hides_comment_of_one: a result that was asked for by user_id comes without its comment.
     empty_comment: a comment that there is not is shown as ''. ignores_user: `user_id` narrows
-        nothing.
+        nothing. short_maximum: resultMaximum has no fraction where it is a whole number.
     """
 
     breaks_on_limit: bool = False
@@ -179,6 +190,7 @@ class ResultTraits:
     hides_comment_of_one: bool = False
     empty_comment: bool = False
     ignores_user: bool = False
+    short_maximum: bool = False
     links: Links = field(default_factory=Links)
 
 
@@ -193,6 +205,7 @@ class TokenTraits:
     unchecked: the rules of tokens.py that are not looked at, and `sub`, which is one there too.
     errors: rule -> status, error, and description (empty: none is sent; None: ours).
     tool_id: what `type_id` must be in the address of a service, where there is one.
+    answers_get: a token that is asked for by GET is refused as any other, and not by 405.
     exact_scheme: `Bearer` is told from `bearer`. challenges: a service's refusal carries
         WWW-Authenticate. challenge: what the token endpoint's 401 says there.
     """
@@ -206,6 +219,7 @@ class TokenTraits:
     unchecked: frozenset[str] = frozenset()
     errors: Mapping[str, tuple[int, str, str | None]] = field(default_factory=dict)
     tool_id: str = ""
+    answers_get: bool = False
     exact_scheme: bool = False
     challenges: bool = True
     challenge: str = ""
