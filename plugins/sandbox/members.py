@@ -6,7 +6,7 @@ from typing import Any
 from mentorai.plugins.sandbox.grades import cut_page, get_course
 from mentorai.plugins.sandbox.groups import enrolments_of
 from mentorai.plugins.sandbox.memberships import Membership, count_changes, list_memberships
-from mentorai.plugins.sandbox.oidc import CLAIM
+from mentorai.plugins.sandbox.oidc import CLAIM, outcomes_claim
 from mentorai.plugins.sandbox.personalities.traits import RosterTraits
 from mentorai.plugins.sandbox.platform import SandboxPlatform
 from mentorai.plugins.sandbox.school import (
@@ -21,6 +21,9 @@ from mentorai.plugins.sandbox.school import (
 from mentorai.plugins.sandbox.wire import Call, Refused, Reply, is_digits
 
 MEMBERS_TYPE = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
+# Of the memberships service that was before, whose body was linked data.
+OLD_TYPE = "application/vnd.ims.lis.v2.membershipcontainer+json"
+OLD_CONTEXT = "http://purl.imsglobal.org/ctx/lis/v2/MembershipContainer"
 
 
 def list_members(platform: SandboxPlatform, call: Call, course_id: str) -> Reply:
@@ -30,8 +33,10 @@ def list_members(platform: SandboxPlatform, call: Call, course_id: str) -> Reply
     People who left the course are Inactive. With `rlid` each member carries the message that the
     resource link would send for them.
     """
-    call.check_accepts(MEMBERS_TYPE)
     traits = platform.personality.roster
+    is_old = traits.speaks_old and call.headers.get("accept") == OLD_TYPE
+    if not is_old:
+        call.check_accepts(MEMBERS_TYPE)
     course = get_course(platform, course_id)
     item, tells = _find_link(platform, course, call.query.get("rlid"))
     assignees = _find_assignees(platform, item) if traits.assigns else ()
@@ -67,7 +72,28 @@ def list_members(platform: SandboxPlatform, call: Call, course_id: str) -> Reply
     told = platform.ids.tell(body)
     if platform.behaviour.ids == "bare_numbers":
         told |= {"members": [_make_bare(member) for member in told["members"]]}
+    if is_old:
+        return Reply.of(_tell_old(told), OLD_TYPE, headers=headers)
     return Reply.of(told, traits.media_type or MEMBERS_TYPE, headers=headers)
+
+
+def _tell_old(told: dict[str, Any]) -> dict[str, Any]:
+    """A roster as the service of before told it."""
+    rows = [
+        {
+            "status": member["status"],
+            "member": {"@type": "Person", "userId": member["user_id"], "name": member.get("name")},
+            "role": member["roles"],
+        }
+        for member in told["members"]
+    ]
+    subject = {"@type": "Context", "contextId": told["context"]["id"], "membership": rows}
+    return {
+        "@context": OLD_CONTEXT,
+        "@type": "Page",
+        "@id": told["id"],
+        "pageOf": {"@type": "LISMembershipContainer", "membershipSubject": subject},
+    }
 
 
 def members_url(platform: SandboxPlatform, course: Course) -> str:
@@ -124,6 +150,7 @@ def _tell_message(
     message: dict[str, Any] = {
         f"{CLAIM}/message_type": "LtiResourceLinkRequest",
         f"{CLAIM}/custom": custom,
+        **outcomes_claim(platform, person, item),
     }
     if item is not None:
         message[f"{CLAIM}/resource_link"] = {"id": item.resource_link_id, "title": item.title}

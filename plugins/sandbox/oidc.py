@@ -28,6 +28,7 @@ CLAIM = "https://purl.imsglobal.org/spec/lti/claim"
 AGS = "https://purl.imsglobal.org/spec/lti-ags"
 NRPS = "https://purl.imsglobal.org/spec/lti-nrps"
 DEEP_LINK = "https://purl.imsglobal.org/spec/lti-dl/claim"
+BASIC_OUTCOMES = "https://purl.imsglobal.org/spec/lti-bo/claim/basicoutcome"
 LAUNCH_LIFETIME = timedelta(minutes=5)
 PROBE_TIMEOUT_SECONDS = 5
 
@@ -235,6 +236,7 @@ def read_claims(platform: SandboxPlatform, begun: Begun) -> dict[str, Any]:
         },
     }
     claims |= _item_claims(platform, course, item) if item else _picker_claims(begun)
+    claims |= outcomes_claim(platform, begun.person, item)
     own = traits.custom(platform, begun.person, course, item)
     if own:
         claims[f"{CLAIM}/custom"] = {**claims.get(f"{CLAIM}/custom", {}), **own}
@@ -291,6 +293,19 @@ def grade_claim(platform: SandboxPlatform, course: Course, item: Item) -> dict[s
     if len(tied) == 1 or (tied and platform.personality.launches.names_first):
         claim["lineitem"] = column_url(platform, tied[0])
     return claim
+
+
+def outcomes_claim(platform: SandboxPlatform, person: Person, item: Item | None) -> dict[str, Any]:
+    """What an LMS that has the grade service of LTI 1.1, too, says of it for a graded link."""
+    path = platform.personality.launches.outcomes
+    if not path or item is None or item.points is None:
+        return {}
+    named = platform.ids.tell({"instanceid": item.resource_link_id, "userid": person.sub})
+    claim = {
+        "lis_result_sourcedid": json.dumps({"data": named}),
+        "lis_outcome_service_url": f"{platform.options.base_url}{path}",
+    }
+    return {BASIC_OUTCOMES: claim}
 
 
 def _target(platform: SandboxPlatform, item: Item | None) -> str:

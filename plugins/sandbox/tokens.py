@@ -142,7 +142,8 @@ class Tokens:
         if issued is None or issued.expires_at <= self._platform.now():
             header = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
             words = "A valid access token is needed."
-            raise Refused(401, words, rule="no_token", headers=header)
+            why = "expired" if issued else "unknown" if text.strip() else "missing"
+            raise Refused(401, words, rule=f"no_token/{why}", headers=header)
         tool_id = self._platform.personality.tokens.tool_id
         if tool_id and call.query.get("type_id", tool_id) != tool_id:
             raise Refused(401, "This address is another tool's.", rule="no_token")

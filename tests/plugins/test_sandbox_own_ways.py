@@ -9,7 +9,7 @@ import pytest
 import responses
 
 from mentorai.plugins.sandbox.command_line import describe
-from mentorai.plugins.sandbox.oidc import MEMBERS_READ
+from mentorai.plugins.sandbox.oidc import BASIC_OUTCOMES, MEMBERS_READ
 from mentorai.plugins.sandbox.personalities import PERSONALITIES
 from mentorai.plugins.sandbox.platform import Options, describe_platform
 from mentorai.plugins.sandbox.school import COURSES
@@ -297,6 +297,63 @@ def test_sign_in_tokens_and_keys_are_on_the_vendors_host(name: str) -> None:
     school = "http://127.0.0.1:8001"
     assert hosts == {"http://localhost:8001" if name == "blackboard" else school}
     assert told["frame_origins"] == [school]
+
+
+@pytest.mark.parametrize("name", ["moodle", "canvas", "blackboard"])
+def test_moodle_names_the_grade_service_of_lti_1_1_besides(be: Any, name: str) -> None:
+    lms = be(name)
+    graded, plain = (lms.client.launch("maya", each) for each in ("shore-quiz", LINK))
+
+    link = graded[f"{CLAIM}/resource_link"]["id"]
+    (message,) = (
+        each["message"][0] if isinstance(each["message"], list) else each["message"]
+        for each in roster(lms, f"?rlid={link}")["members"]
+        if each["user_id"] == graded["sub"]
+    )
+
+    assert BASIC_OUTCOMES not in plain
+    assert (BASIC_OUTCOMES in graded) is (name == "moodle")
+    assert message.get(BASIC_OUTCOMES) == graded.get(BASIC_OUTCOMES)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("canvas", ["Missing access token", "Invalid access token", "Access token expired"]),
+        ("blackboard", ["Bearer token is invalid"] * 3),
+        ("moodle", ["Unauthorized"] * 3),
+    ],
+)
+def test_token_that_is_missing_unknown_or_expired_is_refused_in_its_words(
+    be: Any, name: str, says: list[str]
+) -> None:
+    lms = be(name)
+    unknown = {"Authorization": "Bearer unknown"}
+
+    answers = [lms.client.get(lms.line_item, headers=each) for each in ({}, unknown)]
+    lms.platform.behave({"clock_offset_seconds": 2 * 3600})
+    answers.append(lms.client.get(lms.line_item, headers=lms.bearer))
+
+    lms.platform.behave({"clock_offset_seconds": 0})
+    assert [each.status_code for each in answers] == [401] * 3
+    for answer, words in zip(answers, says, strict=True):
+        assert words in answer.text
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "member"), [("moodle", 200, "pageOf"), ("plain", 406, "status")]
+)
+def test_moodle_has_the_roster_of_before_for_who_asks_for_its_media_type(
+    be: Any, name: str, status: int, member: str
+) -> None:
+    lms = be(name)
+    url = lms.client.launch()[NAMES_AND_ROLES]["context_memberships_url"]
+    old = {"Accept": "application/vnd.ims.lis.v2.membershipcontainer+json"}
+
+    answer = lms.client.get(url, headers=lms.bearer | old)
+
+    assert (answer.status_code, member in answer.json) == (status, True)
+    assert "members" not in answer.json
 
 
 PORTAL = "/api/v1"

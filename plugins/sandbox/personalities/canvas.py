@@ -41,6 +41,8 @@ SYMBOLS = {
 }
 WORDS = {
     "no_token": (401, "Invalid access token"),
+    "no_token/missing": (401, "Missing access token"),
+    "no_token/expired": (401, "Access token expired"),
     "scope": (401, "Insufficient permissions"),
     "no_course": (404, "Context not found"),
     "concluded": (404, "Context not found"),

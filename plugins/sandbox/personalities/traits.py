@@ -244,6 +244,7 @@ class RosterTraits:
         with rlid of its link no others are told; whoever teaches is.
     hides_by_link: with the rlid of a link that a teacher hid, only who may see it is there.
     course_is_link: the course's own id is a link, too, whose rlid narrows nothing.
+    speaks_old: whoever asks for the media type of the memberships service of before gets its body.
     """
 
     media_type: str = ""
@@ -259,6 +260,7 @@ class RosterTraits:
     assigns: bool = False
     hides_by_link: bool = False
     course_is_link: bool = False
+    speaks_old: bool = False
     links: Links = field(default_factory=Links)
 
 
@@ -294,6 +296,8 @@ class LaunchTraits:
         and comes back empty.
     enrolment: the path of the page to which who is not in the course is led on the way, in the
         place of an answer to the tool; empty: the launch goes on. {course} is filled in.
+    outcomes: the path of the grade service of LTI 1.1, which a graded link names besides; empty:
+        there is none.
     names_first: of more line items than one of a link the first is named, and not none.
     previews: teachers can open the course as a student who is not real.
     portal: sign-in, tokens and keys are at the vendor's, which is another host than the school's;
@@ -319,6 +323,7 @@ class LaunchTraits:
     tells_clients: bool = False
     any_state: bool = False
     enrolment: str = ""
+    outcomes: str = ""
     names_first: bool = False
     previews: bool = False
     portal: bool = False
@@ -405,7 +410,8 @@ class Personality:
     title: the product's name, for people. about: what is simulated, in a sentence or two.
     habits: fields of Behaviour that belong to it.
     words: rule (the `rule` of a Refused) -> the status and the words of its refusal; {body} is
-        what was sent, in one line. envelope: how a refusal looks on the wire.
+        what was sent, in one line. One with a slash, as `no_token/expired`, is also found by what
+        is before it. envelope: how a refusal looks on the wire.
     ends_courses: a course that was concluded takes nothing more.
     make_api: routes of an API of its own, besides LTI. find_access: what opens it.
     registers: tools can register themselves there. read_json: the addresses of a tool in the JSON
@@ -436,8 +442,9 @@ class Personality:
 
     def refuse(self, refusal: Refused, call: Call) -> Reply:
         """A refusal as this LMS gives it."""
-        status, words = self.words.get(refusal.rule, (refusal.status, refusal.message))
+        rule = refusal.rule if refusal.rule in self.words else refusal.rule.partition("/")[0]
+        status, words = self.words.get(rule, (refusal.status, refusal.message))
         text = words.replace("{body}", " ".join(call.body.decode(errors="replace").split()))
         headers = refusal.headers if self.tokens.challenges else {}
-        own = Refused(status, text, rule=refusal.rule, headers=headers)
+        own = Refused(status, text, rule=rule, headers=headers)
         return self.envelope(own, call)
