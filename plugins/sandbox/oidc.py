@@ -126,7 +126,8 @@ class Launches:
         if asked.get("client_id") != platform.options.client_id and not traits.tells_clients:
             raise Refused(400, "No tool with this client_id is registered here.")
         if asked.get("redirect_uri") != redirect_url:
-            raise Refused(400, "This redirect_uri is not registered for the tool.")
+            words = "This redirect_uri is not registered for the tool."
+            raise Refused(traits.shown_status, words)
         state = {"state": asked["state"]} if "state" in asked else {}
         if traits.any_state:
             state = {"state": asked.get("state", "")}
@@ -215,7 +216,7 @@ def read_claims(platform: SandboxPlatform, begun: Begun) -> dict[str, Any]:
             "type": [traits.context_type],
         },
         f"{CLAIM}/tool_platform": {
-            "guid": options.base_url,
+            "guid": traits.guid or options.base_url,
             "name": COLLEGE,
             "product_family_code": traits.family_code,
             "version": traits.version,

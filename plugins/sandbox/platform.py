@@ -138,6 +138,8 @@ class Behaviour:
     old_ids: whether launches name the ids of a connection by LTI 1.1 (the migration claim): signed
         as the specification has it, not at all, or over the nonce of an earlier launch.
     throttles: calls fill the bucket of the LMS it is, and are refused when it is full.
+    reposts: what the browser brings from the tool comes once more, from a page of the LMS's own, as
+        Moodle has it where the cookie of its session does not come along from another site.
     exact_scopes: a token that may change line items may not read them, unless that is among its
         scopes too, as in some versions of Moodle.
     withheld_scopes: scopes that no token is given for, as where campus IT left a service off.
@@ -166,6 +168,7 @@ class Behaviour:
     old_ids: Literal["none", "signed", "unsigned", "stale"] = "none"
     storage: Literal["none", "parent", "frame"] = "none"
     throttles: bool = False
+    reposts: bool = False
     exact_scopes: bool = False
     withheld_scopes: Sequence[str] = ()
     merged: Sequence[str] = ()
@@ -251,6 +254,7 @@ class SandboxPlatform:
             "roster_differences": lambda v: isinstance(v, bool),
             "throttles": lambda v: isinstance(v, bool),
             "exact_scopes": lambda v: isinstance(v, bool),
+            "reposts": lambda v: isinstance(v, bool),
             "withheld_scopes": is_texts,
             "merged": is_texts,
             "ids": lambda v: v in get_args(Ids),

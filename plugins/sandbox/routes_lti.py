@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
 from typing import Any
 
@@ -21,6 +21,7 @@ from mentorai.plugins.sandbox.oidc import (
     MEMBERS_READ,
     RESULT_READ,
     SCORE,
+    Form,
 )
 from mentorai.plugins.sandbox.personalities import PERSONALITIES
 from mentorai.plugins.sandbox.personalities.traits import Addresses
@@ -68,7 +69,7 @@ def auth() -> str:
     """The OIDC authentication request of a launch under way."""
     asked = (request.form if request.method == "POST" else request.args).to_dict()
     fault = next((fault for fault in g.faults if fault.kind == "error"), None)
-    form = here().launches.authenticate(asked, fault)
+    form = (not fault and _repost(asked)) or here().launches.authenticate(asked, fault)
     return render_template("sandbox/forward.html", form=form)
 
 
@@ -181,6 +182,9 @@ def group_sets(course: str) -> Reply:
 @endpoint("deep_link")
 def deep_link(ticket: str) -> str:
     """The tool's answer to a content selection."""
+    form = _repost(request.form.to_dict())
+    if form:
+        return render_template("sandbox/forward.html", form=form)
     selected = here().deep_links.finish(ticket, request.form.get("JWT", ""))
     return render_template("sandbox/added.html", selected=selected)
 
@@ -234,6 +238,13 @@ def serve_addresses(app: Flask) -> None:
             if path:
                 rule = path.replace("{", "<").replace("}", ">")
                 app.add_url_rule(rule, name, view, methods=methods)
+
+
+def _repost(asked: Mapping[str, str]) -> Form | None:
+    """The same form from a page of this site, where the cookie of its session did not come."""
+    if not here().platform.behaviour.reposts or "repost" in asked:
+        return None
+    return Form(request.base_url, {**asked, "repost": "1"})
 
 
 def _call() -> Call:

@@ -1,6 +1,7 @@
 """What single LMSs do in their own way beside the services: docs/sandbox-rows.md has the rows."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -354,6 +355,53 @@ def test_moodle_has_the_roster_of_before_for_who_asks_for_its_media_type(
 
     assert (answer.status_code, member in answer.json) == (status, True)
     assert "members" not in answer.json
+
+
+def test_launch_comes_twice_where_the_cookie_of_the_lms_does_not_come_along(be: Any) -> None:
+    lms = be("moodle")
+    lms.platform.behave({"reposts": True})
+
+    again = read_form(lms.client.authenticate(lms.client.begin()))
+    launched = read_form(lms.client.post(urlsplit(again.url).path, data=again.fields))
+
+    lms.platform.behave({"reposts": False})
+    assert (urlsplit(again.url).path, again.fields["repost"]) == ("/lti/auth", "1")
+    assert set(launched.fields) == {"id_token", "state"}
+
+
+def test_selection_comes_twice_where_the_cookie_of_the_lms_does_not_come_along(
+    selection: Any,
+) -> None:
+    lms, asked = selection
+    lms.client.wire.add(responses.GET, f"{TOOL}/lti/launch?m=1")
+    lms.platform.behave({"reposts": True})
+
+    again = read_form(lms.client.answer_selection(asked))
+    before = [item for item in lms.platform.items(COURSES[0]) if item.added]
+    answer = lms.client.post(urlsplit(again.url).path, data=again.fields)
+
+    lms.platform.behave({"reposts": False})
+    after = [item for item in lms.platform.items(COURSES[0]) if item.added]
+    assert answer.status_code == 200
+    assert (len(before), len(after)) == (0, 1)
+
+
+@pytest.mark.parametrize(("name", "status"), [("moodle", 404), ("canvas", 400)])
+def test_redirect_uri_that_is_not_registered_ends_at_the_lms(
+    be: Any, name: str, status: int
+) -> None:
+    client: SandboxClient = be(name).client
+
+    answer = client.authenticate(client.begin(), redirect_uri=f"{TOOL}/lti/launch/")
+
+    assert answer.status_code == status
+    assert "id_token" not in answer.text
+
+
+def test_moodle_has_a_guid_of_32_characters(be: Any) -> None:
+    described = be("moodle").client.launch()[f"{CLAIM}/tool_platform"]
+
+    assert re.fullmatch("[0-9a-f]{32}", described["guid"])
 
 
 PORTAL = "/api/v1"

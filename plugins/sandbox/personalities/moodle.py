@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from mentorai.plugins.sandbox.personalities.traits import (
     Addresses,
@@ -16,7 +17,7 @@ from mentorai.plugins.sandbox.personalities.traits import (
     SelectionTraits,
     TokenTraits,
 )
-from mentorai.plugins.sandbox.school import Course, Item, Person
+from mentorai.plugins.sandbox.school import Course, Item, Person, fixed_id
 from mentorai.plugins.sandbox.wants import Wants
 from mentorai.plugins.sandbox.wire import HTML, Call, Media, Refused, Reply
 
@@ -215,6 +216,7 @@ MOODLE = Personality(
         deployment_id="1",
         family_code="moodle",
         version="2024100705.01",
+        guid=UUID(fixed_id("platform/moodle")).hex,
         lifetime_seconds=60,
         ids="numbers",
         context_type="CourseSection",

@@ -282,8 +282,9 @@ class LaunchTraits:
 
     issuer: the vendor's own for all schools; empty: the address of this LMS. client_id,
     deployment_id: as they look there, for a sandbox that is started as it. family_code,
-    version: of the tool_platform claim. lifetime_seconds: of an id_token; None: as the sandbox was
-        started. context_type: as it is spelled.
+    version, guid: of the tool_platform claim; without a guid it is the address.
+    lifetime_seconds: of an id_token; None: as the sandbox was started. context_type: as it is
+        spelled.
     ids: how people, courses and links are called in a sandbox that is started as it.
     presents: the members of launch_presentation that are told; None: all.
     adds: claims of its own; None takes one away. custom: parameters of its own, or that a tool
@@ -311,6 +312,7 @@ class LaunchTraits:
     deployment_id: str = ""
     family_code: str = FAMILY_CODE
     version: str = "1"
+    guid: str = ""
     lifetime_seconds: int | None = None
     ids: Ids = "own"
     context_type: str = "http://purl.imsglobal.org/vocab/lis/v2/course#CourseSection"
