@@ -58,7 +58,7 @@ __all__ = [
 SCORE_SCOPE = f"{SCOPE}score"
 SCORE_TYPE = "application/vnd.ims.lis.v1.score+json"
 # The columns that we made bear it, with the link that they were made for.
-TAG = "mentorai:"
+TAG, PLAIN_TAG = "mentorai:", "mentorai-"
 ReadRefusal = Callable[[Reply], MentorAIError | None]
 
 
@@ -68,6 +68,7 @@ class ColumnRules:
 
     binds: whether it can be tied to the place's link; its tag names the link anyway.
     label_length, tag_length: the most characters of each.
+    plain_tag: whether a tag comes back as it was only if it is letters, digits and hyphens.
     whole_points: whether its maximum must be a whole number. Scores bring a maximum of their own,
         by which the platform scales them, so the column's may be the next one up.
     own_labels: whether it must have a label that no other can have.
@@ -76,6 +77,7 @@ class ColumnRules:
     binds: bool = True
     label_length: int = LABEL_LENGTH
     tag_length: int = 200
+    plain_tag: bool = False
     whole_points: bool = False
     own_labels: bool = False
 
@@ -88,13 +90,14 @@ class ColumnRules:
         return f"{place.title.strip()[: self.label_length - len(end)].rstrip()}{end}"
 
     def write_tag(self, link_id: str) -> str:
-        """The tag of the columns that we make for a link; a name that is too long goes in as its
-        digest, for its beginning is that of every other link there.
+        """The tag of the columns that we make for a link; a name that is too long, or may not be
+        there as it is, goes in as its digest: its beginning is that of every other link there.
         """
         whole = f"{TAG}{link_id}"
-        if len(whole) <= self.tag_length:
+        if len(whole) <= self.tag_length and not self.plain_tag:
             return whole
-        return f"{TAG}{sha256(link_id.encode()).hexdigest()}"[: self.tag_length]
+        mark = PLAIN_TAG if self.plain_tag else TAG
+        return f"{mark}{sha256(link_id.encode()).hexdigest()}"[: self.tag_length]
 
 
 def find_line_item(
@@ -255,7 +258,7 @@ def _make(
 
 
 def _is_ours(item: LineItem) -> bool:
-    return (item.tag or "").startswith(TAG)
+    return (item.tag or "").startswith((TAG, PLAIN_TAG))
 
 
 def _check_taken(reply: Reply) -> None:

@@ -65,6 +65,7 @@ class CourseServices:
             binds=self.profile.binds_columns and not (self.profile.course_is_link and is_course),
             label_length=self.profile.column_label,
             tag_length=self.profile.column_tag,
+            plain_tag=self.profile.column_plain_tag,
             whole_points=self.profile.column_whole_points,
             own_labels=self.profile.takes_over_labels,
         )

@@ -12,6 +12,7 @@ from mentorai.lti import ags, nrps
 from mentorai.lti.observations import Answer, Observation, ask
 from mentorai.lti.platform_http import MOVED, Reply
 from mentorai.lti.registrations import Registration
+from mentorai.lti.tokens import read_error
 from mentorai.lti.tool import Tool
 
 NEEDED = (ags.SCORE_SCOPE, ags.LINE_ITEM_SCOPE, nrps.SCOPE)
@@ -139,9 +140,7 @@ def _read_grant(reply: Reply, asked: Sequence[str]) -> _Grant:
         return _Grant(False)
     body = body if isinstance(body, dict) else {}
     if not reply.is_ok or not isinstance(body.get("access_token"), str):
-        error = body.get("error")
-        is_code = isinstance(error, str) and error.isascii() and error.replace("_", "").isalpha()
-        return _Grant(False, error=str(error)[:40] if is_code else "")
+        return _Grant(False, error=read_error(reply))
     # A platform that says nothing of scopes granted what was asked (RFC 6749, section 5.1).
     said = body.get("scope")
     scopes = frozenset(said.split() if isinstance(said, str) and said.strip() else asked)

@@ -7,6 +7,7 @@ for it. A platform that leaves out a scope without a word (Moodle does) is found
 Source: LTI Security Framework 1.0, section 4 (client credentials with a signed assertion).
 """
 
+import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -63,6 +64,7 @@ WAIT_SECONDS, POLL_SECONDS = 15.0, 0.02
 # the clock of one who waits, is dead. A sign of life so old was left before anybody waited.
 SIGN_SECONDS, SILENT_SECONDS = 0.5, 2.0
 LEASE = timedelta(seconds=30)
+_ERROR = re.compile(r"[A-Za-z][A-Za-z_ ]{0,39}")
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 access_tokens = Table(
@@ -286,11 +288,11 @@ def _named(table: Table, name: tuple[str, str]) -> Sequence[ColumnElement[bool]]
 
 
 def _read_token(reply: Reply, scopes: Sequence[str], moment: datetime) -> _Kept:
-    if reply.status == 400 and _read_code(reply) == "invalid_scope":
+    if reply.status == 400 and read_error(reply) == "invalid_scope":
         raise ScopeNotGranted(scopes)
     if reply.status in (400, 401, 403):
         raise PlatformRefused(
-            f"{find_origin(reply.url)} gave no access token{_in_brackets(_read_code(reply))}."
+            f"{find_origin(reply.url)} gave no access token{_in_brackets(read_error(reply))}."
         )
     check_reply(reply, "a request for an access token")
     answer = reply.read_json()
@@ -307,15 +309,17 @@ def _read_token(reply: Reply, scopes: Sequence[str], moment: datetime) -> _Kept:
     return _Kept(token, moment + timedelta(seconds=life))
 
 
-def _read_code(reply: Reply) -> str:
-    """The OAuth error code, if the body holds a well-formed one; else an empty text."""
+def read_error(reply: Reply) -> str:
+    """The OAuth error code, or the few plain words that Sakai has in its place; else an empty
+    text.
+    """
     try:
         answer: Any = reply.read_json()
     except PlatformReplyInvalid:
         return ""
     code = answer.get("error") if isinstance(answer, dict) else None
-    is_code = isinstance(code, str) and code.isascii() and code.replace("_", "").isalpha()
-    return str(code)[:40] if is_code else ""
+    is_code = isinstance(code, str) and _ERROR.fullmatch(code) is not None
+    return str(code) if is_code else ""
 
 
 def _in_brackets(code: str) -> str:

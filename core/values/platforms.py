@@ -68,6 +68,7 @@ class PlatformProfile:
     refusals: what its answers to a score mean where the status alone does not say it.
     binds_columns: whether we may tie a gradebook column to a resource link.
     column_label, column_tag: the most characters that the label and the tag of a column have there.
+    column_plain_tag: the tag must be letters, digits and hyphens: others come back changed.
     column_whole_points: a column's maximum must be a whole number; that of a score need not.
     takes_over_labels: whether a new column of the label of another is that other, whose ever it
         is: ours get labels that no other has.
@@ -97,6 +98,7 @@ class PlatformProfile:
     binds_columns: bool = True
     column_label: int = 200
     column_tag: int = 200
+    column_plain_tag: bool = False
     column_whole_points: bool = False
     takes_over_labels: bool = False
     stale_token_status: int = 401

@@ -75,6 +75,7 @@ def client(engine: Engine) -> FlaskClient:
         ("https://learn.campus.edu", "desire2learn", "brightspace"),
         ("https://evilbrightspace.com", "", "lti"),
         ("https://sakai.campus.edu", "sakai", "sakai"),
+        ("https://sakai.campus.edu", "sakailms.org", "sakai"),
         ("https://lms.campus.edu", "BlackboardLearn", "blackboard"),
         ("https://blackboard.com", "", "blackboard"),
         ("https://blackboard.com.evil.example", "", "lti"),

@@ -1,12 +1,13 @@
 """Sakai: 400 for nearly everything, 403 for a token of before its restart, columns by label."""
 
 import json
+from urllib.parse import parse_qs, quote_plus, urlsplit
 
 import pytest
 
 from mentorai.core import errors
 from mentorai.core.errors import MentorAIError
-from tests.fakes.lms_family import COLUMNS_URL, SCORES_URL, LmsFamily
+from tests.fakes.lms_family import COLUMNS_URL, LINE_ITEM, SCORES_URL, LmsFamily
 
 FAMILY = "sakai"
 
@@ -18,6 +19,7 @@ FAMILY = "sakai"
         ("Could not load site associated with content", errors.PlatformRefused),
         ("No placements for tool", errors.PlatformRefused),
         ("Grade failure siteId=92ddf2", errors.NoLineItem),
+        ("Unable to load column for lineitem_key=12", errors.NoLineItem),
         ("Scope score not in access token", errors.ScopeNotGranted),
         ("Could not read POST Data", errors.NotGradable),
     ],
@@ -31,6 +33,44 @@ def test_refusal_is_told_apart_by_its_words(
         lms.push()
 
     assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("Tool not placed in site", errors.PlatformRefused),
+        ("Line item is read-only", errors.NotGradable),
+    ],
+)
+def test_refusal_of_2026_is_told_apart_by_its_words(
+    lms: LmsFamily, said: str, kind: type[MentorAIError]
+) -> None:
+    lms.take_scores(403, {"error": said})
+
+    with pytest.raises(kind) as caught:
+        lms.push()
+
+    assert "Sakai" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (404, {"error": "Could not load column"}, errors.NoLineItem),
+        (200, {"id": LINE_ITEM.url, "label": "Quiz"}, errors.PlatformUnavailable),
+        (503, {}, errors.PlatformUnavailable),
+    ],
+)
+def test_trouble_with_a_score_is_a_column_that_is_gone_or_passes(
+    lms: LmsFamily, status: int, body: object, kind: type[MentorAIError]
+) -> None:
+    lms.take_scores(500, "<!doctype html><title>HTTP Status 500</title>")
+    lms.wire.add("GET", LINE_ITEM.url, status=status, json=body)
+
+    with pytest.raises(kind):
+        lms.push()
+
+    assert len(lms.scores()) == 1
 
 
 def test_score_arrives_after_a_restart_with_other_keys(lms: LmsFamily) -> None:
@@ -75,3 +115,18 @@ def test_column_has_a_label_of_its_own_and_no_link(lms: LmsFamily) -> None:
     assert all(label.startswith("Week 1 (mentorAI ") for label in labels)
     assert [labels[0] == label for label in labels] == [True, True, False, False]
     assert not any("resourceLinkId" in each for each in made)
+
+
+def test_column_is_found_again_by_a_tag_that_sakai_keeps_as_it_is(lms: LmsFamily) -> None:
+    """It keeps tags as pieces of an address: a colon comes back as %3A."""
+    lms.wire.add("GET", COLUMNS_URL, json=[])
+    lms.wire.add("POST", COLUMNS_URL, json={"id": f"{COLUMNS_URL}/9"})
+    lms.find_column(lms_resource_link_id="content:12")
+    made = json.loads(lms.wire.calls[-1].request.body)
+    lms.wire.upsert("GET", COLUMNS_URL, json=[made | {"id": f"{COLUMNS_URL}/9", "label": "Own"}])
+
+    found = lms.find_column(lms_resource_link_id="content:12")
+
+    assert quote_plus(made["tag"]) == made["tag"]
+    assert parse_qs(urlsplit(lms.wire.calls[-1].request.url).query)["tag"] == [made["tag"]]
+    assert found.label == "Own"
