@@ -7,13 +7,13 @@ processes one at a time renews the tokens of a connection: some LMSs take a refr
 import json
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import ColumnElement, Row, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from mentorai.core.clock import now
@@ -26,13 +26,14 @@ from mentorai.core.connection_rows import (
     platform_connections,
     read_row,
 )
+from mentorai.core.connection_turns import turn_to_renew
 from mentorai.core.errors import (
     Conflict,
+    DatabaseUnavailable,
     InputRejected,
     MentorAIError,
     NotFound,
     PlatformRefused,
-    PlatformUnavailable,
     SignInNeeded,
 )
 from mentorai.core.identifiers import is_id, new_id
@@ -52,12 +53,11 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 REASON_LENGTH = 500
-# A process that died while it renewed holds the others up no longer than LEASE; longer than a
-# call may take.
-LEASE = timedelta(seconds=60)
 STATE_BYTES = 30
-WAIT_SECONDS, POLL_SECONDS = 25.0, 0.05
+# How long what a refresh token was spent for is held on to while the database is away.
+KEEP_SECONDS, AGAIN_SECONDS = 60.0, 0.5
 NO_KIND = "No plugin here knows this kind of API."
+CHANGED = "This connection was changed meanwhile."
 OTHER_ADDRESS = "Enter it again: what is kept is not sent to another address."
 
 
@@ -148,7 +148,9 @@ class Connections:
 
     def open_tokens(self, connection: Connection) -> ApiTokens | None:
         """The tokens of a connection, as they are now. Raises NotFound, ConfigurationError."""
-        sealed = self._get_sealed(connection).sealed_tokens
+        return self._open(self._get_sealed(connection).sealed_tokens)
+
+    def _open(self, sealed: str | None) -> ApiTokens | None:
         if sealed is None:
             return None
         kept = json.loads(self._seal.open(sealed))
@@ -161,6 +163,10 @@ class Connections:
 
         Raises Conflict if it was set up anew, or deleted, since it was read.
         """
+        if not self._update_soon(connection, self._describe(tokens)):
+            raise Conflict(CHANGED)
+
+    def _describe(self, tokens: ApiTokens) -> dict[str, Any]:
         kept = {
             "access_token": tokens.access_token,
             "expires_at": tokens.expires_at.isoformat(),
@@ -169,14 +175,11 @@ class Connections:
             "owner": tokens.owner,
         }
         sealed = self._seal.close(json.dumps(kept))
-        facts = {"sealed_tokens": sealed, "state": "ready", "reason": "", "checked_at": now()}
-        if not self._update(connection, facts):
-            raise Conflict("This connection was changed meanwhile.")
+        return _found("ready") | {"sealed_tokens": sealed}
 
     def note(self, connection: Connection, state: ConnectionState, reason: str = "") -> None:
         """Keep how a connection was found to be. What is set up anew or deleted stays as it is."""
-        facts = {"state": state, "reason": reason[:REASON_LENGTH], "checked_at": now()}
-        self._update(connection, facts)
+        self._update(connection, _found(state, reason))
 
     def check(self, platform: Platform, connection: Connection) -> ConnectionReport:
         """Try a connection, and keep how it was found to be.
@@ -265,25 +268,42 @@ class Connections:
                 raise NotFound
             self._note(transaction, whose, "connection_deleted", author)
 
-    @contextmanager
-    def renewing(self, connection: Connection) -> Iterator[ApiTokens | None]:
-        """Be the one of all processes that renews the tokens of a connection; waits for its turn.
+    def renew(
+        self,
+        connection: Connection,
+        is_good: Callable[[ApiTokens], bool],
+        ask: Callable[[ApiTokens | None], ApiTokens],
+    ) -> ApiTokens:
+        """The tokens of a connection, or where they are not good, those that the LMS gives now.
 
-        Gives the tokens as they are then: another process may have renewed them meanwhile.
-        Raises PlatformUnavailable if others are at it all the time; NotFound.
+        Of all processes one asks at a time; the others wait, and are given what it was given. A
+        process that was held up so long that another took its turn changes nothing of what that
+        one was given: of two that show the same refresh token, the LMS may refuse one.
+        ask: has the LMS give new ones for those that are kept; its SignInNeeded is noted, and
+        raised, unless there are others by then. Raises PlatformUnavailable if others are at it all
+        the time; Conflict if the connection was changed meanwhile; NotFound.
         """
-        name, deadline = new_id(), time.monotonic() + WAIT_SECONDS
-        while not self._begin(connection, name):
-            if time.monotonic() > deadline:
-                raise PlatformUnavailable("Another process is signing in at the LMS; try again.")
-            time.sleep(POLL_SECONDS)
-        try:
-            yield self.open_tokens(connection)
-        finally:
-            mine = platform_connections.c.renewing_by == name
-            with self._database.write() as transaction:
-                ending = update(platform_connections).where(*is_that(connection), mine)
-                transaction.execute(ending.values(renewing_by=None, renewing_until=None))
+        with turn_to_renew(self._database, connection):
+            sealed = self._get_sealed(connection).sealed_tokens
+            kept = self._open(sealed)
+            # Another process may have renewed them while this one waited.
+            if kept is not None and is_good(kept):
+                return kept
+            as_asked = platform_connections.c.sealed_tokens.is_not_distinct_from(sealed)
+            try:
+                given = ask(kept)
+            except SignInNeeded as error:
+                others = self.open_tokens(connection)
+                if others is None or not is_good(others):
+                    self._update(connection, _found("needs_sign_in", error.message), as_asked)
+                    raise
+                return others
+            if self._update_soon(connection, self._describe(given), as_asked):
+                return given
+            others = self.open_tokens(connection)
+            if others is None or not is_good(others):
+                raise Conflict(CHANGED)
+            return others
 
     def _put(self, whose: tuple[str, str, str], facts: dict[str, Any], author: str) -> str:
         """Insert or update the row of a connection, and note who did; gives its id."""
@@ -310,24 +330,25 @@ class Connections:
             self._note(transaction, whose, "connection_made", author)
             return str(row["id"])
 
-    def _begin(self, connection: Connection, name: str) -> bool:
-        moment = now()
-        is_free = or_(
-            platform_connections.c.renewing_until.is_(None),
-            platform_connections.c.renewing_until <= moment,
-        )
-        beginning = update(platform_connections).where(*is_that(connection), is_free)
-        with self._database.write() as transaction:
-            taken = transaction.execute(
-                beginning.values(renewing_by=name, renewing_until=moment + LEASE)
-            )
-        if not taken.rowcount:
-            self._get_sealed(connection)
-        return bool(taken.rowcount)
+    def _update_soon(
+        self, connection: Connection, facts: dict[str, Any], *also: ColumnElement[bool]
+    ) -> bool:
+        """The same as _update, tried again while the database is away, for a while."""
+        deadline = time.monotonic() + KEEP_SECONDS
+        while True:
+            try:
+                return self._update(connection, facts, *also)
+            except DatabaseUnavailable:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(AGAIN_SECONDS)
 
-    def _update(self, connection: Connection, facts: dict[str, Any]) -> bool:
+    def _update(
+        self, connection: Connection, facts: dict[str, Any], *also: ColumnElement[bool]
+    ) -> bool:
+        """Change a connection unless it was set up anew, or deleted; whether it was changed."""
         as_seen = platform_connections.c.changed_at == connection.changed_at
-        change = update(platform_connections).where(*is_that(connection), as_seen)
+        change = update(platform_connections).where(*is_that(connection), as_seen, *also)
         with self._database.write() as transaction:
             return bool(transaction.execute(change.values(facts)).rowcount)
 
@@ -355,3 +376,8 @@ class Connections:
             subject=whose[1],
             facts={"kind": whose[2]},
         )
+
+
+def _found(state: ConnectionState, reason: str = "") -> dict[str, Any]:
+    """How a connection was found to be, now."""
+    return {"state": state, "reason": reason[:REASON_LENGTH], "checked_at": now()}

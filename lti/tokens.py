@@ -10,8 +10,7 @@ Source: LTI Security Framework 1.0, section 4 (client credentials with a signed 
 import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,7 +34,6 @@ from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import (
     ConfigurationError,
-    DatabaseUnavailable,
     PlatformRefused,
     PlatformReplyInvalid,
     ScopeNotGranted,
@@ -44,6 +42,7 @@ from mentorai.core.identifiers import new_id
 from mentorai.core.row_locks import hold_registration
 from mentorai.core.sealing import Seal
 from mentorai.core.settings import Settings
+from mentorai.core.signs_of_life import Watch, showing_life
 from mentorai.lti.origins import find_origin
 from mentorai.lti.paces import Paces
 from mentorai.lti.platform_http import PlatformHttp, Reply, check_reply, read_date
@@ -60,9 +59,7 @@ DEFAULT_LIFE_SECONDS = 300.0
 LONGEST_LIFE_SECONDS = 86_400.0
 TOKEN_LENGTH = 10_000
 WAIT_SECONDS, POLL_SECONDS = 15.0, 0.02
-# Who asks shows again and again that they are still at it; who shows nothing new for so long, by
-# the clock of one who waits, is dead. A sign of life so old was left before anybody waited.
-SIGN_SECONDS, SILENT_SECONDS = 0.5, 2.0
+# A sign of life so old was left before anybody waited.
 LEASE = timedelta(seconds=30)
 _ERROR = re.compile(r"[A-Za-z][A-Za-z_ ]{0,39}")
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -93,20 +90,6 @@ class _Kept:
 
     def is_good(self, moment: datetime) -> bool:
         return self.expires_at - MARGIN > moment
-
-
-class _Asker:
-    """Another process that asks for a token, as one that waits for it sees it."""
-
-    def __init__(self) -> None:
-        self._sign: datetime | None = None
-        self._seen_at = 0.0
-
-    def is_gone(self, sign: datetime) -> bool:
-        """Whether it died. sign: its last sign of life, by its own clock."""
-        if sign != self._sign:
-            self._sign, self._seen_at = sign, time.monotonic()
-        return sign < now() - LEASE or time.monotonic() - self._seen_at >= SILENT_SECONDS
 
 
 class Tokens:
@@ -174,7 +157,7 @@ class Tokens:
     def _renew(self, registration: Registration, name: tuple[str, str], refused: str) -> _Kept:
         """What another process was given, or else a token of our own."""
         deadline = time.monotonic() + WAIT_SECONDS
-        asker = _Asker()
+        asker = Watch()
         while not (is_ours := self._begin(name, asker)) and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
             kept = self._find_shared(name, refused)
@@ -183,18 +166,21 @@ class Tokens:
         if not is_ours:
             # A second token is better than none when the other process waited all this time.
             return self._find_shared(name, refused) or self._fetch(registration, name)
+        mine = update(token_requests).where(*_named(token_requests, name))
         try:
-            with self._showing_life(name):
+            with showing_life(
+                self._database, lambda each: each.execute(mine.values(began_at=now()))
+            ):
                 return self._find_shared(name, refused) or self._fetch(registration, name)
         finally:
             self._end(name)
 
-    def _begin(self, name: tuple[str, str], asker: "_Asker") -> bool:
+    def _begin(self, name: tuple[str, str], asker: Watch) -> bool:
         """Whether this process is the one that may ask now. asker: the other, as seen so far."""
         sign_of = select(token_requests.c.began_at).where(*_named(token_requests, name))
         with self._database.read() as connection:
             sign = connection.execute(sign_of).scalar_one_or_none()
-        if sign is not None and not asker.is_gone(sign):
+        if sign is not None and sign >= now() - LEASE and not asker.is_silent(sign):
             return False
         left = (*_named(token_requests, name), token_requests.c.began_at == sign)
         row = {"registration_id": name[0], "scopes": name[1], "began_at": now()}
@@ -207,25 +193,6 @@ class Tokens:
         except IntegrityError:
             return False
         return True
-
-    @contextmanager
-    def _showing_life(self, name: tuple[str, str]) -> Iterator[None]:
-        """Let the other processes know, while the block lasts, that this one is still at it."""
-        is_over = threading.Event()
-
-        def show() -> None:
-            while not is_over.wait(SIGN_SECONDS):
-                with suppress(DatabaseUnavailable), self._database.write() as connection:
-                    mine = update(token_requests).where(*_named(token_requests, name))
-                    connection.execute(mine.values(began_at=now()))
-
-        shower = threading.Thread(target=show, name="token-asker", daemon=True)
-        shower.start()
-        try:
-            yield
-        finally:
-            is_over.set()
-            shower.join()
 
     def _end(self, name: tuple[str, str]) -> None:
         with self._database.write() as connection:

@@ -93,20 +93,18 @@ class BlackboardTokens:
         help; PlatformError.
         """
         kept = self._connections.open_tokens(connection)
-        if kept is not None and _is_good(kept, refused):
-            return kept.access_token
-        with self._connections.renewing(connection) as kept:
-            # Another process may have renewed it while this one waited.
-            if kept is None or not _is_good(kept, refused):
-                kept = self._renew(connection, kept)
-                self._connections.keep_tokens(connection, kept)
-            return kept.access_token
+        if kept is None or not _is_good(kept, refused):
+            kept = self._connections.renew(
+                connection,
+                lambda kept: _is_good(kept, refused),
+                lambda kept: self._renew(connection, kept),
+            )
+        return kept.access_token
 
     def _renew(self, connection: Connection, kept: ApiTokens | None) -> ApiTokens:
         if kept is None or not kept.owner:
             return self._ask(connection, grant_type="client_credentials")
         if not kept.refresh_token:
-            self._connections.note(connection, "needs_sign_in", SIGN_IN_AGAIN)
             raise SignInNeeded(SIGN_IN_AGAIN)
         return self._ask(
             connection,
@@ -139,11 +137,10 @@ class BlackboardTokens:
         return _read_tokens(reply.read_json(), kept)
 
     def _refuse(self, connection: Connection, reply: Reply, grant_type: str) -> None:
-        """Say what a refused request means, and keep it for campus IT."""
+        """Say what a refused request means; an unknown key is kept for campus IT."""
         if grant_type == "client_credentials" or reply.status == 401:
             self._connections.note(connection, "refused", UNKNOWN_KEY)
             raise PlatformRefused(UNKNOWN_KEY)
-        self._connections.note(connection, "needs_sign_in", SIGN_IN_AGAIN)
         raise SignInNeeded(SIGN_IN_AGAIN)
 
 

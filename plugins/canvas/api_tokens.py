@@ -123,16 +123,18 @@ class CanvasTokens:
         tokens = self._connections.open_tokens(connection)
         if tokens is None:
             raise SignInNeeded
-        if _is_good(tokens, refused):
-            return tokens.access_token
-        with self._connections.renewing(connection) as kept:
-            # Another process may have renewed it while this one waited.
-            if kept is None:
-                raise SignInNeeded
-            if not _is_good(kept, refused):
-                kept = self._ask(connection, kept=kept)
-                self._connections.keep_tokens(connection, kept)
-            return kept.access_token
+        if not _is_good(tokens, refused):
+            tokens = self._connections.renew(
+                connection,
+                lambda kept: _is_good(kept, refused),
+                lambda kept: self._renew(connection, kept),
+            )
+        return tokens.access_token
+
+    def _renew(self, connection: Connection, kept: ApiTokens | None) -> ApiTokens:
+        if kept is None:
+            raise SignInNeeded
+        return self._ask(connection, kept=kept)
 
     def _ask(
         self, connection: Connection, *, code: str = "", kept: ApiTokens | None = None
@@ -159,12 +161,11 @@ class CanvasTokens:
         return _read_tokens(given, kept)
 
     def _read_refusal(self, connection: Connection, error: "OAuthError") -> MentorAIError:
-        """What a refused token request means; it is kept for campus IT."""
+        """What a refused token request means; an unknown key is kept for campus IT."""
         if error.error == "invalid_client":
             self._connections.note(connection, "refused", UNKNOWN_KEY)
             return PlatformRefused(UNKNOWN_KEY)
         # "refresh_token not found", "authorization_code not found", "incorrect client".
-        self._connections.note(connection, "needs_sign_in", SIGN_IN_AGAIN)
         return SignInNeeded(SIGN_IN_AGAIN)
 
     def _client(self, connection: Connection) -> "OAuth2Session":

@@ -1,15 +1,16 @@
 """Access to an LMS's own API: kept sealed, renewed by one at a time, tried, and forgotten."""
 
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import time_machine
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from mentorai.core import connections as connections_module
-from mentorai.core import hookimpl
+from mentorai.core import hookimpl, signs_of_life
 from mentorai.core.clock import now
 from mentorai.core.connection_rows import platform_connections
 from mentorai.core.connections import Connections
@@ -21,6 +22,8 @@ from mentorai.core.errors import (
     PlatformUnavailable,
     SignInNeeded,
 )
+from mentorai.core.lease_holders import issue_lease
+from mentorai.core.signs_of_life import SILENT_SECONDS
 from mentorai.core.values import (
     Ability,
     ApiTokens,
@@ -110,6 +113,10 @@ def put(connections, registration):
 def tokens(**changes):
     given = ApiTokens(ACCESS, now() + timedelta(hours=1), REFRESH, ("grades",), "Ada")
     return replace(given, **changes)
+
+
+def is_good(kept):
+    return kept.expires_at > now()
 
 
 def test_connection_is_found_where_it_was_put(connections, registration, put):
@@ -258,8 +265,8 @@ def test_deleted_connection_has_no_secrets_any_more(connections, put):
 
     with pytest.raises(NotFound):
         connections.open_secret(made)
-    with pytest.raises(NotFound), connections.renewing(made):
-        pass
+    with pytest.raises(NotFound):
+        connections.renew(made, is_good, lambda _: tokens())
     with pytest.raises(NotFound):
         connections.delete(made, author="it")
 
@@ -279,11 +286,11 @@ def test_of_many_who_renew_at_once_one_does_and_the_others_see_it(connections, p
     renewed = []
 
     def renew(number):
-        with connections.renewing(made) as known:
-            if known.expires_at <= now():
-                renewed.append(number)
-                connections.keep_tokens(made, tokens(access_token=f"token {number}"))
-        return connections.open_tokens(made).access_token
+        def ask(_):
+            renewed.append(number)
+            return tokens(access_token=f"token {number}")
+
+        return connections.renew(made, is_good, ask).access_token
 
     with ThreadPoolExecutor(4) as pool:
         seen = set(pool.map(renew, range(4)))
@@ -292,16 +299,96 @@ def test_of_many_who_renew_at_once_one_does_and_the_others_see_it(connections, p
     assert seen == {f"token {renewed[0]}"}
 
 
-def test_renewing_waits_for_one_that_died_no_longer_than_its_lease(connections, put, monkeypatch):
-    monkeypatch.setattr(connections_module, "WAIT_SECONDS", 0.0)
-    made = put()
-    dead = connections.renewing(made)
-    dead.__enter__()
+def hold(engine, connection, holder):
+    """Have somebody be at the tokens of a connection."""
+    row = {"renewing_by": holder, "renewing_until": now() + timedelta(seconds=60)}
+    with engine.database.write() as transaction:
+        transaction.execute(update(platform_connections).values(row))
 
-    with pytest.raises(PlatformUnavailable), connections.renewing(made):
-        pass
-    with time_machine.travel(now() + connections_module.LEASE), connections.renewing(made) as known:
-        assert known is None
+
+def test_renewing_waits_for_none_that_died_on_this_machine(engine, connections, put):
+    made = put()
+    machine, pid, started, count = issue_lease().split("-")
+    hold(engine, made, f"{machine}-{pid}-{int(started, 16) + 1:x}-{count}")
+    began = time.monotonic()
+
+    assert connections.renew(made, is_good, lambda _: tokens()).access_token == ACCESS
+    assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize("hours", [0, 1, -1], ids=["", "clock ahead", "clock set back"])
+def test_renewing_waits_seconds_for_one_of_which_nothing_is_seen(engine, connections, put, hours):
+    made = put()
+    hold(engine, made, "elsewhere")
+    began = time.monotonic()
+
+    with time_machine.travel(now() + timedelta(hours=hours), tick=True):
+        connections.renew(made, is_good, lambda _: tokens())
+
+    assert SILENT_SECONDS <= time.monotonic() - began < 6
+
+
+@pytest.mark.parametrize("hours", [0, 1, -1], ids=["", "clock ahead", "clock set back"])
+def test_renewing_waits_for_one_that_is_slow_and_lives(connections, put, monkeypatch, hours):
+    monkeypatch.setattr(signs_of_life, "SIGN_SECONDS", 0.1)
+    monkeypatch.setattr(signs_of_life, "SILENT_SECONDS", 0.5)
+    made, asked, is_asking = put(), [], threading.Event()
+
+    def ask(_):
+        asked.append(1)
+        is_asking.set()
+        time.sleep(2)
+        return tokens()
+
+    with time_machine.travel(now(), tick=True) as clock, ThreadPoolExecutor(2) as pool:
+        first = pool.submit(connections.renew, made, is_good, ask)
+        is_asking.wait()
+        clock.shift(timedelta(hours=hours))
+        second = pool.submit(connections.renew, made, is_good, ask)
+
+        assert first.result() == second.result()
+    assert asked == [1]
+
+
+def test_of_two_who_show_one_refresh_token_the_one_that_is_refused_takes_the_others(
+    engine, connections, put
+):
+    made = put()
+    connections.keep_tokens(made, tokens(expires_at=now()))
+
+    def ask_late(_):
+        # It was held up, and another took its turn.
+        hold(engine, made, "")
+        connections.renew(made, is_good, lambda _: tokens(refresh_token="second"))
+        raise SignInNeeded
+
+    assert connections.renew(made, is_good, ask_late).refresh_token == "second"
+    assert connections.get(made.organization_id, made.id).state == "ready"
+
+
+def test_what_is_given_late_does_not_replace_what_somebody_signed_in_for(connections, put):
+    made = put()
+    connections.keep_tokens(made, tokens(expires_at=now()))
+
+    def ask(_):
+        connections.keep_tokens(made, tokens(refresh_token="of the sign-in"))
+        return tokens(refresh_token="of before")
+
+    assert connections.renew(made, is_good, ask).refresh_token == "of the sign-in"
+    assert connections.open_tokens(made).refresh_token == "of the sign-in"
+
+
+def test_refusal_is_kept_and_raised_when_nobody_was_given_others(connections, put):
+    made = put()
+    connections.keep_tokens(made, tokens(expires_at=now()))
+
+    def ask(_):
+        raise SignInNeeded("Sign in again.")
+
+    with pytest.raises(SignInNeeded):
+        connections.renew(made, is_good, ask)
+    found = connections.get(made.organization_id, made.id)
+    assert (found.state, found.reason) == ("needs_sign_in", "Sign in again.")
 
 
 def test_forms_are_those_of_the_plugins_of_this_family(connections, platform, lyceum):

@@ -202,8 +202,8 @@ def test_token_is_asked_for_soon_when_the_process_that_asks_died_just_now(
 def test_token_is_waited_for_as_long_as_the_process_that_asks_lives(
     tool: Any, registration: Any, platform: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mentorai.lti.tokens.SIGN_SECONDS", 0.1)
-    monkeypatch.setattr("mentorai.lti.tokens.SILENT_SECONDS", 1.0)
+    monkeypatch.setattr("mentorai.core.signs_of_life.SIGN_SECONDS", 0.1)
+    monkeypatch.setattr("mentorai.core.signs_of_life.SILENT_SECONDS", 1.0)
 
     def answer(_: object) -> tuple[int, dict[str, str], str]:
         time.sleep(3.0)

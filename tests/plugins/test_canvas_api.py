@@ -188,7 +188,7 @@ def test_canvas_takes_back_its_tokens_when_the_connection_is_deleted(engine, can
 
 def test_code_is_not_taken_twice(engine, connection, state):
     with pytest.raises(SignInNeeded):
-        engine.room(CanvasTokens).finish(connection, {"code": "used before"})
+        engine.room(Connections).finish(connection, {"code": "used before"}, "")
 
     assert state().state == "needs_sign_in"
 
