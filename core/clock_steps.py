@@ -1,10 +1,11 @@
 """The clock of the machine was set, or the machine slept: nothing that waits suffers from it.
 
-When a score, an event or a roster is due, when a platform is called again, and when a lease ends
-are instants, kept for all workers. A clock that goes ahead would end leases of what is on its way,
-so that a second one for the same person joins it: those leases begin anew. A clock that is set back
-would have everything wait until it is there again: what waits goes now, and who is left alone is
-asked again, which harms nobody. A roster goes if it was wanted or failed, or is due too late.
+When a score, an event, a roster or a document is due, when a platform is called again, and when a
+lease ends are instants, kept for all workers. A clock that goes ahead would end leases of what is
+on its way, so that a second one for the same person joins it: those leases begin anew. A clock that
+is set back would have everything wait until it is there again: what waits goes now, and who is left
+alone is asked again, which harms nobody. A roster goes if it was wanted or failed, or is due too
+late.
 """
 
 import time
@@ -15,6 +16,7 @@ import structlog
 from sqlalchemy import Column, Connection, and_, or_, select, true, update
 
 from mentorai.core.clock import now
+from mentorai.core.dataset_rows import trainings
 from mentorai.core.outbox_table import outbox
 from mentorai.core.platform_rests import platform_rests
 from mentorai.core.roster_reads import LEASE as READING
@@ -59,25 +61,30 @@ def find_step(connection: Connection) -> timedelta:
         select(events.id).where(
             events.status == "waiting", events.created_at > later, events.due_at > later
         ),
+        select(trainings.c.dataset_id).where(trainings.c.due_at > later),
     )
     is_back = any(connection.execute(each.limit(1)).first() for each in written_later)
     return -SET_BACK if is_back else timedelta()
 
 
-def follow_step(connection: Connection, step: timedelta, lease_seconds: float) -> None:
+def follow_step(
+    connection: Connection, step: timedelta, *, lease_seconds: float, training_seconds: float
+) -> None:
     """Put right what was written before the clock was set; harmless if several workers do.
 
-    lease_seconds: how long a lease of a score lasts.
+    lease_seconds, training_seconds: how long a lease of a score lasts, and one of a document.
     """
     if step < timedelta():
         _let_go(connection, platform_rests.c.rests_until)
         _let_go(connection, outbox.c.due_at, outbox.c.updated_at, status="waiting")
+        _let_go(connection, trainings.c.due_at)
         _let_rosters_go(connection)
         _let_go(connection, webhooks.c.quiet_until, webhooks.c.handed_until)
         _let_go(connection, webhook_deliveries.c.due_at, status="waiting")
     leases = 0
     for until, seconds, also in (
         (outbox.c.lease_until, lease_seconds, {"updated_at": now()}),
+        (trainings.c.leased_until, training_seconds, {}),
         (rosters.c.reading_until, READING.total_seconds(), {}),
         (webhooks.c.lease_until, SENDING_SECONDS, {}),
     ):

@@ -138,7 +138,7 @@ class Deliveries:
         for each in errands:
             at = seconds.get(each.row.id)
             if isinstance(at, timedelta):
-                later = Decision("waiting", now() + at, counts=False)
+                later = Decision("waiting", at, counts=False)
                 outcomes.append(Outcome(each.row, later))
             else:
                 found.append(replace(each, at=at))
@@ -154,7 +154,7 @@ class Deliveries:
         if line_item is None:
             line_item = self._line_items.find_or_ask(self._engine, to.place)
         if line_item is None:
-            return Decision("waiting", now() + COLUMN_WAIT, counts=False)
+            return Decision("waiting", COLUMN_WAIT, counts=False)
         if errand.is_teachers and self._find_teachers(row, to, line_item):
             stands = TeacherGradeStands()
             return Decision("superseded", None, stands.code, stands.message)
@@ -162,7 +162,7 @@ class Deliveries:
             with self._engine.database.write() as connection:
                 taken = take_seconds(connection, line_item.url, {row.id: row.person_id})[row.id]
             if isinstance(taken, timedelta):
-                return Decision("waiting", now() + taken, counts=False)
+                return Decision("waiting", taken, counts=False)
             at = taken
         score = Score(
             to.subject,
@@ -293,7 +293,7 @@ class Deliveries:
             # The column was deleted: ask for it once more, and then believe it.
             self._line_items.forget(ready.destination.place, ready.line_item.url)
             if row.last_error_code != error.code:
-                again = Decision("waiting", now(), error.code, error.message)
+                again = Decision("waiting", timedelta(), error.code, error.message)
                 return Outcome(row, again, answer)
         return Outcome(row, judge_error(error, row), answer, late)
 
@@ -314,7 +314,7 @@ def read_error(answer: object, row: Row[Any]) -> MentorAIError:
     """What was raised, as one of our errors; anything else is logged and becomes Unexpected."""
     if isinstance(answer, MentorAIError):
         return answer
-    found = answer if isinstance(answer, Exception) else None
+    found = answer if isinstance(answer, BaseException) else None
     log.error("score_delivery_failed", row=row.id, exc_info=found)
     return Unexpected()
 

@@ -281,11 +281,12 @@ def settle_rows(connection: Connection, outcomes: Sequence[Outcome]) -> list[str
         facts = _describe(each, "superseded" if replaced else decision.status)
         statuses.append(facts["new_status"])
         again = {"stale_tries": row.stale_attempts + isinstance(each.answer, ScoreStale)}
-        settled.append(facts | again | {"due": decision.due_at or moment, "moment": moment})
+        due_at = moment + (decision.wait or timedelta())
+        settled.append(facts | again | {"due": due_at, "moment": moment})
         if grade is not None and is_current and (decision.counts or decision.code):
             on_grade = {
                 "grade_id": row.grade_id,
-                "next_try": decision.due_at,
+                "next_try": None if decision.wait is None else due_at,
                 "overridden": grade.sync_overridden and facts["new_status"] != "sent",
                 "moment": moments[grade.mentor_id] + number * TICK,
             }

@@ -44,13 +44,14 @@ _random = SystemRandom()
 class Decision:
     """What becomes of a row.
 
-    due_at: when to try again, for `waiting`. counts: whether the try counts as one; it does not
-    when nothing was sent because of ourselves, nor when the platform was too busy to take it.
+    wait: until the next try, for `waiting`, from when this is written down: the clock may be set
+    before. counts: whether the try counts as one; it does not when nothing was sent because of
+    ourselves, nor when the platform was too busy to take it.
     code, message: why, for a person.
     """
 
     status: RowStatus
-    due_at: datetime | None = None
+    wait: timedelta | None = None
     code: str = ""
     message: str = ""
     counts: bool = True
@@ -75,8 +76,8 @@ def decide(
         if stale_attempts >= STALE_TRIES:
             given_up = f"{error.message} It said so for hours: its clock may have been wrong."
             return Decision("failed", None, error.code, given_up)
-        due_at = moment + _stale_wait(error, stale_attempts, moment)
-        return Decision("waiting", due_at, error.code, error.message)
+        wait = _stale_wait(error, stale_attempts, moment)
+        return Decision("waiting", wait, error.code, error.message)
     if isinstance(error, NoLineItem):
         return Decision("not_linked", None, error.code, error.message)
     if isinstance(error, TeacherGradeStands):
@@ -90,17 +91,16 @@ def decide(
     if isinstance(error, PlatformThrottled):
         # A platform that is busy has said nothing about the score: it is no failed try, and one
         # that is busy for days is not given up.
-        wait = max(backoff_seconds(1), asked_seconds(error))
-        until = moment + timedelta(seconds=wait)
-        return Decision("waiting", until, error.code, error.message, counts=False)
+        asked = timedelta(seconds=max(backoff_seconds(1), asked_seconds(error)))
+        return Decision("waiting", asked, error.code, error.message, counts=False)
     limit = PLUGIN_LIMIT if is_plugins else GIVE_UP_AFTER
     if moment - first_tried_at >= limit:
         given_up = f"{error.message} Given up after {limit.days} days of trying."
         return Decision("failed", None, error.code, given_up)
-    wait = _find_step(PLUGIN_SECONDS if is_plugins else BACKOFF_SECONDS, attempts)
+    seconds = _find_step(PLUGIN_SECONDS if is_plugins else BACKOFF_SECONDS, attempts)
     if isinstance(error, PlatformUnavailable) and error.may_go_on:
-        wait = max(wait, UNHEARD_SECONDS)
-    return Decision("waiting", moment + timedelta(seconds=wait), error.code, error.message)
+        seconds = max(seconds, UNHEARD_SECONDS)
+    return Decision("waiting", timedelta(seconds=seconds), error.code, error.message)
 
 
 def _stale_wait(error: ScoreStale, stale_attempts: int, moment: datetime) -> timedelta:

@@ -16,11 +16,12 @@ import time_machine
 from sqlalchemy import update
 
 from mentorai.core import hookimpl
+from mentorai.core import trainings as trainings_module
 from mentorai.core.clock import now
 from mentorai.core.dataset_rows import Dataset, datasets
 from mentorai.core.engine import Engine
 from mentorai.core.errors import NotFound
-from mentorai.core.jobs import run_worker
+from mentorai.core.jobs import Jobs, run_worker
 from mentorai.core.mentors import Mentor
 from mentorai.core.settings import Settings
 from mentorai.core.values import Section
@@ -99,6 +100,58 @@ def test_worker_trains_what_was_sent(engine: Engine, submit, look):
     worker.join()
 
     assert look(sent).training_status == "trained"
+
+
+@pytest.mark.parametrize("is_seen", [True, False], ids=["by the worker", "by nobody"])
+def test_document_that_waits_is_read_when_the_clock_is_set_back(
+    engine: Engine, submit, look, monkeypatch: pytest.MonkeyPatch, is_seen
+):
+    monkeypatch.setattr(Jobs, "hand_trainings", lambda *_: None)
+    monkeypatch.setattr(trainings_module, "HANDED_SECONDS", 0.5)
+    sent, stop = submit(long_text("whelk")), threading.Event()
+    worker = threading.Thread(target=run_worker, args=(engine,), kwargs={"stop": stop})
+    with time_machine.travel(now(), tick=True) as clock:
+        if is_seen:
+            worker.start()
+            time.sleep(1)
+        # Taken by a worker that stopped, and handed out since.
+        engine.trainings.hand_out()
+        clock.shift(-timedelta(hours=3))
+        monkeypatch.undo()
+        if not is_seen:
+            worker.start()
+
+        deadline = time.monotonic() + 20
+        while look(sent).training_status != "trained" and time.monotonic() < deadline:
+            stop.wait(0.05)
+        stop.set()
+        worker.join()
+
+        assert look(sent).training_status == "trained"
+
+
+def test_lease_of_a_document_ends_when_it_would_have_though_the_clock_is_set_back(
+    settings: Settings, told, reader, monkeypatch: pytest.MonkeyPatch
+):
+    told("a")
+    told.engine.trainings.lease_seconds = 1.0
+    reader.read = lambda name: sys.exit()
+    with time_machine.travel(now(), tick=True) as clock:
+        with pytest.raises(SystemExit):
+            told.engine.trainings.train_due()
+        reader.read = lambda name: [Section("", name)]
+        stop = threading.Event()
+        worker = threading.Thread(target=run_worker, args=(told.engine,), kwargs={"stop": stop})
+        worker.start()
+        clock.shift(-timedelta(hours=3))
+
+        deadline = time.monotonic() + 20
+        while statuses(told) != ["trained"] and time.monotonic() < deadline:
+            stop.wait(0.05)
+        stop.set()
+        worker.join()
+
+        assert statuses(told) == ["trained"]
 
 
 def test_same_document_again_changes_nothing_while_it_waits(submit):

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 
-from mentorai.core import hookimpl, lanes
+from mentorai.core import hookimpl, lanes, retries
 from mentorai.core.clock import now
 from mentorai.core.engine import Engine
 from mentorai.core.errors import PlatformThrottled, PlatformUnavailable
@@ -139,3 +139,22 @@ def test_score_on_its_way_is_alone_also_when_the_clock_is_set(
         assert gradebook.wait(lambda number=number: f"s-{number}" in gradebook.pushed)
 
     assert gradebook.pushed.count("s-1") == 1
+
+
+def test_score_whose_answer_is_written_down_after_the_clock_is_set_back_does_not_wait_for_it(
+    engine, gradebook, arrive, start, clock, monkeypatch
+):
+    monkeypatch.setattr(retries, "BACKOFF_SECONDS", (1,))
+    gradebook.faults = [PlatformUnavailable()]
+    report(engine, arrive, "s-1")
+    (errands,) = engine.outbox.lease("registration-1", 1)
+    outcomes = engine.outbox.send(errands)
+
+    clock.shift(-HOUR)
+    start()
+    # By then the worker has followed the clock.
+    report(engine, arrive, "s-2")
+    assert gradebook.wait(lambda: gradebook.pushed == ["s-1", "s-2"])
+    engine.outbox.settle(outcomes)
+
+    assert gradebook.wait(lambda: gradebook.pushed == ["s-1", "s-2", "s-1"])
