@@ -135,7 +135,12 @@ class Lanes:
         self._step += self._steps.read()
         if self._step:
             with self._engine.database.write() as connection:
-                follow_step(connection, self._step, self._engine.outbox.lease_seconds)
+                follow_step(
+                    connection,
+                    self._step,
+                    lease_seconds=self._engine.outbox.lease_seconds,
+                    training_seconds=self._engine.trainings.lease_seconds,
+                )
             self._step = timedelta()
 
     def _list_lanes(self) -> list[str | None]:
@@ -225,16 +230,17 @@ class Lanes:
     def _carry(self, lane: "_Lane") -> None:
         """Send what is leased, while there is something and the lane may have this thread."""
         while (group := self._next(lane)) is not None:
-            outcomes = list["Outcome"]()
-            try:
-                outcomes = self._engine.outbox.send(group)
-            except Exception:
-                # The database, most likely: their leases lapse, and they are found again.
-                log.exception("lane_stumbled")
+            outcomes = self._send(group)
             with self._lock:
                 lane.sent += outcomes
-                lane.under_way -= len(group) - len(outcomes)
                 self._news.notify_all()
+
+    def _send(self, group: Sequence["Leased"]) -> list["Outcome"]:
+        try:
+            return self._engine.outbox.send(group)
+        except BaseException as error:
+            # A plugin's sys.exit() too: this thread goes on, and the rows are tried again.
+            return self._engine.outbox.put_off(group, error)
 
     def _next(self, lane: "_Lane") -> list["Leased"] | None:
         with self._lock:

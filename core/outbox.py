@@ -20,6 +20,7 @@ from mentorai.core.clock import now
 from mentorai.core.deliveries import (
     TOGETHER,
     UNTOUCHED,
+    Answer,
     Deliveries,
     Errand,
     Leased,
@@ -235,17 +236,20 @@ class Outbox:
         answers = self._deliveries.push_together(batch) if len(batch) > 1 else None
         if answers is None:
             answers = [self._deliveries.push(ready) for ready in batch[:1]]
-        judged = [
-            self._deliveries.judge(ready, answer)
-            for ready, answer in zip(batch, answers, strict=False)
-        ]
+        judged = [self._judge(ready, answer) for ready, answer in zip(batch, answers, strict=False)]
         return judged + [Outcome(ready.row, UNTOUCHED) for ready in batch[len(judged) :]]
 
     def _send_alone(self, errand: Leased) -> Outcome:
         ready = self._complete(errand)
         if isinstance(ready, Outcome):
             return ready
-        return self._deliveries.judge(ready, self._deliveries.push(ready))
+        return self._judge(ready, self._deliveries.push(ready))
+
+    def _judge(self, ready: Ready, answer: Answer) -> Outcome:
+        try:
+            return self._deliveries.judge(ready, answer)
+        except Exception as error:
+            return _fail(ready.row, error)
 
     def _complete(self, errand: Leased) -> Ready | Outcome:
         if isinstance(errand, Outcome):
@@ -257,13 +261,16 @@ class Outbox:
         try:
             ready = self._deliveries.complete(errand)
         except Exception as error:
-            known = read_error(error, row)
-            return Outcome(row, judge_error(known, row), known)
+            return _fail(row, error)
         return Outcome(row, ready) if isinstance(ready, Decision) else ready
 
     def give_back(self, errands: Sequence[Leased]) -> list[Outcome]:
         """What `settle` is to be told of leased rows that were not sent: as if nothing had been."""
         return [e if isinstance(e, Outcome) else Outcome(e.row, UNTOUCHED) for e in errands]
+
+    def put_off(self, errands: Sequence[Leased], error: BaseException) -> list[Outcome]:
+        """What `settle` is to be told of leased rows that `send` broke off at: they failed."""
+        return [e if isinstance(e, Outcome) else _fail(e.row, error) for e in errands]
 
     def settle(self, outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
         """Write down what became of leased rows; those whose way has ended, for `tell`.
@@ -343,8 +350,7 @@ class Outbox:
             raise
         except Exception as error:
             if len(rows) == 1:
-                known = read_error(error, rows[0])
-                return [], [Outcome(rows[0], judge_error(known, rows[0]), known)]
+                return [], [_fail(rows[0], error)]
         # One that cannot be made ready holds up no other.
         parts = [self._prepare(connection, [row]) for row in rows]
         return [e for part in parts for e in part[0]], [o for part in parts for o in part[1]]
@@ -384,6 +390,12 @@ class Outbox:
 
     def _tell(self, grade_id: str, status: str) -> None:
         self._engine.plugins.tell("score_settled", grade_id=grade_id, status=status)
+
+
+def _fail(row: Row[Any], error: BaseException) -> Outcome:
+    """A try that failed, whatever was raised."""
+    known = read_error(error, row)
+    return Outcome(row, judge_error(known, row), known)
 
 
 def _find_obstacle(connection: Connection, grade: "Grade") -> MentorAIError | None:

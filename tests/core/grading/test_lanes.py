@@ -1,10 +1,13 @@
 """Platforms do not wait for each other: each has a lane of the worker."""
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, timedelta
 
 import pytest
+import structlog
 
 from mentorai.core import hookimpl, lanes
 from mentorai.core.clock import now
@@ -200,3 +203,50 @@ def test_one_job_is_enough_for_all_that_wait_in_a_lane(engine, campus, report, w
     assert engine.room(Jobs).open().pending_count() == 2
     work()
     assert campus.wait(lambda: len(campus.arrived) == 6)
+
+
+class Leaving(Campus):
+    """Ends the program for one person, as some libraries do; its time of another has no zone."""
+
+    @hookimpl
+    def push_score(self, platform: Platform, line_item: LineItem, score: Score) -> Receipt:
+        if score.subject == "s-1":
+            sys.exit("cannot go on")
+        receipt = super().push_score(platform, line_item, score)
+        zone = None if score.subject == "s-2" else UTC
+        return Receipt(receipt.received_at.replace(tzinfo=zone))
+
+
+@pytest.fixture
+def leaving(settings: Settings) -> Iterator[Leaving]:
+    """The gradebook of a worker with that plugin."""
+    plugin, stop = Leaving(), threading.Event()
+    engine = Engine.open(settings, plugins=[("campus", plugin)])
+    worker = threading.Thread(target=run_worker, args=(engine,), kwargs={"stop": stop})
+    worker.start()
+    yield plugin
+    stop.set()
+    worker.join(10)
+    assert not worker.is_alive()
+    engine.close()
+
+
+def test_score_that_something_unforeseen_is_raised_for_is_tried_again_soon(
+    engine, organization, mentor, report, leaving
+):
+    with structlog.testing.capture_logs() as lines:
+        for number in range(1, 4):
+            report("quick", f"s-{number}")
+        assert leaving.wait(lambda: len(leaving.arrived) == 2)
+        deadline = time.monotonic() + 20
+        while engine.outbox.waiting() > 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.2)
+
+    found = engine.grades.list(organization.id, mentor.id)
+    syncs = {each.lms_user_id: each.sync for each in found}
+    assert [syncs[each].status for each in ("s-1", "s-2", "s-3")] == ["waiting", "waiting", "sent"]
+    for subject in ("s-1", "s-2"):
+        assert (syncs[subject].attempts, syncs[subject].last_error_code) == (1, "internal_error")
+        assert syncs[subject].next_try_at < now() + timedelta(seconds=15)
+    assert [each["event"] for each in lines].count("score_delivery_failed") == 2
