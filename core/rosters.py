@@ -27,7 +27,8 @@ from mentorai.core.errors import (
     PlatformRefused,
     PlatformReplyInvalid,
 )
-from mentorai.core.identifiers import new_id
+from mentorai.core.lease_holders import issue_lease
+from mentorai.core.orphans import Hold, free_orphans
 from mentorai.core.places import contexts, resource_links
 from mentorai.core.retries import asked_seconds
 from mentorai.core.roster_reads import (
@@ -51,6 +52,7 @@ FIRST_RETRY = timedelta(minutes=15)
 WHOLE_AFTER = timedelta(hours=24)
 IDLE = timedelta(days=30)
 WANTED_AGAIN = timedelta(days=1)
+READING = Hold(rosters.c.reading, rosters.c.reading_until)
 NO_SERVICE = "This LMS does not show the list of a course's people to this tool."
 EMPTY = "The LMS sent an empty list for a course that had people."
 log = structlog.get_logger(__name__)
@@ -146,6 +148,7 @@ class Rosters:
         """
         from mentorai.core.jobs import Jobs
 
+        free_orphans(self._database, READING)
         moment = now()
         running = select(rosters.c.context_id).where(rosters.c.reading_until > moment)
         due = select(rosters.c.context_id).where(rosters.c.due_at <= moment)
@@ -243,7 +246,9 @@ class Rosters:
 
     def _take(self, place: Row[Any]) -> Reading:
         moment = now()
-        reading = Reading(new_id(), place.organization_id, place.id, place.registration_id, moment)
+        reading = Reading(
+            issue_lease(), place.organization_id, place.id, place.registration_id, moment
+        )
         free = or_(rosters.c.reading.is_(None), rosters.c.reading_until <= moment)
         with self._database.write() as connection:
             taken = connection.execute(

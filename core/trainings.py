@@ -2,8 +2,8 @@
 
 What may take long is not read while its sender waits. It is kept, and stands in line: pending,
 then training, then trained or failed, and a failed one says why. The worker takes a lease on what
-it reads; when it is killed in the middle the lease lapses and the document is taken up again, but
-not for ever: what broke off TRIES times has failed.
+it reads; when it is killed in the middle the document is taken up again, as soon as that is seen or
+else when the lease lapses, but not for ever: what broke off TRIES times has failed.
 """
 
 from collections.abc import Sequence
@@ -36,11 +36,12 @@ from mentorai.core.dataset_rows import (
     trainings,
 )
 from mentorai.core.errors import Conflict, DatabaseUnavailable, DocumentUnsupported, MentorAIError
-from mentorai.core.identifiers import new_id
 from mentorai.core.ingest import PDF, read_text, settle_media_type
 from mentorai.core.ingest.apart import longest_seconds, read_apart
 from mentorai.core.ingest.reading import TEXTS, ReadDocument, check_length
+from mentorai.core.lease_holders import issue_lease
 from mentorai.core.mentors import mentors
+from mentorai.core.orphans import Hold, free_orphans
 from mentorai.core.row_locks import hold_rows
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ TOGETHER = 2
 TRIES = 3
 # How long a handed row is not handed again.
 HANDED_SECONDS = 10.0
+TRAINING = Hold(trainings.c.lease, trainings.c.leased_until)
 log = structlog.get_logger(__name__)
 
 
@@ -167,6 +169,7 @@ class Trainings:
 
     def hand_out(self) -> int:
         """Hand what waits to the workers, as much as may be read at once; how much."""
+        free_orphans(self._database, TRAINING)
         waiting = self._find_due(limit=TOGETHER)
         if not waiting:
             return 0
@@ -209,7 +212,7 @@ class Trainings:
             raise DocumentUnsupported
 
     def _take(self, dataset_id: str) -> _Taken | None:
-        moment, lease = now(), new_id()
+        moment, lease = now(), issue_lease()
         mine = trainings.c.dataset_id == dataset_id
         running = select(func.count()).where(trainings.c.leased_until > moment)
         with self._database.write() as connection:

@@ -3,8 +3,8 @@
 A webhook is leased by one worker at a time, which sends what is due, the oldest first. Each event's
 first try is therefore in the order of the events; one that the receiver refuses is tried again
 later, after younger ones, while a receiver that cannot be reached is left alone as a whole. A
-process that dies while it sends leaves the delivery waiting: after the lease it is sent once more,
-under the same id.
+process that dies while it sends leaves the delivery waiting: it is sent once more, under the same
+id, as soon as that is seen, or else after the lease.
 """
 
 import time
@@ -17,7 +17,8 @@ from sqlalchemy import Row, and_, or_, select, update
 
 from mentorai.core.clock import now
 from mentorai.core.errors import MentorAIError, PlatformThrottled, PlatformUnavailable
-from mentorai.core.identifiers import new_id
+from mentorai.core.lease_holders import issue_lease
+from mentorai.core.orphans import Hold, free_orphans
 from mentorai.core.retries import GIVE_UP_AFTER, asked_seconds, backoff_seconds
 from mentorai.core.row_locks import delete_old, hold_rows
 from mentorai.core.webhook_rows import webhook_deliveries, webhooks
@@ -36,6 +37,7 @@ STOP_AFTER = timedelta(days=3)
 STOP_FAILURES = 10
 KEPT = timedelta(days=30)
 GONE = 410
+SENDING = Hold(webhooks.c.lease, webhooks.c.lease_until)
 log = structlog.get_logger(__name__)
 
 
@@ -67,6 +69,7 @@ class WebhookSender:
         """Hand the webhooks that have something due to the workers; how many."""
         from mentorai.core.jobs import Jobs
 
+        free_orphans(self._database, SENDING)
         moment = now()
         query = (
             select(webhooks.c.id)
@@ -125,7 +128,7 @@ class WebhookSender:
             delete_old(connection, webhook_deliveries, is_old, is_settled)
 
     def _take(self, webhook_id: str) -> str | None:
-        moment, lease = now(), new_id()
+        moment, lease = now(), issue_lease()
         with self._database.write() as connection:
             taken = connection.execute(
                 update(webhooks)

@@ -22,7 +22,6 @@ from mentorai.core.errors import (
     PlatformUnavailable,
     SignInNeeded,
 )
-from mentorai.core.lease_holders import issue_lease
 from mentorai.core.signs_of_life import SILENT_SECONDS
 from mentorai.core.values import (
     Ability,
@@ -33,6 +32,7 @@ from mentorai.core.values import (
     Platform,
 )
 from mentorai.lti.tool import Tool
+from tests.fakes.workers import dead_lease
 
 SECRET, ACCESS, REFRESH = "the-secret", "the-access-token", "the-refresh-token"
 
@@ -308,8 +308,7 @@ def hold(engine, connection, holder):
 
 def test_renewing_waits_for_none_that_died_on_this_machine(engine, connections, put):
     made = put()
-    machine, pid, started, count = issue_lease().split("-")
-    hold(engine, made, f"{machine}-{pid}-{int(started, 16) + 1:x}-{count}")
+    hold(engine, made, dead_lease())
     began = time.monotonic()
 
     assert connections.renew(made, is_good, lambda _: tokens()).access_token == ACCESS

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from sqlalchemy import update
 
 from mentorai.core import hookimpl, jobs
 from mentorai.core.clock import now
@@ -24,6 +25,8 @@ from mentorai.core.jobs import Jobs, run_worker
 from mentorai.core.launch_facts import GroupService, LaunchDetails
 from mentorai.core.mentors import Mentor
 from mentorai.core.organizations import Organization
+from mentorai.core.orphans import ECHO_SECONDS
+from mentorai.core.roster_rows import rosters
 from mentorai.core.settings import Settings
 from mentorai.core.values import (
     Context,
@@ -38,6 +41,7 @@ from mentorai.core.values import (
     Session,
 )
 from mentorai.lti.registration_rows import registrations
+from tests.fakes.workers import dead_lease
 
 MEMBERS_URL = "https://lms.example/members"
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -720,6 +724,21 @@ def test_worker_finds_a_roster_that_the_queue_lost(
         engine.rosters.want(course.organization_id, course.id)
 
     assert is_read_by_a_worker(engine, course)
+
+
+def test_roster_of_a_process_that_died_is_handed_out_long_before_its_lease_ends(
+    engine, registry, course
+):
+    engine.rosters.want(course.organization_id, course.id)
+    held = {"reading": dead_lease(), "reading_until": now() + timedelta(minutes=3)}
+    with engine.database.write() as connection:
+        connection.execute(update(rosters).values(held))
+
+    seen = [engine.rosters.hand_out()]
+    with time_machine.travel(now() + timedelta(seconds=ECHO_SECONDS + 1)):
+        seen.append(engine.rosters.hand_out())
+
+    assert seen == [False, True]
 
 
 @pytest.mark.parametrize("has_failed", [True, False], ids=["failed", "wanted"])

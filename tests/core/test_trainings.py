@@ -18,13 +18,15 @@ from sqlalchemy import update
 from mentorai.core import hookimpl
 from mentorai.core import trainings as trainings_module
 from mentorai.core.clock import now
-from mentorai.core.dataset_rows import Dataset, datasets
+from mentorai.core.dataset_rows import Dataset, datasets, trainings
 from mentorai.core.engine import Engine
 from mentorai.core.errors import NotFound
 from mentorai.core.jobs import Jobs, run_worker
 from mentorai.core.mentors import Mentor
+from mentorai.core.orphans import ECHO_SECONDS
 from mentorai.core.settings import Settings
 from mentorai.core.values import Section
+from tests.fakes.workers import dead_lease
 
 SHORT = b"# Crabs\n\nCrabs hide below stones."
 # Emphasis that opens and never closes: markdown-it looks back from each.
@@ -318,6 +320,21 @@ def test_document_is_taken_up_again_but_not_for_ever_when_its_worker_ends_each_t
     )
 
 
+def test_document_of_a_process_that_died_is_handed_out_long_before_its_lease_ends(told, reader):
+    told("a")
+    reader.read = lambda name: sys.exit()
+    with pytest.raises(SystemExit):
+        told.engine.trainings.train_due()
+    with told.engine.database.write() as connection:
+        connection.execute(update(trainings).values(lease=dead_lease()))
+
+    seen = [told.engine.trainings.hand_out()]
+    with time_machine.travel(now() + timedelta(seconds=ECHO_SECONDS + 1)):
+        seen.append(told.engine.trainings.hand_out())
+
+    assert seen == [0, 1]
+
+
 def test_two_documents_are_read_at_once_and_no_third(told, reader):
     ids = [told(name).id for name in "abc"]
     seen = []
@@ -392,7 +409,8 @@ def test_document_whose_worker_was_killed_is_trained_by_the_next(engine: Engine,
     sent = submit(HOSTILE)
     settings = engine.settings
     where = [str(settings.data_dir), settings.url_of_database]
-    worker = subprocess.Popen([sys.executable, __file__, *where])
+    command = [sys.executable, "-m", "tests.core.test_trainings", *where]
+    worker = subprocess.Popen(command, cwd=Path(__file__).parents[2])
     deadline = time.monotonic() + 30
     while look(sent).training_status != "training" and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -36,7 +36,7 @@ class DyingBefore:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def work(data_dir: str, dies_before: str) -> None:
+def work(data_dir: str, dies_before: str, lease_seconds: str) -> None:
     """The worker, less patient than in real life so that a test does not wait for it."""
     from mentorai.core import jobs, webhook_sender
 
@@ -44,13 +44,15 @@ def work(data_dir: str, dies_before: str) -> None:
     settings = Settings(data_dir=Path(data_dir), allow_loopback_platforms=True)
     plugins = [("webhooks", plugin), ("dying", DyingBefore(int(dies_before)))]
     engine = Engine.open(settings, plugins=plugins)
-    engine.room(webhook_sender.WebhookSender).lease_seconds = 0.5
+    engine.room(webhook_sender.WebhookSender).lease_seconds = float(lease_seconds)
     jobs.run_worker(engine, parent_pid=os.getppid())
     engine.close()
 
 
-def start_worker(engine: Engine, *, dies_before: int = 0) -> subprocess.Popen[bytes]:
-    arguments = [str(engine.settings.data_dir), str(dies_before)]
+def start_worker(
+    engine: Engine, *, dies_before: int = 0, lease_seconds: float = 0.5
+) -> subprocess.Popen[bytes]:
+    arguments = [str(engine.settings.data_dir), str(dies_before), str(lease_seconds)]
     command = [sys.executable, "-m", "tests.flows.test_killed_webhook_worker", *arguments]
     return subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.DEVNULL)
 
@@ -95,6 +97,23 @@ def test_event_that_a_killed_worker_had_in_hand_arrives_and_is_known_when_it_com
         ("sent", 1),
         ("sent", 1),
     ]
+
+
+def test_event_of_a_killed_worker_goes_on_long_before_its_lease_ends(engine, mentor, receiver):
+    where = (mentor.organization_id, mentor.id)
+    engine.webhooks.add(*where, url=receiver.url, events=["dataset.trained"], author="test")
+    with engine.database.write() as connection:
+        place = {"organization_id": where[0], "mentor_id": where[1]}
+        note_event(connection, "dataset.trained", {}, **place)
+    worker = start_worker(engine, dies_before=1, lease_seconds=3_600)
+    assert worker.wait(timeout=30) == -signal.SIGKILL
+
+    worker = start_worker(engine, lease_seconds=3_600)
+    arrived = receiver.wait_for(1, seconds=40)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(timeout=30) == 0
+
+    assert arrived
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from mentorai.core.engine import Engine
 from mentorai.core.lease_holders import issue_lease
 from mentorai.core.orphans import ECHO_SECONDS, free_orphans
 from mentorai.core.outbox_table import outbox
+from tests.fakes.workers import dead_lease
 
 START = datetime(2026, 11, 23, 10, 42, 0, tzinfo=UTC)
 
@@ -30,8 +31,7 @@ def lease_from(engine: Engine, lease: str) -> None:
 
 def test_row_of_a_process_that_is_gone_is_sent_by_another(engine, gradebook, report, clock):
     report(8)
-    machine, pid, started, count = issue_lease().split("-")
-    lease_from(engine, f"{machine}-{pid}-{int(started, 16) - 1:x}-{count}")
+    lease_from(engine, dead_lease())
 
     assert free_orphans(engine.database) == 1
     assert free_orphans(engine.database) == 0
