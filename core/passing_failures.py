@@ -1,8 +1,8 @@
 """What a database refuses for the moment only: the same may go well a little later.
 
 Of two transactions that wait for each other PostgreSQL ends one, a server that is restarted ends
-all, and a file that somebody else writes is not free. None of that is the caller's fault, and
-nothing of the transaction is kept: it may be asked for again.
+all, a file that somebody else writes is not free, and a full disk is made free again. None of that
+is the caller's fault, and nothing of the transaction is kept: it may be asked for again.
 """
 
 import sqlite3
@@ -19,6 +19,8 @@ FAILURES = (DBAPIError, PoolTimeout, sqlite3.Error)
 PASSING_CLASSES = ("08", "40", "53")
 # Not within its `lock_timeout`; ended by an administrator or a crash; not up yet.
 PASSING_CODES = ("55P03", "57P01", "57P02", "57P03")
+# What SQLite says of a full disk is one of the last two, by what it was to write.
+PASSING_KINDS = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 log = structlog.get_logger(__name__)
 
 
@@ -34,7 +36,7 @@ def check_passing(error: Exception) -> None:
 def _is_passing(error: Exception, cause: BaseException | None) -> bool:
     if isinstance(cause, sqlite3.Error):
         # One that a callback raised has no code. The lower byte is the kind.
-        return getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+        return getattr(cause, "sqlite_errorcode", 0) & 0xFF in PASSING_KINDS
     if isinstance(error, PoolTimeout):
         return True
     state = getattr(cause, "sqlstate", None)
