@@ -6,7 +6,6 @@ processes one at a time renews the tokens of a connection: some LMSs take a refr
 
 import json
 import secrets
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -29,7 +28,6 @@ from mentorai.core.connection_rows import (
 from mentorai.core.connection_turns import turn_to_renew
 from mentorai.core.errors import (
     Conflict,
-    DatabaseUnavailable,
     InputRejected,
     MentorAIError,
     NotFound,
@@ -37,6 +35,7 @@ from mentorai.core.errors import (
     SignInNeeded,
 )
 from mentorai.core.identifiers import is_id, new_id
+from mentorai.core.passing_failures import keep_trying
 from mentorai.core.sealing import Seal
 from mentorai.core.values import (
     ApiTokens,
@@ -54,8 +53,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 REASON_LENGTH = 500
 STATE_BYTES = 30
-# How long what a refresh token was spent for is held on to while the database is away.
-KEEP_SECONDS, AGAIN_SECONDS = 60.0, 0.5
 NO_KIND = "No plugin here knows this kind of API."
 CHANGED = "This connection was changed meanwhile."
 OTHER_ADDRESS = "Enter it again: what is kept is not sent to another address."
@@ -163,7 +160,8 @@ class Connections:
 
         Raises Conflict if it was set up anew, or deleted, since it was read.
         """
-        if not self._update_soon(connection, self._describe(tokens)):
+        facts = self._describe(tokens)
+        if not keep_trying(lambda: self._update(connection, facts)):
             raise Conflict(CHANGED)
 
     def _describe(self, tokens: ApiTokens) -> dict[str, Any]:
@@ -298,7 +296,9 @@ class Connections:
                     self._update(connection, _found("needs_sign_in", error.message), as_asked)
                     raise
                 return others
-            if self._update_soon(connection, self._describe(given), as_asked):
+            # What a refresh token was spent for would be lost.
+            facts = self._describe(given)
+            if keep_trying(lambda: self._update(connection, facts, as_asked)):
                 return given
             others = self.open_tokens(connection)
             if others is None or not is_good(others):
@@ -329,19 +329,6 @@ class Connections:
             transaction.execute(insert(platform_connections).values(row | facts))
             self._note(transaction, whose, "connection_made", author)
             return str(row["id"])
-
-    def _update_soon(
-        self, connection: Connection, facts: dict[str, Any], *also: ColumnElement[bool]
-    ) -> bool:
-        """The same as _update, tried again while the database is away, for a while."""
-        deadline = time.monotonic() + KEEP_SECONDS
-        while True:
-            try:
-                return self._update(connection, facts, *also)
-            except DatabaseUnavailable:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(AGAIN_SECONDS)
 
     def _update(
         self, connection: Connection, facts: dict[str, Any], *also: ColumnElement[bool]

@@ -6,6 +6,9 @@ is the caller's fault, and nothing of the transaction is kept: it may be asked f
 """
 
 import sqlite3
+import time
+from collections.abc import Callable
+from typing import TypeVar
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -21,6 +24,9 @@ PASSING_CLASSES = ("08", "40", "53")
 PASSING_CODES = ("55P03", "57P01", "57P02", "57P03")
 # What SQLite says of a full disk is one of the last two, by what it was to write.
 PASSING_KINDS = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+# A server that is restarted is up again by then.
+KEEP_SECONDS, AGAIN_SECONDS = 60.0, 0.5
+Answer = TypeVar("Answer")
 log = structlog.get_logger(__name__)
 
 
@@ -45,3 +51,19 @@ def _is_passing(error: Exception, cause: BaseException | None) -> bool:
         # every driver, PEP 249 says.
         return any(kind.__name__ == "OperationalError" for kind in type(cause).__mro__)
     return str(state).startswith(PASSING_CLASSES) or state in PASSING_CODES
+
+
+def keep_trying(act: Callable[[], Answer], seconds: float = KEEP_SECONDS) -> Answer:
+    """What `act` gives, asked again while the database is away, for so long at most.
+
+    For what cannot be done again, or only at a price: what has to be written down afterwards.
+    Raises DatabaseUnavailable when the time is over.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return act()
+        except DatabaseUnavailable:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(AGAIN_SECONDS)

@@ -6,10 +6,11 @@ it reads; when it is killed in the middle the document is taken up again, as soo
 else when the lease lapses, but not for ever: what broke off TRIES times has failed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import structlog
@@ -42,6 +43,7 @@ from mentorai.core.ingest.reading import TEXTS, ReadDocument, check_length
 from mentorai.core.lease_holders import issue_lease
 from mentorai.core.mentors import mentors
 from mentorai.core.orphans import Hold, free_orphans
+from mentorai.core.passing_failures import keep_trying
 from mentorai.core.row_locks import hold_rows
 
 if TYPE_CHECKING:
@@ -148,12 +150,12 @@ class Trainings:
         if taken is None:
             return
         try:
-            self._settle(taken, self._read(taken))
+            write_down = self._read(taken)
+            # Reading it once more would take as long.
+            keep_trying(write_down)
         except DatabaseUnavailable:
             self._give_back(taken)
             return
-        except MentorAIError as error:
-            self._fail(taken, error.message)
         except Exception:
             # The lease lapses, and it is tried again.
             log.exception("training_broken_off", dataset_id=dataset_id)
@@ -243,7 +245,16 @@ class Trainings:
             put_facts(connection, row.mentor_id, dataset_id, training_status="training")
         return _Taken(row, lease, row.data)
 
-    def _read(self, taken: _Taken) -> ReadDocument:
+    def _read(self, taken: _Taken) -> Callable[[], None]:
+        """Read a document; gives what writes down how that went."""
+        try:
+            return partial(self._settle, taken, self._read_apart(taken))
+        except DatabaseUnavailable:
+            raise
+        except MentorAIError as error:
+            return partial(self._fail, taken, error.message)
+
+    def _read_apart(self, taken: _Taken) -> ReadDocument:
         if taken.row.attempts > TRIES:
             raise MentorAIError(f"It was begun {TRIES} times and broken off each time.")
         return read_apart(self._engine.plugins, self._settings, taken.row.media_type, taken.data)

@@ -8,17 +8,25 @@ id, as soon as that is seen, or else after the lease.
 """
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from sqlalchemy import Row, and_, or_, select, update
 
 from mentorai.core.clock import now
-from mentorai.core.errors import MentorAIError, PlatformThrottled, PlatformUnavailable
+from mentorai.core.errors import (
+    DatabaseUnavailable,
+    MentorAIError,
+    PlatformThrottled,
+    PlatformUnavailable,
+)
 from mentorai.core.lease_holders import issue_lease
 from mentorai.core.orphans import Hold, free_orphans
+from mentorai.core.passing_failures import keep_trying
 from mentorai.core.retries import GIVE_UP_AFTER, asked_seconds, backoff_seconds
 from mentorai.core.row_locks import delete_old, hold_rows
 from mentorai.core.webhook_rows import webhook_deliveries, webhooks
@@ -103,6 +111,14 @@ class WebhookSender:
         lease = self._take(webhook_id)
         if lease is None:
             return 0
+        tried = 0
+        # Whatever else is raised, the lease lapses: nothing is sent over and over at once.
+        with suppress(DatabaseUnavailable):
+            tried = self._send(webhook_id, lease)
+        keep_trying(partial(self._let_go, lease))
+        return tried
+
+    def _send(self, webhook_id: str, lease: str) -> int:
         tried, until = 0, time.monotonic() + TURN_SECONDS
         while time.monotonic() < until:
             found = self._next(webhook_id, lease)
@@ -110,15 +126,16 @@ class WebhookSender:
                 break
             tried += 1
             webhook, delivery = found
-            if not self._settle(webhook, delivery, self._push(webhook, delivery)):
+            outcome = self._push(webhook, delivery)
+            # The receiver would get it once more.
+            if not keep_trying(partial(self._settle, webhook, delivery, outcome)):
                 break
-        with self._database.write() as connection:
-            connection.execute(
-                update(webhooks)
-                .where(webhooks.c.lease == lease)
-                .values(lease=None, lease_until=None, handed_until=now())
-            )
         return tried
+
+    def _let_go(self, lease: str) -> None:
+        free = {"lease": None, "lease_until": None, "handed_until": now()}
+        with self._database.write() as connection:
+            connection.execute(update(webhooks).where(webhooks.c.lease == lease).values(free))
 
     def forget_old(self) -> None:
         """Delete deliveries that are settled and older than 30 days."""
@@ -199,16 +216,17 @@ class WebhookSender:
 
     def _settle(self, webhook: Row[Any], delivery: Row[Any], outcome: Outcome) -> bool:
         """Write down what came of a try; whether the lease is still ours."""
-        moment = now()
-        stopped_reason = _find_stop(webhook, outcome, moment)
-        changes = _judge_webhook(webhook, delivery, outcome, moment)
-        if stopped_reason:
-            changes |= {
-                "status": "stopped",
-                "stopped_reason": stopped_reason,
-                "stopped_at": moment,
-            }
         with self._database.write() as connection:
+            # Not before: the clock may be set while others write.
+            moment = now()
+            stopped_reason = _find_stop(webhook, outcome, moment)
+            changes = _judge_webhook(webhook, delivery, outcome, moment)
+            if stopped_reason:
+                changes |= {
+                    "status": "stopped",
+                    "stopped_reason": stopped_reason,
+                    "stopped_at": moment,
+                }
             held = connection.execute(
                 update(webhooks)
                 .where(webhooks.c.id == webhook.id, webhooks.c.lease == webhook.lease)

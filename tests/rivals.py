@@ -1,8 +1,9 @@
-"""Somebody else's transaction on the same PostgreSQL, which holds what the one under test needs.
+"""Somebody else's transaction on the same database, which holds what the one under test needs.
 
 So the order in which two arrive is fixed, and which of them PostgreSQL ends: whoever waited first.
 """
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Connection, Engine, NullPool, column, create_engine, select, table, text
 
+from mentorai.core import database as database_module
 from mentorai.core.database import Database
 
 _WAITING = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -78,3 +80,20 @@ def together(
     for thread in threads:
         thread.join()
     return failed
+
+
+def lock_out(database: Database, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Have nobody write for so long from now on; who tries is told so after a second.
+
+    Skips the test on PostgreSQL, where nobody has the whole database.
+    """
+    if not database.is_sqlite:
+        pytest.skip("on PostgreSQL nobody has the whole database to himself")
+    monkeypatch.setattr(database_module, "BUSY_SECONDS", 1)
+    database.engine.dispose()
+    assert database.url.database is not None
+    other = sqlite3.connect(
+        database.url.database, isolation_level=None, check_same_thread=False, timeout=20
+    )
+    other.execute("BEGIN IMMEDIATE")
+    threading.Timer(seconds, other.close).start()

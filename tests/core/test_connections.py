@@ -33,6 +33,7 @@ from mentorai.core.values import (
 )
 from mentorai.lti.tool import Tool
 from tests.fakes.workers import dead_lease
+from tests.rivals import lock_out
 
 SECRET, ACCESS, REFRESH = "the-secret", "the-access-token", "the-refresh-token"
 
@@ -375,6 +376,20 @@ def test_what_is_given_late_does_not_replace_what_somebody_signed_in_for(connect
 
     assert connections.renew(made, is_good, ask).refresh_token == "of the sign-in"
     assert connections.open_tokens(made).refresh_token == "of the sign-in"
+
+
+def test_what_a_refresh_token_was_spent_for_is_kept_when_the_database_is_free_again(
+    engine, connections, put, monkeypatch
+):
+    made = put()
+
+    def ask(_):
+        lock_out(engine.database, monkeypatch, seconds=3)
+        return tokens(refresh_token="second")
+
+    connections.renew(made, is_good, ask)
+
+    assert connections.open_tokens(made).refresh_token == "second"
 
 
 def test_refusal_is_kept_and_raised_when_nobody_was_given_others(connections, put):

@@ -27,6 +27,7 @@ from mentorai.core.orphans import ECHO_SECONDS
 from mentorai.core.settings import Settings
 from mentorai.core.values import Section
 from tests.fakes.workers import dead_lease
+from tests.rivals import lock_out
 
 SHORT = b"# Crabs\n\nCrabs hide below stones."
 # Emphasis that opens and never closes: markdown-it looks back from each.
@@ -333,6 +334,22 @@ def test_document_of_a_process_that_died_is_handed_out_long_before_its_lease_end
         seen.append(told.engine.trainings.hand_out())
 
     assert seen == [0, 1]
+
+
+def test_document_is_read_once_though_that_cannot_be_written_down_for_a_while(
+    told, reader, monkeypatch: pytest.MonkeyPatch
+):
+    def read_and_lock(name: str) -> list[Section]:
+        lock_out(told.engine.database, monkeypatch, seconds=3)
+        return [Section("", name)]
+
+    told("a")
+    reader.read = read_and_lock
+
+    told.engine.trainings.train_due()
+
+    assert statuses(told) == ["trained"]
+    assert reader.begun == ["a"]
 
 
 def test_two_documents_are_read_at_once_and_no_third(told, reader):

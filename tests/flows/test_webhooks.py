@@ -26,6 +26,7 @@ from mentorai.lti.tool import Tool
 from mentorai.plugins import webhooks as plugin
 from tests.fakes.receiver import running_receiver
 from tests.fakes.visitor import open_session
+from tests.rivals import lock_out
 
 EVENTS = ("grade.settled", "dataset.trained", "key.expiring", "launch.refused")
 
@@ -515,6 +516,20 @@ def verify():
     names: dict[str, object] = {}
     exec(compile(example, "how-to-receive-webhooks.md", "exec"), names)
     return names["verify"]
+
+
+def test_event_is_sent_once_though_that_cannot_be_written_down_for_a_while(
+    engine, note, send, receiver, deliveries, monkeypatch
+):
+    note()
+    receiver.before_answer = lambda: lock_out(engine.database, monkeypatch, seconds=3)
+    send()
+    receiver.before_answer = lambda: None
+    note()
+    send()
+
+    assert [each.status for each in deliveries()] == ["sent", "sent"]
+    assert receiver.ids == [each.id for each in deliveries()]
 
 
 @pytest.mark.parametrize("is_seen", [True, False], ids=["by the worker", "by nobody"])
