@@ -7,7 +7,7 @@ LMSs gave, so that it is kept when two identities turn out to be one person's.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -24,6 +24,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     delete,
+    func,
     insert,
     or_,
     select,
@@ -42,6 +43,7 @@ from mentorai.core.values import Role
 # The authority of the ids that the campus itself gives, in its student information system.
 CAMPUS = "campus"
 ACTIVE, REMOVED = "active", "removed"
+TICK = timedelta(microseconds=1)
 ROLES = tuple(role.value for role in Role)
 COLUMNS = (
     Column("mentor", 100),
@@ -135,7 +137,12 @@ class EnrolmentSheet:
         return [row if row.problems else self._compare(row, known, existing) for row in checked]
 
     def write(self, connection: Connection, planned: Sequence[Planned]) -> None:
-        """Make, change and take away what the rows ask for."""
+        """Make, change and take away what the rows ask for.
+
+        The organization's sheets are written one after the other (bulk.py), so the instants of
+        their changes grow in the order of the commits: who asks for what changed since the last
+        one they have misses none, whatever the clocks of several machines say.
+        """
         doing = [(one.change.action, one.facts) for one in planned]
         gone = [wanted.existing_id for action, wanted in doing if action == "removed"]
         mine = campus_enrolments.c.organization_id == self._organization_id
@@ -143,16 +150,29 @@ class EnrolmentSheet:
             connection.execute(
                 delete(campus_enrolments).where(mine, campus_enrolments.c.id.in_(gone))
             )
+        moment = self._take_moment(connection)
         for action, wanted in doing:
             if action == "changed":
                 connection.execute(
                     update(campus_enrolments)
                     .where(mine, campus_enrolments.c.id == wanted.existing_id)
-                    .values(**wanted.facts, updated_at=now())
+                    .values(**wanted.facts, updated_at=moment)
                 )
         new = [wanted for action, wanted in doing if action == "created"]
         if new:
-            self._insert(connection, new)
+            self._insert(connection, new, moment)
+
+    def _take_moment(self, connection: Connection) -> datetime:
+        """Now, or just after the newest change in the organization."""
+        # Of each mentor by the index; over all its enrolments it would be a walk through them.
+        newest = (
+            select(func.max(campus_enrolments.c.updated_at))
+            .where(campus_enrolments.c.mentor_id == mentors.c.id)
+            .scalar_subquery()
+        )
+        mine = mentors.c.organization_id == self._organization_id
+        last: datetime | None = connection.execute(select(func.max(newest)).where(mine)).scalar()
+        return now() if last is None else max(now(), last + TICK)
 
     def _learn_mentors(self, connection: Connection, names: set[str]) -> None:
         unknown = names - self._mentors.keys()
@@ -248,13 +268,12 @@ class EnrolmentSheet:
             change = RowChange(row.line, "changed" if fields else "unchanged", key, fields)
         return Planned(change, wanted)
 
-    def _insert(self, connection: Connection, new: Sequence[_Wanted]) -> None:
+    def _insert(self, connection: Connection, new: Sequence[_Wanted], moment: datetime) -> None:
         strangers: dict[tuple[str, str], _Wanted] = {}
         for wanted in new:
             if wanted.identity_id is None:
                 strangers.setdefault((wanted.authority, wanted.user), wanted)
         made = self._add_people(connection, strangers) if strangers else {}
-        moment = now()
         rows = [
             {
                 "id": new_id(),

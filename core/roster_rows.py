@@ -22,6 +22,7 @@ from sqlalchemy import (
     update,
 )
 
+from mentorai.core.clock import now
 from mentorai.core.database import Instant, metadata
 from mentorai.core.identifiers import new_id
 from mentorai.core.people import identities, people
@@ -52,6 +53,8 @@ rosters = Table(
 )
 
 # misses: complete reads in a row without this person. reading: the read that saw them last.
+# seen_at, left_at: of the transaction that said so, which held the organization: they grow in the
+# order of the commits.
 roster_members = Table(
     "roster_members",
     metadata,
@@ -95,6 +98,7 @@ def keep_members(connection: Connection, reading: Reading, members: Sequence[Mem
     mine = roster_members.c.context_id == reading.context_id
     query = select(roster_members).where(mine, roster_members.c.person_id.in_(by_person))
     rows = {row.person_id: row for row in connection.execute(query)}
+    seen = _seen(reading)
     new, unchanged = [], []
     changed = 0
     for person_id, member in by_person.items():
@@ -107,15 +111,13 @@ def keep_members(connection: Connection, reading: Reading, members: Sequence[Mem
         else:
             changed += 1
             where = (mine, roster_members.c.person_id == person_id)
-            connection.execute(
-                update(roster_members).where(*where).values(**facts, **_seen(reading))
-            )
+            connection.execute(update(roster_members).where(*where).values(**facts, **seen))
     if unchanged:
         where = (mine, roster_members.c.person_id.in_(unchanged))
-        connection.execute(update(roster_members).where(*where).values(**_seen(reading)))
+        connection.execute(update(roster_members).where(*where).values(**seen))
     if new:
         place = {"context_id": reading.context_id, "organization_id": reading.organization_id}
-        made = [{**each, **place, **_seen(reading)} for each in new]
+        made = [{**each, **place, **seen} for each in new]
         connection.execute(insert(roster_members), made)
     return len(new) + changed + _keep_parts(connection, reading, by_person)
 
@@ -165,7 +167,7 @@ def count_missing(connection: Connection, reading: Reading) -> int:
     gone = connection.execute(
         update(roster_members)
         .where(*missing, roster_members.c.misses >= MISSES)
-        .values(status=LEFT, left_at=reading.began_at)
+        .values(status=LEFT, left_at=now())
     )
     return gone.rowcount
 
@@ -254,4 +256,6 @@ def _status(member: Member) -> str:
 
 
 def _seen(reading: Reading) -> dict[str, Any]:
-    return {"misses": 0, "reading": reading.id, "seen_at": reading.began_at, "left_at": None}
+    # Not when the read began: meanwhile another course's may have been read to its end, and who
+    # asks for what changed since would never see the rest of this one.
+    return {"misses": 0, "reading": reading.id, "seen_at": now(), "left_at": None}

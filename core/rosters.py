@@ -29,6 +29,7 @@ from mentorai.core.errors import (
 )
 from mentorai.core.lease_holders import issue_lease
 from mentorai.core.orphans import Hold, free_orphans
+from mentorai.core.organizations import organizations
 from mentorai.core.places import contexts, resource_links
 from mentorai.core.retries import asked_seconds
 from mentorai.core.roster_reads import (
@@ -40,6 +41,7 @@ from mentorai.core.roster_reads import (
     leased,
 )
 from mentorai.core.roster_rows import Reading, count_missing, has_members, rosters
+from mentorai.core.row_locks import hold_rows
 
 if TYPE_CHECKING:
     from mentorai.core.engine import Engine
@@ -277,6 +279,8 @@ class Rosters:
     def _finish(self, reading: Reading, found: Found, *, is_whole: bool) -> None:
         moment = now()
         with self._database.write() as connection:
+            # As with a batch: the instants at which people are noted as gone.
+            hold_rows(connection, organizations, organizations.c.id == reading.organization_id)
             if is_whole and found.count == 0 and has_members(connection, reading.context_id):
                 raise PlatformReplyInvalid(EMPTY)
             held = select(rosters).where(leased(reading)).with_for_update()

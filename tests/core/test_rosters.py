@@ -135,6 +135,7 @@ def open_course(
     role: Role = Role.INSTRUCTOR,
     memberships_url: str | None = MEMBERS_URL,
     name: str | None = "Grace",
+    course: str = "course-1",
 ) -> Session:
     return engine.admit(
         Launch(
@@ -149,8 +150,8 @@ def open_course(
             role=role,
             target="/",
             name=name,
-            context=Context("course-1", "TP1", "Tide pools"),
-            resource_link=ResourceLink("link-1"),
+            context=Context(course, "TP1", "Tide pools"),
+            resource_link=ResourceLink(f"link of {course}"),
             memberships_url=memberships_url,
             details=Details(),
         )
@@ -274,6 +275,28 @@ def test_read_that_breaks_off_removes_nobody_and_is_told(engine, registry, cours
     assert {p.status for n, p in people(engine, course).items() if n != "Grace"} == {"active"}
     assert refreshed(engine, course).complete_at == complete_at
     assert refreshed(engine, course).error == PlatformUnavailable().message
+
+
+def test_nobody_is_missed_whose_list_is_read_while_another_ones_is(
+    engine, registry, course, organization, mentor
+):
+    """Who asks for what changed since the last one that they have, with the other at its end."""
+    other = open_course(engine, organization, course="course-2")
+    listed = engine.listed_enrolments
+    seen = []
+
+    def read_the_other() -> None:
+        registry.meanwhile, registry.members = lambda: None, [learner(9)]
+        engine.rosters.sync(organization.id, other.context_id)
+        seen.extend(listed.list(organization.id, mentor.id))
+
+    registry.members, registry.meanwhile = [learner(1)], read_the_other
+
+    sync(engine, course)
+
+    newer = listed.list(organization.id, mentor.id, since=seen[-1].changed_at)
+    assert [one.user for one in seen] == ["s-9"]
+    assert {one.user for one in newer} == {"s-9", "s-1"}
 
 
 def test_empty_list_of_a_full_course_removes_nobody(engine, registry, course):

@@ -85,7 +85,8 @@ class EnrollmentQuery(PartQuery):
     )
     since: Instant | None = Field(
         default=None,
-        description="Changed at this instant or later.",
+        description="Changed at this instant or later: the `updated_at` of the last one that you "
+        "have, not the time of your own clock.",
         examples=["2026-01-01T00:00:00Z"],
     )
 
@@ -119,9 +120,10 @@ def list_enrollments(query: EnrollmentQuery) -> Response:
     """Whom the campus's own lists enrolled, the one that changed longest ago first; with
     `source=lms` those on the lists of the LMSs' courses that the mentor is placed in.
 
-    Follow `next` to the end, and none of the campus's is missed, whatever changes meanwhile. An
-    LMS's list is read by itself some moments after the first launch from a course, and then on
-    schedule. It is changed in the LMS alone; who left stays with the `status` `left`.
+    Follow `next` to the end, and none of the campus's is missed, whatever changes meanwhile. Ask
+    with the last `updated_at` as `since` to go on; what was taken away is in no answer. An LMS's
+    list is read by itself some moments after the first launch from a course, and then on schedule.
+    It is changed in the LMS alone; who left stays with the `status` `left`.
     """
     engine, where = get_engine(), reach()
     wanted = query.model_dump(include={"user", "section", "role", "since"})

@@ -87,7 +87,8 @@ class GradeQuery(PartQuery):
 
     since: Instant | None = Field(
         default=None,
-        description="Changed at this instant or later.",
+        description="Changed at this instant or later: the `updated_at` of the last one that you "
+        "have, not the time of your own clock.",
         examples=["2026-01-01T00:00:00Z"],
     )
     user: str | None = Field(default=None, max_length=255, description="Our id or the platform's.")

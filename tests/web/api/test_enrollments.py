@@ -1,8 +1,17 @@
-import pytest
+import threading
+import time
+from datetime import timedelta
+from urllib.parse import urlencode
 
+import pytest
+import time_machine
+
+from mentorai.core.bulk import BATCH
 from mentorai.core.clock import now
+from mentorai.core.enrolment_rows import COLUMNS
 from mentorai.core.roster_parts import keep_sections
 from mentorai.core.roster_rows import Reading, keep_members
+from mentorai.core.sheets import check_row
 from mentorai.core.values import CourseSection, Member, Role
 from tests.fakes.visitor import open_session
 
@@ -53,6 +62,59 @@ def test_nobody_is_missed_where_people_change_and_go_while_the_list_is_read(api)
 
     assert seen == ["a", "b", "c", "d", "e", "f", "a", "g"]
     assert page["count"] == 6
+
+
+def test_who_asks_since_the_last_one_they_have_misses_none_where_a_clock_is_behind(api, it):
+    """Two machines' clocks, an hour apart: what was put last comes last."""
+    api.put("/api/v1/enrollments", json={"user": "a"})
+    (last,) = api.get("/api/v1/enrollments").json["results"]
+
+    with time_machine.travel(now() - timedelta(hours=1), tick=False):
+        api.put("/api/v1/enrollments", json={"user": "b"})
+        it.post(BULK, json={"enrollments": [{"mentor": last["mentor"], "user": "c"}]})
+        api.put("/api/v1/enrollments", json={"user": "a", "name": "Ada"})
+
+    newer = api.get("/api/v1/enrollments", query_string={"since": last["updated_at"]}).json
+    assert [one["user"] for one in newer["results"]] == ["b", "c", "a"]
+
+
+def test_nobody_is_missed_who_is_written_while_another_process_waits_to_write(
+    api, engine, mentor, enrolment
+):
+    rows = [check_row(n, {"user": f"n{n}"}, COLUMNS) for n in range(BATCH + 1)]
+    other = threading.Thread(
+        target=api.put, args=["/api/v1/enrollments"], kwargs={"json": {"user": "z"}}
+    )
+    looks = []
+
+    def look(since):
+        query = {"since": since, "page_size": 200}
+        return [one["user"] for one in walk(api, f"/api/v1/enrollments?{urlencode(query)}")]
+
+    def read_rows():
+        """Read twice: to look at them, and while they are written, from the second batch on."""
+        yield from rows[:BATCH]
+        looks.append(look(f"{enrolment.updated_at:%Y-%m-%dT%H:%M:%S.%fZ}"))
+        if len(looks) == 2:
+            other.start()
+            time.sleep(0.2)
+        yield from rows[BATCH:]
+
+    where = mentor.organization_id, mentor.id
+    engine.enrolments.apply(*where, read_rows, platforms=frozenset(), author="test")
+    other.join()
+
+    newer = look(f"{enrolment.updated_at:%Y-%m-%dT%H:%M:%S.%fZ}")
+    assert looks == [[enrolment.user]] * 2
+    assert (len(newer), newer[0], newer[-1]) == (BATCH + 3, enrolment.user, "z")
+
+
+def walk(api, address):
+    """What is on all pages of a list."""
+    while address:
+        page = api.get(address.removeprefix("http://localhost:8000")).json
+        yield from page["results"]
+        address = page["next"]
 
 
 def test_end_of_a_page_is_ours_or_refused(api):
