@@ -6,7 +6,6 @@ import structlog
 from flask import Blueprint, Flask, Request, Response, g
 from flask_openapi.openapi import OpenAPI
 from flask_wtf.csrf import CSRFProtect
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from mentorai.core.engine import Engine
 from mentorai.core.errors import MentorAIError
@@ -25,6 +24,7 @@ from mentorai.web.headers import (
     register_headers,
 )
 from mentorai.web.one_at_a_time import OneAtATime
+from mentorai.web.proxies import BehindProxies
 from mentorai.web.requests import API, RequestLine
 
 log = structlog.get_logger(__name__)
@@ -69,8 +69,7 @@ def _wrap(app: Flask, engine: Engine) -> None:
     if engine.database.is_sqlite and settings.worker_class == "gthread":
         inside = OneAtATime(inside)
     if settings.proxies:
-        n = settings.proxies
-        inside = ProxyFix(inside, x_for=n, x_proto=n, x_host=n)
+        inside = BehindProxies(inside, settings.proxies)
     app.wsgi_app = RequestLine(  # type: ignore[method-assign]
         inside,
         {API: api_headers(settings), STATIC: common_headers(settings), "": page_headers(settings)},

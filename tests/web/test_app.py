@@ -164,10 +164,12 @@ def test_form_of_an_exempt_blueprint_needs_no_token(open_app):
     assert answer.status_code == 200
 
 
-def test_forwarded_headers_are_believed_of_as_many_proxies_as_there_are(open_app):
+@pytest.mark.parametrize("sent", ["203.0.113.9", '"', 'x", 203.0.113.9', '"203.0.113.9, "y\\'])
+def test_forwarded_headers_are_believed_of_as_many_proxies_as_there_are(open_app, sent):
+    """Whatever a caller sent before, the proxy's own word is the last."""
     client = open_app(Pages(csrf_exempt=True), proxies=1).test_client()
     headers = {
-        "X-Forwarded-For": "203.0.113.9, 198.51.100.7",
+        "X-Forwarded-For": f"{sent}, 198.51.100.7",
         "X-Forwarded-Proto": "https",
         "X-Forwarded-Host": "mentor.example.edu",
     }

@@ -116,6 +116,16 @@ def test_nothing_is_said_of_limits_where_there_are_none(api):
         (2, "192.0.2.7", 403),
         (2, "192.0.2.7, 198.51.100.9, 198.51.100.1", 403),
         (1, "nonsense", 403),
+        (1, "192.0.2.7:50123", 200),
+        (1, "[2001:db8::7]:50123", 200),
+        (1, "[2001:db8::7]", 200),
+        (1, "2001:db8::7", 200),
+        (1, "192.0.2.7:50123, 198.51.100.1:443", 403),
+        (2, "198.51.100.9:1, 192.0.2.7:50123, 198.51.100.1:443", 200),
+        (1, "192.0.2.7:50123:1", 403),
+        (1, "192.0.2.7:", 403),
+        (1, "[192.0.2.7", 403),
+        (2, '192.0.2.7, "x, 198.51.100.9, 198.51.100.1', 403),
     ],
 )
 def test_address_behind_proxies_is_the_one_they_vouch_for(
@@ -128,7 +138,7 @@ def test_address_behind_proxies_is_the_one_they_vouch_for(
         scopes=["chat:write"],
         expires_at=None,
         author="test",
-        allowed_ips=["192.0.2.7"],
+        allowed_ips=["192.0.2.7", "2001:db8::7"],
     ).text
     behind = Engine.open(settings.model_copy(update={"proxies": proxies}), plugins=[])
     headers = {"X-API-Key": text, "X-Forwarded-For": forwarded}
