@@ -19,6 +19,13 @@ LIST_LENGTH = 1_000
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
 CORE = "LTI Core 1.3, section "
 _VARIABLE = re.compile(r"\s*\$[A-Za-z_]\w*(\.\w+)+\s*")
+_KINDS = {
+    bool: "true or false",
+    int: "a number",
+    float: "a number with a fraction",
+    dict: "an object",
+    list: "a list",
+}
 
 Claims = Mapping[str, Any]
 
@@ -88,14 +95,51 @@ def find_object(claims: Claims, name: str) -> Claims:
 
 def get_text(claims: Claims, name: str, clause: str, length: int = ID_LENGTH) -> str:
     """A text that something depends on. Raises ClaimMissing, TokenInvalid."""
+    found = _get(claims, name, clause, shorten(name))
+    return _check_text(found, shorten(name), clause, length)
+
+
+def get_id(claims: Claims, name: str, clause: str, told: str = "") -> str:
+    """An id that the platform gave. Raises ClaimMissing; as `read_id` does.
+
+    told: what an error calls it; its own name if empty.
+    """
+    told = told or shorten(name)
+    return read_id(_get(claims, name, clause, told), told, clause)
+
+
+def read_id(found: object, told: str, clause: str) -> str:
+    """An id in its claim `told`. A whole number, which the specification has for no id and some
+    platforms send for theirs, is read as its text. Raises TokenInvalid.
+    """
+    # Not str(found) of any length: Python itself refuses numbers of thousands of digits.
+    if type(found) is int and abs(found) < 10**ID_LENGTH:
+        return str(found)
+    return _check_text(found, told, clause, ID_LENGTH)
+
+
+def _get(claims: Claims, name: str, clause: str, told: str) -> object:
     found = claims.get(name)
     if found is None or found == "" or (isinstance(found, str) and is_variable(found)):
-        raise ClaimMissing(f"The id_token lacks the claim {shorten(name)}.", clause=clause)
-    if not isinstance(found, str) or len(found) > length or not found.isprintable():
+        raise ClaimMissing(f"The id_token lacks the claim {told}.", clause=clause)
+    return found
+
+
+def _check_text(found: object, told: str, clause: str, length: int) -> str:
+    if not isinstance(found, str) or not 0 < len(found) <= length or not found.isprintable():
         raise TokenInvalid(
-            f"The claim {shorten(name)} is not a text of 1 to {length} characters.", clause=clause
+            f"The claim {told} is {_name_kind(found)}, not a text of 1 to {length} characters.",
+            clause=clause,
         )
     return found
+
+
+def _name_kind(found: object) -> str:
+    """What something is, without a word of it: it may be of a person."""
+    if isinstance(found, str):
+        odd = "" if found.isprintable() else ", some of which cannot be printed"
+        return f"a text of {len(found)} characters{odd}"
+    return _KINDS.get(type(found), "something else")
 
 
 def shorten(name: str) -> str:

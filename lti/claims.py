@@ -30,8 +30,10 @@ from mentorai.lti.claim_values import (
     find_text,
     find_texts,
     find_url,
+    get_id,
     get_text,
     is_variable,
+    read_id,
     read_object,
 )
 from mentorai.lti.optional_claims import (
@@ -188,15 +190,7 @@ def read_subject(claims: Claims) -> str | None:
     found = claims.get("sub")
     if found is None or (isinstance(found, str) and is_variable(found)):
         return None
-    if isinstance(found, int) and not isinstance(found, bool):
-        # Not str(found) of any length: Python itself refuses numbers of thousands of digits.
-        found = str(found) if abs(found) < 10**ID_LENGTH else ""
-    if not isinstance(found, str) or not 0 < len(found) <= ID_LENGTH or not found.isprintable():
-        raise TokenInvalid(
-            f"The id of the person is not a text of 1 to {ID_LENGTH} characters (sub).",
-            clause=f"{CORE}5.3.6 (user identity claims)",
-        )
-    return found
+    return read_id(found, "sub", f"{CORE}5.3.6 (user identity claims)")
 
 
 def read_target(claims: Claims, message_type: str, public_url: str) -> str:
@@ -226,7 +220,8 @@ def read_resource_link(claims: Claims) -> ResourceLink:
     found = read_object(claims, f"{CLAIM}resource_link")
     if not found:
         raise ClaimMissing("The id_token names no resource link (resource_link).", clause=clause)
-    return ResourceLink(get_text(found, "id", clause), find_text(found, "title"))
+    lms_id = get_id(found, "id", clause, "resource_link.id")
+    return ResourceLink(lms_id, find_text(found, "title"))
 
 
 def read_context(claims: Claims) -> Context | None:
@@ -234,7 +229,7 @@ def read_context(claims: Claims) -> Context | None:
     found = read_object(claims, f"{CLAIM}context")
     if not found:
         return None
-    lms_id = get_text(found, "id", f"{CORE}5.4.1 (context claim)")
+    lms_id = get_id(found, "id", f"{CORE}5.4.1 (context claim)", "context.id")
     return Context(lms_id, find_text(found, "label"), find_text(found, "title"))
 
 

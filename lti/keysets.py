@@ -64,7 +64,9 @@ POLL_SECONDS = 0.05
 WAIT_SECONDS = 5.0
 PATIENCE_SECONDS = 0.3
 KEYSET_BYTES = 256_000
-KEYS = 50
+# What KEYSET_BYTES hold, of all but the smallest: a platform that serves many schools may publish a
+# key for each. Reading them all takes some hundredths of a second, an hour apart.
+KEYS = 1_000
 SMALLEST_RSA_BITS, LARGEST_RSA_BITS = 2048, 8192
 CURVES = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
 RSA_ALGORITHMS = frozenset({"RS256", "RS384", "RS512"})

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mentorai.core.errors import ClaimMissing, TokenInvalid
+from mentorai.core.errors import ClaimMissing
 from mentorai.core.values import Launch
-from mentorai.lti.claims import CLAIM, ID_LENGTH, SUBMISSION_REVIEW, Claims, read_object
+from mentorai.lti.claim_values import get_id
+from mentorai.lti.claims import CLAIM, SUBMISSION_REVIEW, Claims, read_object
 
 CLAUSE = "LTI Submission Review 1.0, section 3 "
 # From the first answer on there is something to see; scores come later.
@@ -39,14 +40,7 @@ def read_for_user(claims: Claims) -> str:
     Raises ClaimMissing, TokenInvalid.
     """
     clause = f"{CLAUSE}(for_user claim)"
-    found = read_object(claims, f"{CLAIM}for_user").get("user_id")
-    if isinstance(found, int) and not isinstance(found, bool) and abs(found) < 10**ID_LENGTH:
-        found = str(found)
-    if found is None or found == "":
-        raise ClaimMissing("The message does not say whom it is about (for_user).", clause=clause)
-    if not isinstance(found, str) or len(found) > ID_LENGTH or not found.isprintable():
-        raise TokenInvalid("The id of the person it is about cannot be read.", clause=clause)
-    return found
+    return get_id(read_object(claims, f"{CLAIM}for_user"), "user_id", clause, "for_user.user_id")
 
 
 def build_review(quiz_id: str | None) -> Mapping[str, Any]:

@@ -66,6 +66,14 @@ def test_keyset_is_fetched_at_once_when_the_platform_rotates_a_moment_after_a_fe
     assert launcher.platform.fetches() == 2
 
 
+def test_launch_is_taken_with_the_last_of_the_keys_of_many_schools(launcher: Any) -> None:
+    own = launcher.platform.key.as_dict(private=False)
+    others = [{**own, "kid": f"school-{n}"} for n in range(400)]
+    launcher.platform.publish(body=json.dumps({"keys": [*others, own]}))
+
+    assert launcher.launch().bound
+
+
 @pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(
     ("status", "body"),

@@ -3,6 +3,7 @@
 How the certification has it, T and S and beyond, is in certification/, over HTTP.
 """
 
+import re
 import threading
 from datetime import timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from mentorai.core.errors import (
     NonceReused,
     PlatformDeclined,
     StateMismatch,
+    TokenInvalid,
     UnknownDeployment,
     UnknownRegistration,
 )
@@ -68,6 +70,35 @@ def test_launch_is_taken_with_what_is_known_of_the_person(
 
 def test_launch_is_taken_of_a_subject_that_is_a_number(launcher: Any) -> None:
     assert launcher.launch(sub=42).launch.subject == "42"
+
+
+def test_launch_is_taken_of_ids_that_are_numbers_as_of_their_texts(launcher: Any) -> None:
+    numbers = {"resource_link": {"id": 17}, "context": {"id": 5}}
+    texts = {"resource_link": {"id": "17"}, "context": {"id": "5"}}
+
+    launch, same = launcher.launch(**numbers).launch, launcher.launch(**texts).launch
+
+    assert (launch.resource_link, launch.context) == (same.resource_link, same.context)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"resource_link": {"id": ["17"]}}, "resource_link.id is a list"),
+        ({"resource_link": {"id": True}}, "resource_link.id is true or false"),
+        ({"context": {"id": {}}}, "context.id is an object"),
+        ({"context": {"id": 5.5}}, "context.id is a number with a fraction"),
+        ({"context": {"id": 10**255}}, "context.id is a number,"),
+        ({"context": {"id": "x" * 256}}, "context.id is a text of 256 characters"),
+        ({"sub": "a\n"}, "sub is a text of 2 characters, some of which cannot be printed"),
+        ({"deployment_id": 1}, "deployment_id is a number"),
+    ],
+)
+def test_launch_is_refused_of_an_id_that_is_none_and_says_what_it_is(
+    launcher: Any, changes: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(TokenInvalid, match=re.escape(told)):
+        launcher.launch(**changes)
 
 
 def test_launch_without_a_subject_is_anonymous_and_never_staff(launcher: Any) -> None:
