@@ -27,6 +27,7 @@ MANY, LARGE_PAGE = 10_000, 500
 # At most so many of them may have been fetched when the first member is given.
 EAGER_PAGES = 2
 LOOSE = 3
+STRANGER = "a-stranger"
 
 
 def _url(bench: Bench) -> str:
@@ -159,6 +160,29 @@ def _breaks_off(bench: Bench) -> str:
     return "a PlatformError, and not a shorter roster"
 
 
+def _is_another_courses(bench: Bench) -> str:
+    """Some LMS answers with whatever course its caches hold: its people are not this course's."""
+    container = {
+        "context": {"id": "another-course"},
+        "members": [{"user_id": STRANGER, "roles": [f"{MEMBERSHIP}#Learner"]}],
+    }
+    reply = Reply(200, json.dumps(container).encode(), MEMBERS_TYPE)
+    bench.platform.wire.stand_in = lambda environ: (
+        reply if environ["PATH_INFO"].endswith("/members") else None
+    )
+    try:
+        members = _read(bench)
+    except MentorAIError as error:
+        members = []
+        is_right = isinstance(error, PlatformError)
+        expect(is_right, f"the roster of another course raised {type(error).__name__}")
+    finally:
+        bench.platform.wire.stand_in = None
+    taken = any(each.subject == STRANGER for each in members)
+    expect(not taken, "a member of another course was taken for one of this")
+    return "nobody of the other course was given"
+
+
 def _is_left(bench: Bench) -> str:
     if bench.subject.profile is None:
         raise LeftOut("it serves every family that nobody else does")
@@ -207,6 +231,9 @@ CASES: Sequence[PluginCase] = (
     about("list_members", "roster.broken", "a roster that breaks off is none",
           "a second page that fails, and one that is a page for people",
           "a PlatformError: nobody is taken off a course for it", _breaks_off),
+    about("list_members", "roster.another", "the roster of another course is none",
+          "a roster that names another course as its own",
+          "its people are not given as this course's; a PlatformError", _is_another_courses),
     about("list_members list_sections list_groups", "roster.others",
           "others' rosters are left alone", "a platform of another family", "None", _is_left),
     about("list_groups", "groups.whole", "groups are whole", "a course with three groups",

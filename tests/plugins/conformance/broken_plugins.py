@@ -29,6 +29,7 @@ from mentorai.core.values import (
     ConnectionField,
     ConnectionForm,
     ConnectionReport,
+    Context,
     CourseSection,
     Denial,
     DoneEvent,
@@ -105,14 +106,17 @@ class Quad:
 
     @hookimpl
     def list_members(
-        self, engine: Engine, platform: Platform, memberships_url: str
+        self, engine: Engine, platform: Platform, memberships_url: str, context: Context
     ) -> Iterator[Any] | None:
         if platform.family != FAMILY:
             return None
-        return self.read(engine, platform, memberships_url)
+        return self.read(engine, platform, memberships_url, context.lms_id)
 
-    def read(self, engine: Engine, platform: Platform, memberships_url: str) -> Iterator[Any]:
-        return nrps.list_members(*find(engine, platform), memberships_url)
+    def read(
+        self, engine: Engine, platform: Platform, memberships_url: str, context_id: str
+    ) -> Iterator[Any]:
+        where = find(engine, platform)
+        return nrps.list_members(*where, memberships_url, context_id=context_id)
 
     @hookimpl
     def connection_form(self, platform: Platform) -> ConnectionForm | None:
@@ -342,26 +346,31 @@ class SendsForAll(Quad):
 
 
 class FirstPageOnly(Quad):
-    def read(self, engine: Any, platform: Any, memberships_url: str) -> Iterator[Any]:
-        return islice(super().read(engine, platform, memberships_url), 4_000)
+    def read(self, engine: Any, platform: Any, url: str, context_id: str) -> Iterator[Any]:
+        return islice(super().read(engine, platform, url, context_id), 4_000)
 
 
 class WholeRosterFirst(Quad):
-    def read(self, engine: Any, platform: Any, memberships_url: str) -> Iterator[Any]:
-        return iter(list(super().read(engine, platform, memberships_url)))
+    def read(self, engine: Any, platform: Any, url: str, context_id: str) -> Iterator[Any]:
+        return iter(list(super().read(engine, platform, url, context_id)))
 
 
 class QuietEnd(Quad):
-    def read(self, engine: Any, platform: Any, memberships_url: str) -> Iterator[Any]:
+    def read(self, engine: Any, platform: Any, url: str, context_id: str) -> Iterator[Any]:
         try:
-            yield from super().read(engine, platform, memberships_url)
+            yield from super().read(engine, platform, url, context_id)
         except MentorAIError:
             return
 
 
+class AnyCourse(Quad):
+    def read(self, engine: Any, platform: Any, url: str, context_id: str) -> Iterator[Any]:
+        return super().read(engine, platform, url, "")
+
+
 class AllStaff(Quad):
-    def read(self, engine: Any, platform: Any, memberships_url: str) -> Iterator[Any]:
-        for each in super().read(engine, platform, memberships_url):
+    def read(self, engine: Any, platform: Any, url: str, context_id: str) -> Iterator[Any]:
+        for each in super().read(engine, platform, url, context_id):
             yield replace(each, role=Role.INSTRUCTOR) if isinstance(each, Member) else each
 
 
@@ -554,6 +563,7 @@ BROKEN: Sequence[tuple[Callable[[], object], str]] = (
     (FirstPageOnly, "roster.huge"),
     (WholeRosterFirst, "roster.huge"),
     (QuietEnd, "roster.broken"),
+    (AnyCourse, "roster.another"),
     (AllStaff, "roster.roles"),
     (ShowsSecret, "connection.form"),
     (NowhereToSignIn, "connection.form"),
