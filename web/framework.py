@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable
 from functools import cache, cached_property, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import quote
 
 from flask import Flask, Request, Response, g, request
 from flask.ctx import _AppCtxGlobals
@@ -15,7 +16,8 @@ from flask.sessions import (
 from flask_openapi.openapi import OpenAPI
 from itsdangerous import URLSafeTimedSerializer
 from werkzeug.datastructures import ImmutableMultiDict
-from werkzeug.routing import MapAdapter
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import MapAdapter, RequestRedirect
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.sansio.utils import get_host
 
@@ -26,6 +28,7 @@ HOSTS = 64
 # Statuses that have no body, whatever the answer holds; and headers that hold an address.
 BODILESS = (204, 304)
 ADDRESSES = ("location", "content-location")
+SAFE_IN_PATHS = "/!$&'()*+,:;=@"
 
 
 def this_request() -> Request:
@@ -112,6 +115,27 @@ class Application(OpenAPI):
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """The hook itself: ours are never async, which Flask would ask of each."""
         return func
+
+    def raise_routing_exception(self, request: Request) -> NoReturn:
+        """Where only a slash at the end is too much, lead on to the address without it."""
+        shorter = self._find_shorter(request)
+        if shorter is not None:
+            raise RequestRedirect(shorter)
+        super().raise_routing_exception(request)
+
+    def _find_shorter(self, request: Request) -> str | None:
+        """The same address without its last slash, if that is one of ours."""
+        path = request.path.rstrip("/")
+        adapter = self.create_url_adapter(request)
+        # Not beyond this server: //elsewhere is another host's address.
+        if not request.path.endswith("/") or path.startswith("//") or adapter is None:
+            return None
+        try:
+            adapter.match(path)
+        except HTTPException:
+            return None
+        query = request.query_string.decode("latin-1")
+        return quote(request.root_path + path, SAFE_IN_PATHS) + (f"?{query}" if query else "")
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """What matches the request's path: here that alone tells addresses apart.

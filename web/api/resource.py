@@ -120,6 +120,8 @@ class Resource(APIBlueprint):
                 operation_id=view.__name__,
                 security=_name_ways(self.callers, scope, method),
                 responses=responses,
+                # Many clients drop the body, or the key, where they are led on.
+                strict_slashes=False,
                 **options,
             )(view)
             operation = getattr(self.paths[parse_rule(rule, PREFIX)], method)
