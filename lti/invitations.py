@@ -132,6 +132,15 @@ class Invitations:
             raise NotFound("There is no such invitation.")
         return _invitation(row)
 
+    def has_brought(self, organization_id: str, registration_id: str) -> bool:
+        """Whether an LMS registered itself by an invitation, or did so anew."""
+        query = select(invitations.c.id).where(
+            invitations.c.organization_id == organization_id,
+            invitations.c.registration_id == registration_id,
+        )
+        with self._database.read() as connection:
+            return connection.execute(query.limit(1)).first() is not None
+
     def withdraw(self, organization_id: str, invitation_id: str, *, author: str) -> None:
         """End an invitation before its time. Raises NotFound."""
         self.get(organization_id, invitation_id)

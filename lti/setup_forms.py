@@ -51,12 +51,14 @@ def find_guide(engine: "Engine", family: str) -> SetupGuide | None:
     return next((each for each in list_guides(engine) if each.family == family), None)
 
 
-def list_left(guide: SetupGuide) -> Sequence[SetupStep]:
-    """What is left to do in the LMS once the form was accepted."""
+def list_left(guide: SetupGuide, *, by_link: bool = False) -> Sequence[SetupStep]:
+    """What is left to do in the LMS once the form was accepted or, by_link, a link was used."""
+    # A link that was made here is used in the step after that.
+    mark, done = ("link", 2) if by_link else ("form", 1)
     for way in guide.ways:
         parts = [step.shows for step in way.steps]
-        if "form" in parts:
-            return way.steps[parts.index("form") + 1 :]
+        if mark in parts:
+            return way.steps[parts.index(mark) + done :]
     return ()
 
 

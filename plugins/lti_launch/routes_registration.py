@@ -15,6 +15,7 @@ from mentorai.core.errors import MentorAIError, NotFound
 from mentorai.lti.dynamic_registration import DynamicRegistration, Offer
 from mentorai.lti.origins import find_origin
 from mentorai.lti.registration_documents import find_document
+from mentorai.lti.setup_forms import find_guide, list_left
 from mentorai.lti.tool import Tool
 from mentorai.lti.tool_description import SCOPES, TOOL_CONFIGURATION
 
@@ -74,9 +75,11 @@ class RegistrationPages:
             )
         named = (kept.issuer, form.get("openid_configuration"), form.get("opened_from"))
         origins = [find_origin(url) for url in (*named, kept.auth_url)]
+        guide = find_guide(self._engine, kept.family or "lti")
         return render_template(
             "lti_launch/registered.html",
             registration=kept,
+            left=list_left(guide, by_link=True) if guide else (),
             origins=" ".join(dict.fromkeys(origin for origin in origins if origin)),
         )
 

@@ -149,6 +149,18 @@ def test_lms_registers_itself_and_launches_after_approval(
     assert "/s/" in page.url
 
 
+def test_window_that_is_done_says_what_is_left_to_do_in_that_lms(
+    engine: Engine, sandbox: RunningSandbox, browser: Browser, open_link: Open
+) -> None:
+    sandbox.house.platform.behave({"personality": "moodle"})
+
+    done = browser.submit(read_form(open_link(invite(engine)))).text
+
+    assert "What is left to do in the LMS" in done
+    assert "<code>Activate</code>" in done
+    assert "Paste the link" not in done
+
+
 def test_invitation_works_once(
     engine: Engine, sandbox: RunningSandbox, browser: Browser, open_link: Open
 ) -> None:

@@ -64,7 +64,7 @@ class TestLaunchPages:
             "admin/test_launch.html",
             one=registration,
             guide=guide,
-            left=self._list_left(guide) if guide else (),
+            left=self._list_left(guide, registration) if guide else (),
             entry=entry,
             facts=facts,
             services=_list_services(facts) if facts else (),
@@ -87,10 +87,14 @@ class TestLaunchPages:
             findings = [(each, begin_sentence(said), where) for each, said, where in told]
         return render_template("admin/check_platform.html", one=registration, findings=findings)
 
-    def _list_left(self, guide: SetupGuide) -> list[tuple[SetupStep, Mapping[str, str]]]:
+    def _list_left(
+        self, guide: SetupGuide, one: Registration
+    ) -> list[tuple[SetupStep, Mapping[str, str]]]:
         """What is left to do in the LMS before a launch can come, and what is entered there."""
         document = find_document(self._engine, guide.family)
-        return [(step, pick_values(guide, step, document)) for step in list_left(guide)]
+        by_link = self._tool.invitations.has_brought(one.organization_id, one.id)
+        steps = list_left(guide, by_link=by_link)
+        return [(step, pick_values(guide, step, document)) for step in steps]
 
     def _get(self, registration_id: str) -> Registration:
         return self._tool.registrations.get(desk().organization_id, registration_id)

@@ -257,6 +257,29 @@ def test_waiting_goes_on_when_the_lms_has_registered(it_person, tool, organizati
     assert "Approve this LMS" in page.text
 
 
+def test_what_is_left_after_a_link_is_what_comes_after_the_link(it_person, tool, organization):
+    """In Moodle nothing is left after the form, and two steps are after the link."""
+    _, token = tool.invitations.issue(organization.id, author="it", hours=1)
+    made = tool.registrations.add(
+        organization.id,
+        issuer="https://moodle.example",
+        client_id="c",
+        auth_url="https://moodle.example/a",
+        token_url="https://moodle.example/t",
+        keyset_url="https://moodle.example/k",
+        deployment_ids=["1"],
+        family="moodle",
+    )
+    by_hand = it_person.get(f"/admin/platforms/{made.id}/test").text
+    tool.invitations.use_up(tool.invitations.claim(token), made.id)
+
+    by_link = it_person.get(f"/admin/platforms/{made.id}/test").text
+
+    assert "What is left to do" not in by_hand
+    assert by_link.index("What is left to do") < by_link.index("<code>Activate</code>")
+    assert "Paste the link" not in by_link
+
+
 def test_pages_are_for_campus_it_alone(instructor, session):
     for path in ("add", "add/canvas", "drafts/x/discard", "x/test", "x/check"):
         assert instructor.get(f"/s/{session.id}/admin/platforms/{path}").status_code in (404, 405)
