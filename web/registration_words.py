@@ -39,7 +39,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "clock_not_told": ("the LMS sends no Date header, so the clocks were not compared.", ""),
     "calls_throttled": (
-        "not found out: the LMS asks for fewer calls just now. Ask again in a minute.",
+        "not found out yet: the LMS lets one tool make so many calls, and those just made, such as "
+        "after a first launch, leave no room. That is no fault. Ask again in a minute.",
         "",
     ),
     "keyset_usable": ("{url} publishes keys that can be used: {kids}.", ""),
