@@ -44,6 +44,14 @@ def test_every_package_is_in_the_hand_written_list(metadata: configparser.Config
     assert listed == sorted(found)
 
 
+def test_apostrophes_that_people_read_are_straight() -> None:
+    """Some pages had one kind and some the other. What reads people's own words knows both."""
+    read = {"core/quoting.py", "core/sentences.py"}
+    pages = [n for n in _tracked() if n.endswith((".html", ".py", ".js")) and n not in read]
+
+    assert [name for name in pages if "’" in (ROOT / name).read_text("utf-8")] == []
+
+
 def test_every_package_has_an_init_file() -> None:
     folders = {path.parent for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")}
 

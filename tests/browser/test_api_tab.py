@@ -76,7 +76,7 @@ def call_in_documentation(docs, key: str, name: str) -> None:
 
 def end_key(page, name: str) -> None:
     """Say by name that the key shall go: a keyboard has no non-breaking hyphen."""
-    page.get_by_label("Type the key’s name").fill(name.replace("‑", "-"))
+    page.get_by_label("Type the key's name").fill(name.replace("‑", "-"))
     page.get_by_role("button", name="Delete key").click()
 
 

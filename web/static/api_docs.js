@@ -10,7 +10,7 @@ const verdict = document.getElementById("key-verdict");
 const PAGE_TOKEN = "X-CSRF-Token";
 const SENT_BY_ITSELF = ["AdminSession", "AdminPage"];
 const OF_ADMIN =
-  "Valid: an administrator’s token, for the whole organization; it ends an hour after it was made.";
+  "Valid: an administrator's token, for the whole organization; it ends an hour after it was made.";
 let pageToken = "";
 
 /** The key alone, also when it was pasted with its prefix. */
