@@ -16,6 +16,7 @@ from mentorai.core.engine import Engine
 from mentorai.core.errors import Conflict, InputRejected
 from mentorai.core.key_rows import Kind
 from mentorai.core.key_rules import is_name
+from mentorai.core.key_uses import month_of
 from mentorai.core.keys import OVERLAPS, IssuedKey
 from mentorai.core.scopes import PROVISIONING_SCOPES, PROVISIONING_TEMPLATES, SCOPES, TEMPLATES
 from mentorai.web.admin.desk import desk, mentor
@@ -94,6 +95,7 @@ class KeyPages:
             most=max((calls for _, calls in days), default=0),
             total=sum(calls for _, calls in days),
             routes=uses.list_routes(key.id, USE_DAYS),
+            this_month=uses.count_since(key.id, month_of(now())),
             usual_limit=self._engine.settings.key_calls_per_minute,
         )
 

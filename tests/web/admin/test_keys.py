@@ -262,7 +262,7 @@ def test_wrong_limit_is_said_beside_its_field(instructor, pages, field, value, s
 
 
 def test_use_is_shown_as_a_plot_and_as_tables(engine, mentor, instructor, pages):
-    page = create(instructor, pages)
+    page = create(instructor, pages, monthly_quota="5000")
     text = KEY.search(page.text)[0]
     for _ in range(3):
         engine.check_key(text, scope=None, address="192.0.2.9", route="GET /key")
@@ -272,6 +272,7 @@ def test_use_is_shown_as_a_plot_and_as_tables(engine, mentor, instructor, pages)
 
     assert shown.count("<rect ") == 1
     assert "3 calls" in shown
+    assert "at most 5,000; 3 so far this month" in shown
     assert "<code>GET /key</code>" in shown
     assert "192.0.2.9" in shown
 
