@@ -30,6 +30,7 @@ LEVELS = {name.lower(): number for name, number in logging.getLevelNamesMapping(
 def configure(level: str) -> None:
     """Write log lines of at least `level` to standard error. Calling it again changes the level."""
     _output.level = LEVELS[level.lower()]
+    logging.getLogger().addHandler(_libraries)
     structlog.configure(
         processors=[
             _name_request,
@@ -77,7 +78,25 @@ def gather() -> None:
     _output.gather()
 
 
+class _Libraries(logging.Handler):
+    """What a library tells of trouble, as one of our lines: where it was, and never its words.
+
+    Without a handler the standard library prints those, with the text of an exception.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line of one record."""
+        structlog.get_logger().log(
+            record.levelno,
+            "library_trouble",
+            library=record.name,
+            at=[f"{record.filename}:{record.lineno} {record.funcName}"],
+            exc_info=record.exc_info and record.exc_info[1],
+        )
+
+
 _output = LogLines()
+_libraries = _Libraries(logging.WARNING)
 # structlog's own variables take ten times as long to set.
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
 # json.dumps makes an encoder for each line that is not to be ASCII.

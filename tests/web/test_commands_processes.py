@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -254,8 +255,20 @@ def test_worker_alone_ends_on_sigterm(start: Start) -> None:
     assert process.returncode == 0
 
 
+def test_what_a_library_logs_is_a_line_of_json_too(start: Start, port: int) -> None:
+    process = start("worker", MENTORAI_QUEUE_URL=f"redis://127.0.0.1:{port}/0")
+    assert process.stdout is not None
+
+    lines = [json.loads(process.stdout.readline()) for _ in range(2)]
+
+    assert [line["event"] for line in lines] == ["worker_started", "library_trouble"]
+    assert lines[1]["library"].startswith("huey")
+    assert lines[1]["exception"] == "ConnectionError"
+
+
 def test_demo_shows_one_screen_and_leaves_nothing(start: Start, port: int, tmp_path: Path) -> None:
-    process = start("demo", "--port", str(port), "--folder", str(tmp_path / "demo"))
+    folder = tmp_path / "my demo"
+    process = start("demo", "--port", str(port), "--folder", str(folder))
     assert process.stdout is not None
     screen = ""
     while "Ctrl-C" not in screen:
@@ -277,6 +290,10 @@ def test_demo_shows_one_screen_and_leaves_nothing(start: Start, port: int, tmp_p
         f"curl -N http://localhost:{port}/api/v1/chat",
     ):
         assert wanted in screen
+    (read_key,) = re.findall(r"\$\((cat .+)\)", screen)
+    assert subprocess.check_output(read_key, shell=True, text=True) == (
+        folder / "api-key"
+    ).read_text("utf-8")
     assert len(children) >= 4
     assert _all_gone(children)
 
