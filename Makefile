@@ -1,5 +1,5 @@
 # make demo   everything on this machine, with a small LMS of its own (PORT=8000 SANDBOX_PORT=8001)
-#             PLATFORM=canvas|moodle|blackboard|brightspace: as that LMS would answer
+#             PLATFORM=canvas|moodle|blackboard|brightspace|sakai|openedx: as that LMS would answer
 # make test   the whole suite (ARGS="-x tests/core" for a part)
 # make fuzz   the API against its own description, by random calls (FUZZ=100: of each operation)
 # make check  style, types and the rules who may import whom
@@ -13,12 +13,14 @@ FUZZ ?= 100
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+NOT_INSTALLED = { echo "Not installed; what pip says above is why. The first time pip needs a package index:" \
+	"PyPI, or another that PIP_INDEX_URL names. Then call make again." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test fuzz check clean
 
 help:
-	@sed -n 's/^# //p' Makefile
+	@sed -n '/^#/!q;s/^# //p' Makefile
 
 # The number of this make is handed on: when make is gone, the demo ends too.
 demo: $(VENV)/.installed
@@ -43,15 +45,18 @@ clean:
 # Installed in place, so that only a change of what is required installs again.
 $(VENV)/.installed: $(BIN)/python setup.cfg pyproject.toml
 	@echo "Installing mentorai-toolkit into $(VENV) ..."
-	@$(PIP) install --no-compile --editable .
+	@$(PIP) install --no-compile --editable . || $(NOT_INSTALLED)
 	@touch $@
 
 $(VENV)/.installed-dev: $(BIN)/python setup.cfg pyproject.toml
 	@echo "Installing mentorai-toolkit and what its tests need into $(VENV) ..."
-	@$(PIP) install --editable '.[dev,postgres,redis,gevent]'
+	@$(PIP) install --editable '.[dev,postgres,redis,gevent]' || $(NOT_INSTALLED)
 	@touch $@ $(VENV)/.installed
 
 $(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "There is no $(PYTHON) here; Python 3.11 or newer is needed." \
+		"Name one with PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "Python 3.11 or newer is needed; this is `$(PYTHON) --version 2>&1`." \
 		"Name another with PYTHON=python3.12" >&2; exit 1; }

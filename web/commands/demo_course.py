@@ -1,6 +1,7 @@
 """What the demo puts into the toolkit, as the sandbox LMS describes itself, and the screen."""
 
 import json
+import shlex
 import subprocess
 import sys
 import textwrap
@@ -58,7 +59,7 @@ class Demo:
             registration=f"{self._find_person('it')['url']}tool/",
             docs=f"{self.tool_url}/api/v1/docs",
             chat=f"{self.tool_url}/api/v1/chat",
-            key=self.folder / "api-key",
+            key=shlex.quote(str(self.folder / "api-key")),
             provisioning_key=self.folder / "provisioning-key",
             question=QUESTION,
             control=self.description["control_url"],
@@ -139,7 +140,9 @@ def _describe(tool_url: str, sandbox_port: int, platform: str) -> dict[str, Any]
         check=False,
     )
     if done.returncode:
-        raise ConfigurationError(f"The sandbox LMS does not describe itself: {done.stderr.strip()}")
+        # Its last line says why; those before it say how the command is called.
+        reason = done.stderr.strip().rpartition("\n")[2].removeprefix("Error: ")
+        raise ConfigurationError(f"The sandbox LMS does not describe itself: {reason}.")
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
