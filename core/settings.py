@@ -258,7 +258,9 @@ def _read_file(given: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     try:
         found = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}.") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(f"{path}: {error}") from error
     if "key_peppers" in found:
         _check_private(path)

@@ -57,6 +57,7 @@ def serve(
     host: str, port: int, base_url: str, tool_url: str, platform: str, state: Path | None
 ) -> None:
     """Run the sandbox LMS until it is stopped."""
+    from mentorai.core.errors import ConfigurationError
     from mentorai.plugins.sandbox.server import run
 
     base_url = _origin(base_url or f"http://{host}:{port}", "--base-url")
@@ -66,7 +67,7 @@ def serve(
     except OSError as error:
         what = error.filename or f"Port {port} on {host}"
         reason = f"{what} cannot be used ({error.strerror}); choose another."
-        raise click.ClickException(reason) from error
+        raise ConfigurationError(reason) from error
 
 
 @sandbox.command()

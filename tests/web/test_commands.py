@@ -17,6 +17,7 @@ from mentorai.core.engine import Engine
 from mentorai.core.scopes import TEMPLATES
 from mentorai.core.settings import Settings
 from mentorai.web.commands import BUILT_IN, main
+from tests.fakes.platforms import free_port
 
 Run = Callable[..., Result]
 PLATFORM = (
@@ -180,6 +181,48 @@ def test_database_that_is_away_is_one_sentence_with_the_reason(
     assert "secret" not in done.stderr
 
 
+NOT_THERE = {
+    "mentors list": ("datasets", "list", "--mentor", "nobody"),
+    "registrations list": ("registrations", "show", "nothing"),
+    "registrations invitations": ("registrations", "withdraw", "nothing"),
+    "keys list": ("keys", "deactivate", "nothing"),
+    "tool-keys list": ("tool-keys", "retire", "nothing"),
+    "migration keys": ("migration", "remove-key", "nothing"),
+    "migration waiting": ("migration", "approve", "nothing"),
+}
+
+
+@pytest.mark.parametrize("shown", NOT_THERE)
+def test_what_is_not_there_leads_to_what_is(mentorai: Run, shown: str) -> None:
+    done = mentorai(*NOT_THERE[shown])
+
+    assert done.exit_code == 1
+    assert done.stderr.endswith(f" `mentorai {shown}` shows what there is. [not_found]\n")
+    assert mentorai(*shown.split()).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("call", "code"),
+    [
+        ("keys admin-token nobody@campus.example", "not_found"),
+        ("datasets add missing.md --mentor tidal-pools", "document_rejected"),
+        ("enrollments apply setup.cfg", "validation_failed"),
+        ("migration approve --all-of nothing", "not_found"),
+        ("demo --platform lyceum --port {port} --folder {folder}", "configuration_invalid"),
+        ("--data-dir /dev/null/here mentors list", "internal_error"),
+    ],
+)
+def test_refusal_ends_with_one_sentence_and_its_code(
+    with_mentor: Run, folder: Path, call: str, code: str
+) -> None:
+    done = with_mentor(*call.format(folder=folder, port=free_port()).split())
+
+    assert done.exit_code == 1
+    assert re.fullmatch(rf"mentorai: .+\. \[{code}\]", done.stderr.splitlines()[-1])
+    assert "Traceback" not in done.stderr
+    assert "Usage" not in done.stderr
+
+
 def test_unforeseen_error_is_one_sentence_too(
     mentorai: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,6 +235,7 @@ def test_unforeseen_error_is_one_sentence_too(
 
     assert done.exit_code == 1
     assert done.stderr.startswith("mentorai: ZeroDivisionError: something (")
+    assert done.stderr.endswith(" [internal_error]\n")
     assert done.stderr.count("\n") == 1
 
 
@@ -317,7 +361,10 @@ def test_documents_for_a_missing_mentor_are_not_taken(mentorai: Run, readings: l
     done = mentorai("datasets", "add", *readings, "--mentor", "nobody")
 
     assert done.exit_code == 1
-    assert done.stderr == "mentorai: There is no such mentor. [not_found]\n"
+    assert done.stderr == (
+        "mentorai: There is no such mentor. `mentorai mentors list` shows what there is. "
+        "[not_found]\n"
+    )
 
 
 def test_documents_are_listed(with_mentor: Run, readings: list[str]) -> None:

@@ -259,7 +259,7 @@ def test_lms_without_a_key_set_is_found(registered: Run, site: Site, answer: Res
     done = registered("doctor")
 
     assert done.exit_code == 1
-    assert any("registration Campus:" in line and "--keyset-url" in line for line in _wrong(done))
+    assert any("registration Campus:" in line and "key set URL" in line for line in _wrong(done))
 
 
 def test_lms_that_fails_is_told_with_its_status(registered: Run, site: Site) -> None:

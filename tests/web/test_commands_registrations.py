@@ -125,6 +125,15 @@ def test_family_of_a_new_lms_says_the_audience_of_its_tokens(
     assert made.family == (given[1].lower() if given else "")
 
 
+def test_family_that_no_plugin_knows_is_taken_and_told(mentorai: Run) -> None:
+    made = mentorai("add", *FACTS, "--deployment", "1", "--family", "lyceum")
+    shown = mentorai("show", made.stdout.split()[2].rstrip("."))
+
+    assert made.exit_code == 0
+    assert made.stderr == "No plugin knows the family lyceum: it is served as any LMS is.\n"
+    assert re.search(r"^Family +lyceum$", shown.stdout, re.MULTILINE)
+
+
 def test_deployment_is_added_before_it_launches(mentorai: Run, lms: str) -> None:
     mentorai("deployments", "add", lms, "7")
 

@@ -32,9 +32,24 @@ BUILT_IN = {
     "plugins": "The plugins that are installed.",
 }
 
+# What is not there, as core and lti say it, and the command that shows what is.
+LISTS = {
+    "There is no such mentor.": "mentors list",
+    "There is no such registration.": "registrations list",
+    "There is no such invitation.": "registrations invitations",
+    "There is no such key.": "keys list",
+    "There is no such tool key.": "tool-keys list",
+    "There is no such consumer key.": "migration keys",
+    "There is no such request.": "migration waiting",
+}
+
+
+# What a page and the API call an error that nobody foresaw.
+UNFORESEEN = "internal_error"
+
 
 class Refused(click.ClickException):
-    """One sentence on standard error, with the error's code where it has one; exit code 1."""
+    """One sentence on standard error, with the error's code; exit code 1."""
 
     def show(self, file: Any = None) -> None:
         click.echo(f"mentorai: {self.message}", file=file or sys.stderr)
@@ -121,12 +136,15 @@ def _explain(error: Exception) -> str:
         cause = getattr(error.__cause__, "orig", error.__cause__)
         return f"The database did not answer: {str(cause).splitlines()[0]} [{error.code}]"
     if isinstance(error, MentorAIError):
-        return f"{error.message} [{error.code}]"
+        shown = LISTS.get(error.message)
+        way_on = f" `mentorai {shown}` shows what there is." if shown else ""
+        return f"{error.message}{way_on} [{error.code}]"
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror}."
+        return f"{place}{error.strerror}. [{UNFORESEEN}]"
     reason = (str(error) or "no reason given").splitlines()[0]
     return (
         f"{type(error).__name__}: {reason} "
-        "(MENTORAI_LOG_LEVEL=debug shows where; `mentorai doctor` may say why)"
+        "(MENTORAI_LOG_LEVEL=debug shows where; `mentorai doctor` may say why) "
+        f"[{UNFORESEEN}]"
     )

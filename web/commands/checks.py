@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 5
 SKEW_LIMIT = timedelta(seconds=60)
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+WRONG_KEYSET = "Is it the key set URL of this LMS? Platforms in the admin changes it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,11 +252,11 @@ def _check_registration(tool: "Tool", registration: "Registration") -> Iterator[
         check_reply(reply, "a request for its keys")
         keys = read_keyset(reply.read_json())
     except PlatformError as error:
-        sentence = f"{registration.keyset_url}: {error.message} Look at --keyset-url."
+        sentence = f"{registration.keyset_url}: {error.message} {WRONG_KEYSET}"
         yield Finding(subject, sentence, is_wrong=True)
         return
     if not keys:
-        sentence = f"{registration.keyset_url} gives no key of use. Look at --keyset-url."
+        sentence = f"{registration.keyset_url} gives no key of use. {WRONG_KEYSET}"
         yield Finding(subject, sentence, is_wrong=True)
         return
     yield Finding(subject, f"publishes {len(keys)} {'key' if len(keys) == 1 else 'keys'}.")

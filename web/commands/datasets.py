@@ -29,6 +29,7 @@ def add(files: tuple[Path, ...], mentor: str) -> None:
     with other content takes the old one's place. A file that cannot be read is named, the
     others are taken, and the exit code is 1.
     """
+    from mentorai.core.errors import DocumentRejected
     from mentorai.web.commands.opening import opened
 
     started = time.monotonic()
@@ -40,7 +41,7 @@ def add(files: tuple[Path, ...], mentor: str) -> None:
             click.echo(f"[{position}/{len(files)}] {reading.take(path)}")
     click.echo(reading.sum_up(time.monotonic() - started))
     if reading.failed:
-        raise click.ClickException("These were not taken: " + ", ".join(reading.failed))
+        raise DocumentRejected(f"These were not taken: {', '.join(reading.failed)}.")
 
 
 @command.command("list")

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mentorai.web.commands import Refused
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -55,7 +57,7 @@ def apply(file: Path, dry_run: bool, partial: bool, mentor: str | None) -> None:
         except InputRejected as error:
             for place, sentences in error.errors.items():
                 _say(place, " ".join(sentences))
-            raise click.ClickException(error.message) from error
+            raise Refused(f"{error.message} [{error.code}]") from error
     _print(report)
     if report.refused:
         raise SystemExit(1)

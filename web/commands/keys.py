@@ -85,13 +85,16 @@ def admin_token(email: str) -> None:
 
     For programs that list, make and delete keys; no API key can. Signing out ends it.
     """
+    from mentorai.core.errors import NotFound
     from mentorai.web.admin_tokens import make_admin_token
     from mentorai.web.commands.opening import opened
 
     with opened() as engine:
         admin = engine.admins.find(email)
         if admin is None:
-            raise click.ClickException("There is no administrator of this address.")
+            raise NotFound(
+                "There is no administrator of this address; `mentorai init --setup-link` makes one."
+            )
         click.echo(make_admin_token(engine.settings.web_secret, admin))
 
 

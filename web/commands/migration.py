@@ -138,6 +138,8 @@ def approve(request_ids: tuple[str, ...], registration_id: str | None) -> None:
         raise click.UsageError("Name requests, or --all-of a registration.")
     with opened() as engine:
         migrations, organization_id = engine.room(Tool).migrations, engine.organizations.get().id
+        if registration_id:
+            engine.room(Tool).registrations.get(organization_id, registration_id)
         chosen = request_ids or tuple(
             r.id for r in migrations.list(organization_id, registration_id=registration_id)
         )

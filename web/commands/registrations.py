@@ -100,6 +100,10 @@ def add(
             frame_origins=frame_origins,
             author=AUTHOR,
         )
+        if made.family and not engine.plugins.find_profile(made.family):
+            click.echo(
+                f"No plugin knows the family {made.family}: it is served as any LMS is.", err=True
+            )
     click.echo(f"Registered as {made.id}. Enter in the LMS:")
     _print_addresses(tool, made.id)
 
@@ -139,6 +143,7 @@ def show(registration_id: str) -> None:
     for name, value in (
         ("Name", found.name),
         ("Status", found.status),
+        ("Family", found.family or "as its launches say"),
         ("Issuer", found.issuer),
         ("Client id", found.client_id),
         ("Authentication URL", found.auth_url),
