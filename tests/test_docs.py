@@ -5,8 +5,12 @@ import inspect
 import re
 from pathlib import Path
 from types import ModuleType
+from typing import get_args
 
+import click
 import pytest
+from annotated_types import Ge, Le
+from pydantic.fields import FieldInfo
 
 from mentorai.core import errors, hookimpl, hookspecs, values
 from mentorai.core.errors import MentorAIError
@@ -15,7 +19,7 @@ from mentorai.core.grade_advice import ADVICE
 from mentorai.core.plugin_manager import Plugins
 from mentorai.core.scopes import PROVISIONING_SCOPES, SCOPES
 from mentorai.core.settings import Settings
-from mentorai.web.commands import BUILT_IN
+from mentorai.web.commands import BUILT_IN, main
 from mentorai.web.errors import CODES, STATUSES
 
 ROOT = Path(__file__).parents[1]
@@ -108,9 +112,24 @@ def test_every_setting_is_documented(name: str) -> None:
     field = Settings.model_fields[name]
     row = _row("settings.md", name)
 
+    assert row[1] == _say_values(field)
     assert row[3] == field.description
-    if isinstance(field.default, int) and not isinstance(field.default, bool):
-        assert row[2] == f"`{field.default}`"
+    if isinstance(field.default, int | str):
+        text = str(field.default).lower()
+        assert row[2].replace("empty", "").strip("`") == text
+
+
+def _say_values(field: FieldInfo) -> str:
+    """What the page says of the values that a setting may have."""
+    if field.annotation is bool:
+        return "true or false"
+    if choices := get_args(field.annotation):
+        return " or ".join(f"`{choice}`" for choice in choices)
+    if field.annotation is int:
+        least = (f", at least {limit.ge:_}" for limit in field.metadata if isinstance(limit, Ge))
+        most = (f", at most {limit.le:_}" for limit in field.metadata if isinstance(limit, Le))
+        return "".join(("whole number", *least, *most))
+    return "path" if field.annotation is Path else "text"
 
 
 def test_no_setting_is_documented_that_does_not_exist() -> None:
@@ -130,9 +149,19 @@ def test_every_error_code_is_documented(code: str) -> None:
     assert row[4]
 
 
-@pytest.mark.parametrize("code", sorted(set(CODES.values()) | {"csrf_failed", "internal_error"}))
+# What has no class of ours and no status of its own.
+CODES_OF_NOBODY = ("csrf_failed", "internal_error", "request_refused")
+
+
+@pytest.mark.parametrize("code", sorted({*CODES.values(), *CODES_OF_NOBODY}))
 def test_every_code_of_http_is_documented(code: str) -> None:
     assert _row("errors.md", code)
+
+
+def test_no_code_is_documented_that_does_not_exist() -> None:
+    documented = re.findall(r"^\| `(\w+)` \| ", (DOCS / "errors.md").read_text("utf-8"), re.M)
+
+    assert set(documented) - {*CODES_OF_OURS, *CODES.values(), *CODES_OF_NOBODY} == set()
 
 
 @pytest.mark.parametrize("code", EXPLANATIONS)
@@ -187,6 +216,96 @@ def test_links_lead_somewhere(page: Path) -> None:
 
     local = [link for link in links if not re.match(r"https?:", link)]
     assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+def _anchors(page: Path) -> set[str]:
+    """The addresses of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_into_a_page_lead_to_a_heading(page: Path) -> None:
+    links = re.findall(r"\]\(([^):]*)#([^)]+)\)", page.read_text("utf-8"))
+
+    assert [
+        (name, anchor)
+        for name, anchor in links
+        if anchor not in _anchors(page.parent / name if name else page)
+    ] == []
+
+
+def _walk(command: click.Command, context: click.Context, *names: str) -> dict[str, click.Command]:
+    """This command and all below it, by the words that call them."""
+    found = {" ".join(names): command}
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            found |= _walk(below, click.Context(below, parent=context), *names, name)
+    return found
+
+
+COMMANDS = _walk(main, click.Context(main))
+# Told as what a plugin's author may add.
+COMMANDS_OF_OTHERS = ("mentorai lyceum", "mentorai plugins export")
+
+
+def _calls(text: str) -> list[list[str]]:
+    """The words of each `mentorai ...` of a page, in its text and in its examples."""
+    lines = text.replace("\\\n", " ")
+    calls = re.findall(r"^ *(mentorai [a-z].*)$", lines, re.MULTILINE)
+    calls += re.findall(r"`(mentorai\s[^`]+)`", lines)
+    calls += re.findall(r"\$\((mentorai [^)]+)\)", lines)
+    return [call.split()[1:] for call in calls if not call.startswith(COMMANDS_OF_OTHERS)]
+
+
+def _find_command(words: list[str]) -> tuple[click.Command, list[str]]:
+    """The command that these words call, and the words after its name."""
+    count = max(n for n in range(len(words) + 1) if " ".join(words[:n]) in COMMANDS)
+    return COMMANDS[" ".join(words[:count])], words[count:]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_of_a_page_are_there_with_their_options(page: Path) -> None:
+    for words in _calls(page.read_text("utf-8")):
+        command, rest = _find_command(words)
+        options = {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
+        named = {word.rstrip("`,.:;)") for word in rest if word.startswith("--")}
+
+        assert named <= options | {"--help"}, words
+        if isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
+            assert command.invoke_without_command, words
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name])
+def test_every_command_is_named_among_the_operations(name: str) -> None:
+    group, _, last = name.rpartition(" ")
+    rows = re.findall(r"^\| (`mentorai .+?) \| ", (DOCS / "operations.md").read_text("utf-8"), re.M)
+
+    mine = [row for row in rows if row.startswith(f"`mentorai {group or last}".rstrip())]
+    assert any(f"`{last}`" in row or f" {last}`" in row or f" {last} " in row for row in mine)
+
+
+CONTRACT = (ROOT / "tests" / "web" / "api" / "contract.txt").read_text("utf-8")
+
+
+def test_every_operation_of_the_api_is_documented_with_its_scope() -> None:
+    part = (DOCS / "api.md").read_text("utf-8").partition("## Endpoints")[2].partition("\n## ")[0]
+    documented = {
+        (method, path): re.findall(r"`([^`]+)`", scopes)[0 if method == "GET" else -1 :][:1]
+        for methods, paths, scopes in re.findall(r"^\| ([A-Z, ]+) \| (.+?) \| (.+) \|$", part, re.M)
+        for method in methods.split(", ")
+        for path in re.findall(r"`(/[^`?]+)", paths)
+    }
+
+    promised = {
+        (method, path): [scope] if ":" in scope else []
+        for method, path, scope in re.findall(r"^([A-Z]+) +(\S+) +(\S+)", CONTRACT, re.M)
+        # Never for a key: they have a table of their own.
+        if not path.startswith("/keys")
+    }
+    assert documented == promised
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
