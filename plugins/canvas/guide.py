@@ -53,7 +53,8 @@ GUIDE = SetupGuide(
             (
                 SetupStep(
                     "Press `+ Developer Key`, `+ LTI Key`. As Method choose `Enter URL` and paste "
-                    "this address, or `Paste JSON` and paste what stands below it. Press Save.",
+                    "this address, or `Paste JSON` and paste what stands below it. Where Redirect "
+                    "URIs is empty, enter the `target_link_uri` that stands there. Press Save.",
                     DEVELOPER_KEYS,
                     shows="document_url",
                 ),
