@@ -37,6 +37,36 @@ def test_requests_do_not_run_beside_each_other(monkeypatch: pytest.MonkeyPatch) 
     assert max(most) == 1
 
 
+def test_who_comes_later_does_not_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(one_at_a_time, "PATIENCE_SECONDS", 60.0)
+    answered: list[str] = []
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        begun.set()
+        assert goes_on.wait(60)
+        answered.append(environ["PATH_INFO"])
+        return answer(environ, start_response)
+
+    queue = OneAtATime(application)
+
+    def ask(*paths: str) -> None:
+        for path in paths:
+            Client(queue).get(path)
+
+    with ThreadPoolExecutor(4) as pool:
+        # The first one's thread asks again while those who wait are still to wake up.
+        asking = [pool.submit(ask, "/1", "/5", "/6")]
+        assert begun.wait(60)
+        for path in ("/2", "/3", "/4"):
+            asking.append(pool.submit(ask, path))
+            time.sleep(0.2)
+        goes_on.set()
+        for each in asking:
+            each.result()
+    assert answered == ["/1", "/2", "/3", "/4", "/5", "/6"]
+
+
 def test_a_request_that_waits_for_somebody_else_holds_nobody_up() -> None:
     begun, goes_on = threading.Event(), threading.Event()
 
