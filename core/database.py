@@ -30,6 +30,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
+from mentorai.core.afterwards import Afterwards
 from mentorai.core.errors import ConfigurationError
 from mentorai.core.passing_failures import FAILURES, check_passing
 from mentorai.core.prepared import Prepared, hide_parameters
@@ -125,8 +126,8 @@ class Database:
         # The connection of the transaction that all of a thread's work belongs to, if there is one.
         self._whole = threading.local()
         self._idle: dict[tuple[int, bool], list[sqlite3.Connection]] = {}
-        self._checkpoints: dict[int, threading.Timer] = {}
         self._is_closed = False
+        self._checkpoints = Afterwards(self._checkpoint, CHECKPOINT_SECONDS)
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
@@ -244,16 +245,10 @@ class Database:
         A commit that finds the log long does it otherwise, and waits for the disk: that was one
         launch in a hundred.
         """
-        if not self.is_sqlite or os.getpid() in self._checkpoints or self._is_closed:
-            return
-        timer = threading.Timer(CHECKPOINT_SECONDS, self._checkpoint)
-        timer.daemon = True
-        self._checkpoints[os.getpid()] = timer
-        timer.start()
+        if self.is_sqlite:
+            self._checkpoints.ask()
 
     def _checkpoint(self) -> None:
-        # First, so that what is written from now on has another one.
-        self._checkpoints.pop(os.getpid(), None)
         if not self._is_closed:
             # Whatever stops it, the next one or a commit does its work.
             with suppress(DBAPIError):
@@ -277,9 +272,6 @@ class Database:
     def close(self) -> None:
         """Close every connection; one that a thread still uses is closed when it is given back."""
         self._is_closed = True
-        timer = self._checkpoints.pop(os.getpid(), None)
-        if timer is not None:
-            timer.cancel()
         event.listen(self.engine, "checkin", _close_returned)
         for is_scattered in (False, True):
             for connection in self._idle.pop((os.getpid(), is_scattered), ()):

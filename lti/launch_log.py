@@ -19,6 +19,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Column, ColumnElement, Connection, func, select, update
 
+from mentorai.core.afterwards import Afterwards
 from mentorai.core.clock import now
 from mentorai.core.database import Database
 from mentorai.core.prepared import execute_each
@@ -62,7 +63,7 @@ class LaunchLog:
         self._writing = threading.Lock()
         self._waiting: list[Note] = []
         self._unverified = self._left_out = 0
-        self._timer: threading.Timer | None = None
+        self._flushes = Afterwards(self.flush, FLUSH_SECONDS)
         self._written: dict[tuple[str | None, bool], int] = {}
         self._aged = -math.inf
 
@@ -124,9 +125,6 @@ class LaunchLog:
                 notes, self._waiting = self._waiting, []
                 left_out, self._left_out = self._left_out, 0
                 self._unverified = 0
-                timer, self._timer = self._timer, None
-            if timer is not None:
-                timer.cancel()
             if left_out:
                 log.warning("launch_log_overrun", left_out=left_out)
             if not notes:
@@ -207,10 +205,7 @@ class LaunchLog:
                 return
             self._waiting.append(note)
             self._unverified += not note.facts["is_verified"]
-            if self._timer is None:
-                self._timer = threading.Timer(FLUSH_SECONDS, self.flush)
-                self._timer.daemon = True
-                self._timer.start()
+        self._flushes.ask()
 
     def _is_full(self, note: Note) -> bool:
         if note.facts["is_verified"]:

@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import Column, Integer, MetaData, String, Table, event, insert, select
 from sqlalchemy.exc import DatabaseError, IntegrityError, StatementError
 
-from mentorai.core import database as database_module
 from mentorai.core.database import Database, Instant
 from mentorai.core.errors import ConfigurationError, DatabaseUnavailable
 
@@ -229,10 +228,8 @@ def test_connection_that_outlives_the_database_is_closed_when_given_back(postgre
 
 
 def test_what_was_written_reaches_the_database_itself_without_another_commit(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(database_module, "CHECKPOINT_SECONDS", 0.01)
-
     with database.write() as connection:
         connection.execute(insert(notes).values(text="a"))
 
