@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection, Row, and_, func, insert, select, update
+from sqlalchemy import Connection, Row, String, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from mentorai.core.clock import now
@@ -28,6 +28,7 @@ from mentorai.core.identifiers import new_id
 from mentorai.core.mentors import placements
 from mentorai.core.people import enrolments, people
 from mentorai.core.places import resource_links
+from mentorai.core.prepared import Prepared, count_changed, execute_each, read_row
 from mentorai.core.roster_rows import roster_members
 
 __all__ = ["Grade", "Grades", "Release", "Source", "Sync", "SyncStatus", "grades"]
@@ -45,6 +46,60 @@ _RESET: dict[str, Any] = {
     "sync_next_try_at": None,
     "sync_result": None,
 }
+
+# Made once: for a statement that runs with every score, making it costs more than running it.
+_IS_IT = grades.c.id == bindparam("grade_id")
+_OF_MENTOR = (grades.c.organization_id == bindparam("organization")) & (
+    grades.c.mentor_id == bindparam("mentor")
+)
+_HAS_PLACE = (grades.c.person_id == bindparam("person")) & (grades.c.place == bindparam("spot"))
+_READ = Prepared(select_grades().where(_IS_IT))
+_GET = Prepared(select_grades().where(_OF_MENTOR, _IS_IT))
+_FIND = Prepared(select_grades().where(_OF_MENTOR, _HAS_PLACE))
+_KNOWN = Prepared(select(grades.c.id).where(grades.c.mentor_id == bindparam("mentor"), _HAS_PLACE))
+_TAKEN = ("attempt_id", "context_id", "given", "maximum", "comment", "source")
+_TAKEN_AT = ("submitted_at", "updated_at")
+_FIRST = ("organization_id", "mentor_id", "person_id", "place", "quiz_id", "resource_link_id")
+_INSERT = Prepared(
+    insert(grades), ("id", *_FIRST, *_TAKEN, *_TAKEN_AT, "release", "revision", *_RESET)
+)
+_REPLACE = Prepared(
+    update(grades)
+    .where(_IS_IT)
+    .values(
+        **{name: bindparam(f"new_{name}") for name in (*_TAKEN, *_TAKEN_AT)},
+        release=func.coalesce(bindparam("new_release", type_=String()), grades.c.release),
+        revision=grades.c.revision + 1,
+        **_RESET,
+    )
+)
+_PERSON = Prepared(
+    select(people.c.id).where(
+        people.c.organization_id == bindparam("organization"), people.c.id == bindparam("person")
+    )
+)
+_LINK = Prepared(
+    select(resource_links.c.context_id).where(
+        resource_links.c.organization_id == bindparam("organization"),
+        resource_links.c.id == bindparam("link"),
+    )
+)
+_PLACES = (
+    select(resource_links.c.context_id)
+    .join(placements, placements.c.resource_link_id == resource_links.c.id)
+    .where(placements.c.mentor_id == bindparam("mentor"))
+)
+_LINK_WITHIN = Prepared(_PLACES.where(resource_links.c.id == bindparam("link")))
+_CONTEXT_WITHIN = Prepared(_PLACES.where(resource_links.c.context_id == bindparam("context")))
+# Whoever came, whoever is listed, whoever has a grade; the likeliest first.
+_MET = tuple(
+    Prepared(select(table.c.person_id).where(table.c.person_id == bindparam("person"), theirs))
+    for table, theirs in (
+        (enrolments, enrolments.c.context_id.in_(_PLACES)),
+        (roster_members, roster_members.c.context_id.in_(_PLACES)),
+        (grades, grades.c.mentor_id == bindparam("mentor")),
+    )
+)
 
 
 class Grades:
@@ -84,31 +139,25 @@ class Grades:
             context_id = link.context_id
         if source != "quiz":
             _check_reach(connection, mentor_id, person_id, resource_link_id, context_id)
-        key = {
+        facts = {
+            "organization_id": organization_id,
             "mentor_id": mentor_id,
             "person_id": person_id,
-            "place": f"{quiz_id or ''}|{resource_link_id or ''}",
-        }
-        facts: dict[str, Any] = {
+            "place": _name_place(quiz_id, resource_link_id),
+            "quiz_id": quiz_id,
+            "resource_link_id": resource_link_id,
             "attempt_id": attempt_id,
             "context_id": context_id,
             "given": given,
             "maximum": maximum,
             "comment": comment,
             "source": source,
+            "release": release,
             "submitted_at": now(),
             "updated_at": take_moment(connection, mentor_id),
         }
-        if release:
-            facts["release"] = release
-        first = {
-            "organization_id": organization_id,
-            "quiz_id": quiz_id,
-            "resource_link_id": resource_link_id,
-        }
-        grade_id = _put_row(connection, key, facts, first)
-        row = connection.execute(select_grades().where(grades.c.id == grade_id)).one()
-        return read_grade(row)
+        grade_id = _put_row(connection, facts)
+        return read_grade(read_row(connection, _READ, {"grade_id": grade_id}))
 
     def override(
         self,
@@ -146,11 +195,8 @@ class Grades:
 
     def get(self, organization_id: str, mentor_id: str, grade_id: str) -> Grade:
         """One grade. Raises NotFound."""
-        query = select_grades().where(
-            of_mentor(organization_id, mentor_id), grades.c.id == grade_id
-        )
-        with self._database.read() as connection:
-            row = connection.execute(query).one_or_none()
+        mine = {"organization": organization_id, "mentor": mentor_id}
+        row = self._database.run(_GET, mine | {"grade_id": grade_id})
         if row is None:
             raise NotFound("There is no such grade.")
         return read_grade(row)
@@ -164,13 +210,13 @@ class Grades:
         resource_link_id: str | None,
     ) -> Grade | None:
         """What a person has for a quiz in a resource link, or None."""
-        query = select_grades().where(
-            of_mentor(organization_id, mentor_id),
-            grades.c.person_id == person_id,
-            grades.c.place == f"{quiz_id or ''}|{resource_link_id or ''}",
-        )
-        with self._database.read() as connection:
-            row = connection.execute(query).one_or_none()
+        facts = {
+            "organization": organization_id,
+            "mentor": mentor_id,
+            "person": person_id,
+            "spot": _name_place(quiz_id, resource_link_id),
+        }
+        row = self._database.run(_FIND, facts)
         return read_grade(row) if row else None
 
     def list(
@@ -220,27 +266,29 @@ class Grades:
             return cast(int, connection.execute(query).scalar_one())
 
 
-def _put_row(
-    connection: Connection, key: dict[str, str], facts: dict[str, Any], first: dict[str, Any]
-) -> str:
-    where = and_(*(grades.c[name] == value for name, value in key.items()))
-    found = connection.execute(select(grades.c.id).where(where)).scalar_one_or_none()
-    if found is None:
-        made = {"id": new_id(), "revision": 1}
-        first = {"release": "released"} | first
+def _name_place(quiz_id: str | None, resource_link_id: str | None) -> str:
+    return f"{quiz_id or ''}|{resource_link_id or ''}"
+
+
+def _put_row(connection: Connection, facts: Mapping[str, Any]) -> str:
+    where = {
+        "mentor": facts["mentor_id"],
+        "person": facts["person_id"],
+        "spot": facts["place"],
+    }
+    known = read_row(connection, _KNOWN, where)
+    if known is None:
+        made = {"id": new_id(), "revision": 1, "release": facts["release"] or "released"}
         try:
             with connection.begin_nested():
-                connection.execute(insert(grades).values(made | key | first | facts | _RESET))
+                execute_each(connection, _INSERT, [{**facts, **made, **_RESET}])
             return cast(str, made["id"])
         except IntegrityError:
             # Another process put the first one at this moment; ours is the newer.
-            found = connection.execute(select(grades.c.id).where(where)).scalar_one()
-    connection.execute(
-        update(grades)
-        .where(grades.c.id == found)
-        .values(**facts, **_RESET, revision=grades.c.revision + 1)
-    )
-    return cast(str, found)
+            known = read_row(connection, _KNOWN, where)
+    new = {f"new_{name}": facts[name] for name in (*_TAKEN, *_TAKEN_AT, "release")}
+    count_changed(connection, _REPLACE, new | {"grade_id": known.id})
+    return cast(str, known.id)
 
 
 def _check(given: float, maximum: float, comment: str) -> None:
@@ -253,20 +301,14 @@ def _check(given: float, maximum: float, comment: str) -> None:
 
 
 def _check_person(connection: Connection, organization_id: str, person_id: str) -> None:
-    known = select(people.c.id).where(
-        people.c.organization_id == organization_id, people.c.id == person_id
-    )
-    if connection.execute(known).first() is None:
+    person = {"organization": organization_id, "person": person_id}
+    if read_row(connection, _PERSON, person) is None:
         raise NotFound("There is no such person.")
 
 
 def _get_link(connection: Connection, organization_id: str, resource_link_id: str) -> Row[Any]:
-    row = connection.execute(
-        select(resource_links.c.context_id).where(
-            resource_links.c.organization_id == organization_id,
-            resource_links.c.id == resource_link_id,
-        )
-    ).one_or_none()
+    facts = {"organization": organization_id, "link": resource_link_id}
+    row: Row[Any] | None = read_row(connection, _LINK, facts)
     if row is None:
         raise NotFound("There is no such resource link.")
     return row
@@ -280,27 +322,14 @@ def _check_reach(
     context_id: str | None,
 ) -> None:
     """Refuse a place where this mentor does not answer, and a person whom nobody told it of."""
-    places = (
-        select(resource_links.c.context_id)
-        .join(placements, placements.c.resource_link_id == resource_links.c.id)
-        .where(placements.c.mentor_id == mentor_id)
-    )
     if resource_link_id:
-        there = places.where(resource_links.c.id == resource_link_id)
-        if connection.execute(there).first() is None:
+        there = {"mentor": mentor_id, "link": resource_link_id}
+        if read_row(connection, _LINK_WITHIN, there) is None:
             raise NotFound("There is no such resource link.")
     elif context_id:
-        there = places.where(resource_links.c.context_id == context_id)
-        if connection.execute(there).first() is None:
+        there = {"mentor": mentor_id, "context": context_id}
+        if read_row(connection, _CONTEXT_WITHIN, there) is None:
             raise NotFound("There is no such context.")
-    met = select(enrolments.c.id).where(
-        enrolments.c.person_id == person_id, enrolments.c.context_id.in_(places)
-    )
-    listed = select(roster_members.c.person_id).where(
-        roster_members.c.person_id == person_id, roster_members.c.context_id.in_(places)
-    )
-    graded = select(grades.c.id).where(
-        grades.c.person_id == person_id, grades.c.mentor_id == mentor_id
-    )
-    if connection.execute(met.union_all(listed, graded)).first() is None:
+    theirs = {"mentor": mentor_id, "person": person_id}
+    if all(read_row(connection, way, theirs) is None for way in _MET):
         raise NotFound("There is no such person.")

@@ -12,11 +12,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from mentorai.core.attempts import attempts
 from mentorai.core.clock import now
+from mentorai.core.database import Instant
 from mentorai.core.deliveries import (
     TOGETHER,
     UNTOUCHED,
@@ -53,6 +54,7 @@ from mentorai.core.outbox_rows import (
 )
 from mentorai.core.outbox_table import is_due, outbox
 from mentorai.core.places import resource_links
+from mentorai.core.prepared import Prepared, count_changed, execute_each, read_row
 from mentorai.core.retries import Decision
 from mentorai.core.webhook_events import note_settled_grade
 
@@ -63,6 +65,42 @@ if TYPE_CHECKING:
 # Longer than a push may take with its token, its column and its retries.
 LEASE_SECONDS = 90.0
 log = structlog.get_logger(__name__)
+
+# Made once: for a statement that runs with every score, making it costs more than running it.
+_MOMENT = bindparam("moment", type_=Instant())
+_SUPERSEDE = Prepared(
+    update(outbox)
+    .where(outbox.c.grade_id == bindparam("grade"), outbox.c.status == "waiting")
+    .values(status="superseded", updated_at=_MOMENT)
+)
+_INSERT = Prepared(
+    insert(outbox),
+    (
+        *("id", "organization_id", "grade_id", "person_id", "resource_link_id", "registration_id"),
+        *("quiz_id", "given", "maximum", "comment", "replaces_teacher", "status", "attempts"),
+        *("stale_attempts", "due_at", "last_error_code", "last_error_message", "created_at"),
+        "updated_at",
+    ),
+)
+_NOTE = Prepared(
+    update(grades)
+    .where(grades.c.id == bindparam("grade"))
+    .values(
+        sync_row_id=bindparam("row"),
+        sync_status=bindparam("status"),
+        sync_attempts=0,
+        sync_error_code=bindparam("code"),
+        sync_error_message=bindparam("message"),
+        sync_sent_at=None,
+        sync_next_try_at=bindparam("next_try"),
+        sync_result=None,
+        updated_at=_MOMENT,
+    )
+)
+_REGISTRATION = Prepared(
+    select(resource_links.c.registration_id).where(resource_links.c.id == bindparam("link"))
+)
+_BY_STAFF = Prepared(select(attempts.c.staff).where(attempts.c.id == bindparam("attempt")))
 
 
 class Outbox:
@@ -84,11 +122,7 @@ class Outbox:
         an instructor put right here.
         """
         changed_at, moment = take_moment(connection, grade.mentor_id), now()
-        connection.execute(
-            update(outbox)
-            .where(outbox.c.grade_id == grade.id, outbox.c.status == "waiting")
-            .values(status="superseded", updated_at=moment)
-        )
+        count_changed(connection, _SUPERSEDE, {"grade": grade.id, "moment": moment})
         if grade.release == "held":
             return None
         reason = _find_obstacle(connection, grade)
@@ -113,22 +147,17 @@ class Outbox:
             "created_at": moment,
             "updated_at": moment,
         }
-        connection.execute(insert(outbox).values(row))
-        connection.execute(
-            update(grades)
-            .where(grades.c.id == grade.id)
-            .values(
-                sync_row_id=row["id"],
-                sync_status=row["status"],
-                sync_attempts=0,
-                sync_error_code=row["last_error_code"],
-                sync_error_message=row["last_error_message"],
-                sync_sent_at=None,
-                sync_next_try_at=None if reason else moment,
-                sync_result=None,
-                updated_at=changed_at,
-            )
-        )
+        execute_each(connection, _INSERT, [row])
+        note = {
+            "grade": grade.id,
+            "row": row["id"],
+            "status": row["status"],
+            "code": row["last_error_code"],
+            "message": row["last_error_message"],
+            "next_try": None if reason else moment,
+            "moment": changed_at,
+        }
+        count_changed(connection, _NOTE, note)
         if reason:
             note_settled_grade(connection, grade.organization_id, grade.mentor_id, grade.id)
         return str(row["id"])
@@ -406,11 +435,10 @@ def _find_obstacle(connection: Connection, grade: "Grade") -> MentorAIError | No
         )
     except (NoLineItem, NotGradable) as error:
         return error
-    by_staff = select(attempts.c.staff).where(attempts.c.id == grade.attempt_id)
-    return PersonIsStaff() if connection.execute(by_staff).scalar() else None
+    attempt = read_row(connection, _BY_STAFF, {"attempt": grade.attempt_id})
+    return PersonIsStaff() if attempt is not None and attempt.staff else None
 
 
 def _find_registration(connection: Connection, resource_link_id: str | None) -> str | None:
-    query = select(resource_links.c.registration_id).where(resource_links.c.id == resource_link_id)
-    registration_id: str | None = connection.execute(query).scalar_one_or_none()
-    return registration_id
+    link = read_row(connection, _REGISTRATION, {"link": resource_link_id})
+    return None if link is None else link.registration_id

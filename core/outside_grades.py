@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Select, Table, and_, or_, select
+from sqlalchemy import Table, and_, bindparam, or_, select
 
 from mentorai.core.errors import InputRejected, NotFound
 from mentorai.core.grades import Grade, Release
 from mentorai.core.mentors import placements
 from mentorai.core.people import enrolments, identities
 from mentorai.core.places import contexts, resource_links
+from mentorai.core.prepared import Prepared, read_rows
 from mentorai.core.roster_rows import ACTIVE, roster_members
 from mentorai.core.values import Role
 
@@ -93,12 +95,18 @@ def _find_place(
     engine: "Engine", organization_id: str, mentor_id: str, asked: OutsideGrade
 ) -> tuple[str, str]:
     """The person and the resource link that are meant."""
-    came = _select_seats(organization_id, mentor_id, asked, enrolments)
+    shape = (asked.user == LATEST, asked.resource_link is not None, asked.context is not None)
+    facts = {
+        "organization": organization_id,
+        "mentor": mentor_id,
+        "user": asked.user,
+        "link": asked.resource_link,
+        "context": asked.context,
+    }
     with engine.database.read() as connection:
-        seats = connection.execute(came).all()
+        seats = read_rows(connection, _seats(enrolments, *shape), facts)
         if not seats and asked.user != LATEST:
-            listed = _select_seats(organization_id, mentor_id, asked, roster_members)
-            seats = connection.execute(listed.where(*LEARNS)).all()
+            seats = read_rows(connection, _seats(roster_members, *shape), facts)
     if not seats:
         raise NotFound("There is no such person in a course of this mentor.")
     people = {seat.person_id for seat in seats}
@@ -121,9 +129,8 @@ def _choose_link(links: Sequence[tuple[str, str | None]], asked: OutsideGrade) -
     return chosen[0][0]
 
 
-def _select_seats(
-    organization_id: str, mentor_id: str, asked: OutsideGrade, known: Table
-) -> Select[Any]:
+@cache
+def _seats(known: Table, is_latest: bool, names_link: bool, names_context: bool) -> Prepared:
     """Each person who is meant in each place that is meant, who and what came last first.
 
     known: who is in which course: those who came into it, or those whom the LMS lists.
@@ -139,8 +146,8 @@ def _select_seats(
         .join(resource_links, resource_links.c.id == placements.c.resource_link_id)
         .join(contexts, contexts.c.id == resource_links.c.context_id)
         .join(known, known.c.context_id == contexts.c.id)
-        .where(placements.c.mentor_id == mentor_id)
-        .where(resource_links.c.organization_id == organization_id)
+        .where(placements.c.mentor_id == bindparam("mentor"))
+        .where(resource_links.c.organization_id == bindparam("organization"))
         .order_by(
             last.desc(),
             known.c.person_id,
@@ -149,20 +156,21 @@ def _select_seats(
         )
         .limit(100)
     )
-    if asked.resource_link is not None:
+    if names_link:
         named = (resource_links.c.id, resource_links.c.lms_resource_link_id)
-        query = query.where(or_(*(column == asked.resource_link for column in named)))
-    if asked.context is not None:
+        query = query.where(or_(*(column == bindparam("link") for column in named)))
+    if names_context:
         named = (contexts.c.id, contexts.c.lms_context_id)
-        query = query.where(or_(*(column == asked.context for column in named)))
-    if asked.user == LATEST:
-        return query.where(known.c.role == Role.LEARNER.value)
+        query = query.where(or_(*(column == bindparam("context") for column in named)))
+    if is_latest:
+        return Prepared(query.where(known.c.role == Role.LEARNER.value))
     called = select(identities.c.id).where(
         and_(
-            identities.c.organization_id == organization_id,
+            identities.c.organization_id == bindparam("organization"),
             identities.c.authority == "lti:" + resource_links.c.registration_id,
-            identities.c.subject == asked.user,
+            identities.c.subject == bindparam("user"),
             identities.c.person_id == known.c.person_id,
         )
     )
-    return query.where(or_(known.c.person_id == asked.user, called.exists()))
+    query = query.where(or_(known.c.person_id == bindparam("user"), called.exists()))
+    return Prepared(query if known is enrolments else query.where(*LEARNS))
