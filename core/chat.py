@@ -157,11 +157,10 @@ class Chat:
         """All that is known for answering `turn`."""
         engine = self._engine
         mentor = engine.mentors.get(organization_id, mentor_id)
-        before = engine.conversations.turns(organization_id, mentor_id, turn.conversation_id)
-        earlier = [t for t in before if t.id != turn.id and t.status != "writing"][-EARLIER_TURNS:]
+        conversation = engine.conversations.get(organization_id, mentor_id, turn.conversation_id)
+        earlier = engine.conversations.earlier(organization_id, mentor_id, turn, EARLIER_TURNS)
         question = engine.retrieval.widen(mentor_id, turn.message, [t.message for t in earlier])
         passages = self._find_passages(mentor_id, question, beside.document_ids)
-        conversation = engine.conversations.get(organization_id, mentor_id, turn.conversation_id)
         return TurnRequest(
             organization_id=organization_id,
             mentor_id=mentor_id,

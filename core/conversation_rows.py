@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    bindparam,
     func,
     insert,
     select,
@@ -29,6 +31,7 @@ from mentorai.core.database import Instant, metadata
 from mentorai.core.errors import InputRejected, NotFound
 from mentorai.core.identifiers import is_id, new_id
 from mentorai.core.mentors import mentors
+from mentorai.core.prepared import Prepared, count_changed, execute_each, read_row
 from mentorai.core.values import Citation, Turn
 
 TITLE_LENGTH = 100
@@ -71,6 +74,32 @@ turns = Table(
     UniqueConstraint("conversation_id", "ordinal"),
 )
 
+# Made once: for a statement that runs with every message, making it costs more than running it.
+_MENTOR = Prepared(
+    select(mentors.c.id).where(
+        mentors.c.organization_id == bindparam("organization"), mentors.c.id == bindparam("mentor")
+    )
+)
+_OPEN = Prepared(insert(conversations), conversations.c.keys())
+_NOTE_USE = Prepared(
+    update(conversations)
+    .where(
+        conversations.c.mentor_id == bindparam("mentor"),
+        conversations.c.id == bindparam("conversation"),
+    )
+    .values(
+        title=bindparam("new_title"),
+        metadata=bindparam("new_metadata"),
+        updated_at=bindparam("moment"),
+    )
+)
+_LAST = Prepared(
+    select(func.max(turns.c.ordinal).label("ordinal")).where(
+        turns.c.conversation_id == bindparam("conversation")
+    )
+)
+_ADD_TURN = Prepared(insert(turns), turns.c.keys())
+
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
@@ -91,7 +120,7 @@ class Conversation:
     updated_at: datetime
 
 
-def select_conversations(organization_id: str, mentor_id: str, person_id: str | None) -> Any:
+def select_conversations(organization_id: Any, mentor_id: Any, person_id: Any) -> Any:
     """The query for the conversations with a mentor; with a person_id, that person's alone."""
     query = select(conversations).where(
         conversations.c.organization_id == organization_id,
@@ -113,15 +142,26 @@ def get_conversation(
 
     Raises NotFound.
     """
-    query = select_conversations(organization_id, mentor_id, person_id).where(
-        conversations.c.id == conversation_id
-    )
-    if lock:
-        query = query.with_for_update()
-    row = connection.execute(query).one_or_none() if is_id(conversation_id) else None
+    facts = {
+        "organization": organization_id,
+        "mentor": mentor_id,
+        "person": person_id,
+        "conversation": conversation_id,
+    }
+    query = _select_one(is_persons=person_id is not None, lock=lock)
+    row = read_row(connection, query, facts) if is_id(conversation_id) else None
     if row is None:
         raise NotFound("There is no such conversation.")
     return read_conversation(row)
+
+
+@cache
+def _select_one(*, is_persons: bool, lock: bool) -> Prepared:
+    person = bindparam("person", type_=String()) if is_persons else None
+    query = select_conversations(bindparam("organization"), bindparam("mentor"), person).where(
+        conversations.c.id == bindparam("conversation")
+    )
+    return Prepared(query.with_for_update() if lock else query)
 
 
 def open_conversation(
@@ -138,26 +178,23 @@ def open_conversation(
     """The id of a new conversation; conversation_id, if one is given. Raises NotFound for a
     mentor that is not there.
     """
-    mentor = select(mentors.c.id).where(
-        mentors.c.organization_id == organization_id, mentors.c.id == mentor_id
-    )
-    if connection.execute(mentor).one_or_none() is None:
+    mentor = {"organization": organization_id, "mentor": mentor_id}
+    if read_row(connection, _MENTOR, mentor) is None:
         raise NotFound("There is no such mentor.")
     made, moment = conversation_id or new_id(), now()
-    connection.execute(
-        insert(conversations).values(
-            id=made,
-            organization_id=organization_id,
-            mentor_id=mentor_id,
-            person_id=person_id,
-            context_id=context_id,
-            key_id=key_id,
-            title=title,
-            metadata=add_facts({}, metadata or {}),
-            created_at=moment,
-            updated_at=moment,
-        )
-    )
+    row = {
+        "id": made,
+        "organization_id": organization_id,
+        "mentor_id": mentor_id,
+        "person_id": person_id,
+        "context_id": context_id,
+        "key_id": key_id,
+        "title": title,
+        "metadata": add_facts({}, metadata or {}),
+        "created_at": moment,
+        "updated_at": moment,
+    }
+    execute_each(connection, _OPEN, [row])
     return made
 
 
@@ -167,47 +204,44 @@ def note_use(
     message: str,
     metadata: Mapping[str, Fact],
 ) -> None:
-    """A message came in; it names a conversation that has no title, and may state facts of it."""
-    facts: dict[str, Any] = {"updated_at": now()}
-    if metadata:
-        facts["metadata"] = add_facts(conversation.metadata, metadata)
-    if not conversation.title:
-        facts["title"] = _as_title(message)
-    connection.execute(
-        update(conversations)
-        .where(
-            conversations.c.mentor_id == conversation.mentor_id,
-            conversations.c.id == conversation.id,
-        )
-        .values(facts)
-    )
+    """A message came in; it names a conversation that has no title, and may state facts of it.
+
+    conversation: as it was read with `lock`.
+    """
+    facts = {
+        "mentor": conversation.mentor_id,
+        "conversation": conversation.id,
+        "new_title": conversation.title or _as_title(message),
+        "new_metadata": add_facts(conversation.metadata, metadata),
+        "moment": now(),
+    }
+    count_changed(connection, _NOTE_USE, facts)
 
 
 def add_turn(connection: Connection, conversation_id: str, message: str) -> Turn:
     """Keep a message as the last turn of a conversation, with its reply still to be written."""
-    last = select(func.max(turns.c.ordinal)).where(turns.c.conversation_id == conversation_id)
+    last = read_row(connection, _LAST, {"conversation": conversation_id}).ordinal
     moment = now()
     turn = Turn(new_id(), conversation_id, message, "", "writing", (), False, moment)
-    connection.execute(
-        insert(turns).values(
-            id=turn.id,
-            conversation_id=conversation_id,
-            ordinal=(connection.execute(last).scalar_one() or 0) + 1,
-            message=message,
-            reply="",
-            status=turn.status,
-            citations=[],
-            weak_match=False,
-            created_at=moment,
-            updated_at=moment,
-        )
-    )
+    row: dict[str, Any] = {
+        "id": turn.id,
+        "conversation_id": conversation_id,
+        "ordinal": (last or 0) + 1,
+        "message": message,
+        "reply": "",
+        "status": turn.status,
+        "citations": [],
+        "weak_match": False,
+        "created_at": moment,
+        "updated_at": moment,
+    }
+    execute_each(connection, _ADD_TURN, [row])
     return turn
 
 
 def read_conversation(row: Row[Any]) -> Conversation:
     """The conversation in its row."""
-    return Conversation(**row._mapping)
+    return Conversation(**row._asdict())
 
 
 def read_turn(row: Row[Any]) -> Turn:

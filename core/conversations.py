@@ -9,11 +9,12 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Literal
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Integer, String, bindparam, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from mentorai.core.clock import now
 from mentorai.core.conversation_rows import (
+    LOST_AFTER,
     Conversation,
     Fact,
     add_turn,
@@ -27,9 +28,45 @@ from mentorai.core.conversation_rows import (
     select_conversations,
     turns,
 )
-from mentorai.core.database import Database
+from mentorai.core.database import Database, Instant
 from mentorai.core.errors import InputRejected, NotFound
+from mentorai.core.prepared import Prepared, count_changed, read_rows
 from mentorai.core.values import Citation, Turn
+
+# Made once: for a statement that runs with every message, making it costs more than running it.
+_LATEST = Prepared(
+    select_conversations(bindparam("organization"), bindparam("mentor"), bindparam("person"))
+    .where(conversations.c.context_id.is_not_distinct_from(bindparam("context", type_=String())))
+    .order_by(conversations.c.updated_at.desc(), conversations.c.id)
+    .limit(1)
+)
+_EARLIER = Prepared(
+    select(turns)
+    .join(conversations, conversations.c.id == turns.c.conversation_id)
+    .where(
+        conversations.c.organization_id == bindparam("organization"),
+        conversations.c.mentor_id == bindparam("mentor"),
+        turns.c.conversation_id == bindparam("conversation"),
+        turns.c.id != bindparam("turn"),
+        or_(
+            turns.c.status != "writing",
+            turns.c.updated_at < bindparam("lost_before", type_=Instant()),
+        ),
+    )
+    .order_by(turns.c.ordinal.desc())
+    .limit(bindparam("most", type_=Integer))
+)
+_GROW = Prepared(
+    update(turns)
+    .where(turns.c.conversation_id == bindparam("conversation"), turns.c.id == bindparam("turn"))
+    .values(
+        reply=bindparam("new_reply"),
+        citations=bindparam("new_citations"),
+        status=bindparam("new_status"),
+        weak_match=bindparam("is_weak"),
+        updated_at=bindparam("moment"),
+    )
+)
 
 
 class Conversations:
@@ -91,14 +128,13 @@ class Conversations:
         self, organization_id: str, mentor_id: str, person_id: str, context_id: str | None
     ) -> Conversation | None:
         """The person's conversation in this context that was used last, or None."""
-        query = (
-            select_conversations(organization_id, mentor_id, person_id)
-            .where(conversations.c.context_id == context_id)
-            .order_by(conversations.c.updated_at.desc(), conversations.c.id)
-            .limit(1)
-        )
-        with self._database.read() as connection:
-            row = connection.execute(query).one_or_none()
+        facts = {
+            "organization": organization_id,
+            "mentor": mentor_id,
+            "person": person_id,
+            "context": context_id,
+        }
+        row = self._database.run(_LATEST, facts)
         return read_conversation(row) if row else None
 
     def get(
@@ -202,6 +238,22 @@ class Conversations:
             get_conversation(connection, organization_id, mentor_id, conversation_id, person_id)
             return [read_turn(row) for row in connection.execute(query.order_by(turns.c.ordinal))]
 
+    def earlier(
+        self, organization_id: str, mentor_id: str, turn: Turn, most: int
+    ) -> Sequence[Turn]:
+        """The last turns of a turn's conversation that are written, without it, oldest first."""
+        facts = {
+            "organization": organization_id,
+            "mentor": mentor_id,
+            "conversation": turn.conversation_id,
+            "turn": turn.id,
+            "lost_before": now() - LOST_AFTER,
+            "most": most,
+        }
+        with self._database.read() as connection:
+            rows = read_rows(connection, _EARLIER, facts)
+        return [read_turn(row) for row in reversed(rows)]
+
     def begin_turn(
         self,
         organization_id: str,
@@ -247,17 +299,16 @@ class Conversations:
         A turn that was deleted in the meantime stays deleted.
         """
         facts = {
-            "reply": reply,
-            "citations": [asdict(citation) for citation in citations],
-            "status": status,
-            "weak_match": weak_match,
+            "conversation": turn.conversation_id,
+            "turn": turn.id,
+            "new_reply": reply,
+            "new_citations": [asdict(citation) for citation in citations],
+            "new_status": status,
+            "is_weak": weak_match,
+            "moment": now(),
         }
         with self._database.write() as connection:
-            connection.execute(
-                update(turns)
-                .where(turns.c.conversation_id == turn.conversation_id, turns.c.id == turn.id)
-                .values(**facts, updated_at=now())
-            )
+            count_changed(connection, _GROW, facts)
         return Turn(
             id=turn.id,
             conversation_id=turn.conversation_id,

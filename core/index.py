@@ -10,8 +10,10 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     Column,
     Connection,
     ForeignKey,
@@ -28,6 +30,7 @@ from sqlalchemy.exc import DBAPIError
 
 from mentorai.core.database import metadata
 from mentorai.core.errors import ConfigurationError
+from mentorai.core.prepared import Prepared, read_rows
 from mentorai.core.words import LONGEST_WORD
 
 word_counts = Table(
@@ -39,6 +42,12 @@ word_counts = Table(
     sqlite_with_rowid=False,
 )
 
+_WORDS: BindParameter[Any] = bindparam("words", expanding=True)
+_COUNTS = Prepared(
+    select(word_counts.c.word, word_counts.c.passages).where(
+        word_counts.c.mentor_id == bindparam("mentor"), word_counts.c.word.in_(_WORDS)
+    )
+)
 _INSERT = {
     "sqlite": text(
         "INSERT INTO passage_words (rowid, scope, title, body)"
@@ -125,10 +134,8 @@ def replace_entries(
 
 def read_counts(connection: Connection, mentor_id: str, words: Iterable[str]) -> dict[str, int]:
     """How many passages of the mentor hold each of `words`; a word in none is absent."""
-    query = select(word_counts.c.word, word_counts.c.passages).where(
-        word_counts.c.mentor_id == mentor_id, word_counts.c.word.in_(sorted(words))
-    )
-    return {row.word: row.passages for row in connection.execute(query)}
+    facts = {"mentor": mentor_id, "words": sorted(words)}
+    return {row.word: row.passages for row in read_rows(connection, _COUNTS, facts)}
 
 
 def find_entries(

@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import BindParameter, Connection, bindparam, func, select
 
 from mentorai.core.database import Database
 from mentorai.core.dataset_rows import as_passage, datasets, passages, select_passages
 from mentorai.core.identifiers import is_id
 from mentorai.core.index import check_fts5, find_entries, read_counts
+from mentorai.core.prepared import Prepared, read_rows
 from mentorai.core.scoring import Candidate, Query, score, weigh
 from mentorai.core.values import Passage
 from mentorai.core.words import DEFAULT_LANGUAGE, read_question, widen_question
@@ -29,6 +30,23 @@ QUESTION_CHARACTERS = 8_000
 CONSIDERED_WORDS = 200
 LANGUAGES = 4
 MOST_PASSAGES = 50
+
+
+# Made once: for a statement that runs with every question, making it costs more than running it.
+_HELD = func.sum(datasets.c.passages)
+_MATERIAL = Prepared(
+    select(datasets.c.language, _HELD.label("passages"), func.sum(datasets.c.words).label("words"))
+    .where(datasets.c.mentor_id == bindparam("mentor"), datasets.c.passages > 0)
+    .group_by(datasets.c.language)
+    .order_by(_HELD.desc(), datasets.c.language)
+)
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_DOCUMENTS: BindParameter[Any] = bindparam("documents", expanding=True)
+_OF_MENTOR = select_passages().where(
+    datasets.c.mentor_id == bindparam("mentor"), passages.c.id.in_(_IDS)
+)
+_ROWS = Prepared(_OF_MENTOR)
+_ROWS_WITHIN = Prepared(_OF_MENTOR.where(datasets.c.id.in_(_DOCUMENTS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +114,7 @@ class Retrieval:
 
 
 def _read_material(connection: Connection, mentor_id: str) -> _Material:
-    held = func.sum(datasets.c.passages)
-    query = (
-        select(
-            datasets.c.language, held.label("passages"), func.sum(datasets.c.words).label("words")
-        )
-        .where(datasets.c.mentor_id == mentor_id, datasets.c.passages > 0)
-        .group_by(datasets.c.language)
-        .order_by(held.desc(), datasets.c.language)
-    )
-    rows = connection.execute(query).all()
+    rows = read_rows(connection, _MATERIAL, {"mentor": mentor_id})
     total = sum(int(row.passages) for row in rows)
     return _Material(
         languages=tuple(row.language for row in rows[:LANGUAGES]),
@@ -149,8 +158,7 @@ def _keep_rarest(
 
 def _read_rows(
     connection: Connection, mentor_id: str, ids: Sequence[int], document_ids: Sequence[str]
-) -> dict[int, Row[Any]]:
-    query = select_passages().where(datasets.c.mentor_id == mentor_id, passages.c.id.in_(ids))
-    if document_ids:
-        query = query.where(datasets.c.id.in_(document_ids))
-    return {row.id: row for row in connection.execute(query)}
+) -> dict[int, Any]:
+    facts = {"mentor": mentor_id, "ids": ids, "documents": document_ids}
+    query = _ROWS_WITHIN if document_ids else _ROWS
+    return {row.id: row for row in read_rows(connection, query, facts)}
