@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     delete,
     insert,
     select,
@@ -33,6 +34,7 @@ from mentorai.core.errors import Conflict, NotFound
 from mentorai.core.grades import Grade, Grades
 from mentorai.core.identifiers import new_id
 from mentorai.core.mentors import mentors
+from mentorai.core.prepared import Prepared
 from mentorai.core.questions import QuizDraft, freeze, read_draft
 from mentorai.core.values import Role
 
@@ -54,6 +56,16 @@ quizzes = Table(
     Column("maximum", Float, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
+)
+
+# Made once: for a statement that runs with every page, making it costs more than running it.
+_OF_MENTOR = and_(
+    quizzes.c.organization_id == bindparam("organization"),
+    quizzes.c.mentor_id == bindparam("mentor"),
+)
+_GET = Prepared(select(quizzes).where(_OF_MENTOR, quizzes.c.id == bindparam("quiz")))
+_PUBLISHED = Prepared(
+    select(quizzes.c.id).where(_OF_MENTOR, quizzes.c.published.is_(True)).limit(1)
 )
 
 
@@ -125,9 +137,8 @@ class Quizzes:
 
     def get(self, organization_id: str, mentor_id: str, quiz_id: str) -> Quiz:
         """One quiz. Raises NotFound."""
-        query = select(quizzes).where(_one(organization_id, mentor_id, quiz_id))
-        with self._database.read() as connection:
-            row = connection.execute(query).one_or_none()
+        facts = {"organization": organization_id, "mentor": mentor_id, "quiz": quiz_id}
+        row = self._database.run(_GET, facts)
         if row is None:
             raise NotFound("There is no such quiz.")
         return _quiz(row)
@@ -148,6 +159,11 @@ class Quizzes:
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(quizzes.c.title, quizzes.c.id)).all()
         return [_quiz(row) for row in rows]
+
+    def has_published(self, organization_id: str, mentor_id: str) -> bool:
+        """Whether a mentor has a quiz that students see."""
+        facts = {"organization": organization_id, "mentor": mentor_id}
+        return self._database.run(_PUBLISHED, facts) is not None
 
     def delete(self, organization_id: str, mentor_id: str, quiz_id: str) -> None:
         """Remove a quiz; its attempts and grades stay, and an open attempt can be submitted.

@@ -76,9 +76,7 @@ class ChatPages:
     def _page(self, conversation_id: str | None, *, draft: str = "", error: str = "") -> str:
         session = visitor()
         mentor = self._mentor(session)
-        quizzes = self._engine.quizzes.list(
-            session.organization_id, session.mentor_id, published_only=True
-        )
+        has_quizzes = self._engine.quizzes.has_published(session.organization_id, session.mentor_id)
         return render_template(
             "embed/chat.html",
             visitor=session,
@@ -86,7 +84,7 @@ class ChatPages:
             greeting=to_html(mentor.proactive_prompt),
             turns=[view_turn(turn) for turn in self._turns(session, conversation_id)],
             conversation_id=conversation_id or "",
-            has_quizzes=bool(quizzes),
+            has_quizzes=has_quizzes,
             limit=self._engine.settings.message_characters,
             draft=draft,
             problem=error,
