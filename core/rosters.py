@@ -28,8 +28,8 @@ from mentorai.core.errors import (
     PlatformReplyInvalid,
 )
 from mentorai.core.lease_holders import issue_lease
-from mentorai.core.orphans import Hold, free_orphans
 from mentorai.core.organizations import organizations
+from mentorai.core.orphans import Hold, free_orphans
 from mentorai.core.places import contexts, resource_links
 from mentorai.core.retries import asked_seconds
 from mentorai.core.roster_reads import (
