@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import get_args
@@ -83,6 +84,18 @@ def test_example_of_a_hook_is_a_plugin(hook: str) -> None:
     plugins.add(module, "example")
     plugins.check()
     assert plugins.hooks_of("example") == [hook]
+
+
+@pytest.mark.parametrize("name", [n for n, kind in vars(values).items() if is_dataclass(kind)])
+def test_every_field_of_a_value_is_documented(name: str) -> None:
+    kind = getattr(values, name)
+    _, is_what, always, maybe = _row("hooks.md", name)
+
+    needed = [f.name for f in fields(kind) if (f.default, f.default_factory) == (MISSING, MISSING)]
+    first = re.sub(r"\s+", " ", str(inspect.getdoc(kind)).partition("\n\n")[0])
+    assert is_what == first
+    assert re.findall(r"`(\w+)`", always) == needed
+    assert re.findall(r"`(\w+)`", maybe) == [f.name for f in fields(kind) if f.name not in needed]
 
 
 def _asked_hooks() -> set[str]:
