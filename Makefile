@@ -43,17 +43,18 @@ clean:
 	rm -rf $(VENV) .demo build dist *.egg-info
 
 # Installed in place, so that only a change of what is required installs again.
-$(VENV)/.installed: $(BIN)/python setup.cfg pyproject.toml
+$(VENV)/.installed: setup.cfg pyproject.toml | $(VENV)/.made
 	@echo "Installing mentorai-toolkit into $(VENV) ..."
 	@$(PIP) install --no-compile --editable . || $(NOT_INSTALLED)
 	@touch $@
 
-$(VENV)/.installed-dev: $(BIN)/python setup.cfg pyproject.toml
+$(VENV)/.installed-dev: setup.cfg pyproject.toml | $(VENV)/.made
 	@echo "Installing mentorai-toolkit and what its tests need into $(VENV) ..."
 	@$(PIP) install --editable '.[dev,postgres,redis,gevent]' || $(NOT_INSTALLED)
 	@touch $@ $(VENV)/.installed
 
-$(BIN)/python:
+# Its python is there before its pip: whoever was stopped in between begins again.
+$(VENV)/.made:
 	@command -v $(PYTHON) >/dev/null || { \
 		echo "There is no $(PYTHON) here; Python 3.11 or newer is needed." \
 		"Name one with PYTHON=python3.12" >&2; exit 1; }
@@ -63,3 +64,4 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "Python's venv module does not work here; on Debian and Ubuntu install" \
 		"the package python3-venv." >&2; exit 1; }
+	@touch $@

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,8 @@ def test_make_says_what_it_can_do_and_no_more() -> None:
 
 
 def test_python_that_is_not_there_is_named(tmp_path: Path) -> None:
-    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in ("Makefile", "setup.cfg", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
     call = ["make", "-C", str(tmp_path), "demo", "PYTHON=python3.99"]
 
     done = subprocess.run(call, capture_output=True, text=True, check=False)
@@ -27,3 +29,14 @@ def test_python_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "There is no python3.99 here; Python 3.11 or newer is needed." in done.stderr
     assert not (tmp_path / ".venv").exists()
+
+
+def test_environment_that_was_left_half_made_is_made_whole(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / ".venv"], check=True)
+
+    call = ["make", "-C", str(tmp_path), ".venv/.made", f"PYTHON={sys.executable}"]
+    subprocess.run(call, check=True)
+
+    pip = [tmp_path / ".venv" / "bin" / "python", "-m", "pip", "--version"]
+    assert subprocess.run(pip, capture_output=True, check=False).returncode == 0
