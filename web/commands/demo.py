@@ -17,7 +17,8 @@ from mentorai.web.commands.children import Child
 from mentorai.web.commands.serve import refuse_taken_port
 
 HOST = "127.0.0.1"
-START_SECONDS = 60
+# A busy machine with a cold disk took more than a minute; a server that ended is told at once.
+START_SECONDS = 180
 STOP_SECONDS = 10
 # Kept from the environment; everything else that is set here belongs to another installation.
 KEPT = ("MENTORAI_LOG_LEVEL", "MENTORAI_WORKER_CLASS")
