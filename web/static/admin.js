@@ -87,7 +87,7 @@ for (const button of document.querySelectorAll("[data-scopes]")) {
   });
 }
 
-// The server takes a form once anyway; this spares the second click its surprise.
+// A second click makes nothing a second time.
 document.addEventListener("submit", (event) => {
   if (event.target.matches("[data-once]")) {
     if (event.target.dataset.sent) event.preventDefault();
@@ -98,6 +98,8 @@ document.addEventListener("submit", (event) => {
   }
 });
 
-addEventListener("pageshow", () => {
+// Back on a page that was put aside, the form may be sent again.
+addEventListener("pageshow", (event) => {
+  if (!event.persisted) return;
   for (const form of document.querySelectorAll("[data-once]")) delete form.dataset.sent;
 });
