@@ -14,7 +14,7 @@ import requests
 
 from mentorai.core.identifiers import new_id
 from mentorai.plugins.sandbox.fetched_files import fetch_file
-from mentorai.plugins.sandbox.oidc import CLAIM, DEEP_LINK, Form, Launches
+from mentorai.plugins.sandbox.oidc import CLAIM, DEEP_LINK, Form, Launches, add_session
 from mentorai.plugins.sandbox.platform import SandboxPlatform, put_column
 from mentorai.plugins.sandbox.school import Course, Item, Person
 from mentorai.plugins.sandbox.selected_items import check_filled, read_item
@@ -66,9 +66,8 @@ class DeepLinks:
         with self._lock:
             self._open[ticket] = Selection(person, course, data, wants)
         return_url = f"{self._platform.options.base_url}/lti/deep-links/{ticket}"
-        return self._launches.begin(
-            person, course, None, return_url, wants.as_claim(return_url, data)
-        )
+        selection = wants.as_claim(add_session(self._platform, return_url), data)
+        return self._launches.begin(person, course, None, return_url, selection)
 
     def finish(self, ticket: str, token: str) -> Selected:
         """Take the tool's answer and make its items.

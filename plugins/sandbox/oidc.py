@@ -94,6 +94,7 @@ class Launches:
         """
         platform = self._platform
         # Real hints hold quotes and braces, and must come back byte for byte.
+        return_url = add_session(platform, return_url)
         hint = json.dumps({"launch": secrets.token_urlsafe(18)}, separators=(",", ":"))
         begun = Begun(hint, person, course, item, now(), return_url, selection, changes or {})
         with self._lock:
@@ -294,6 +295,12 @@ def grade_claim(platform: SandboxPlatform, course: Course, item: Item) -> dict[s
     if len(tied) == 1 or (tied and platform.personality.launches.names_first):
         claim["lineitem"] = column_url(platform, tied[0])
     return claim
+
+
+def add_session(platform: SandboxPlatform, url: str) -> str:
+    """An address to come back to, with what the LMS adds of the person's session there."""
+    query = platform.personality.launches.return_query
+    return f"{url}?{query}" if query else url
 
 
 def outcomes_claim(platform: SandboxPlatform, person: Person, item: Item | None) -> dict[str, Any]:

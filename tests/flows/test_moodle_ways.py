@@ -115,6 +115,19 @@ def test_hidden_link_removes_nobody_from_the_roster(campus: Campus, browser: Bro
     assert [person.status for person in people.list_people(course)] == ["active"] * 5
 
 
+def test_key_of_the_persons_session_in_moodle_is_neither_logged_nor_kept_of_a_launch(
+    campus: Campus, browser: Browser, capfd: pytest.CaptureFixture[str]
+) -> None:
+    browser.launch(campus.sandbox.url, "maya", COURSE, LINK)
+    browser.open_picker(campus.sandbox.url, "ruth", COURSE)
+
+    kept, written = entries(campus), "".join(capfd.readouterr())
+    assert "/lti/launch" in written
+    assert "S4ndb0xKey" not in written
+    assert len(kept) == 2
+    assert "S4ndb0xKey" not in str(kept)
+
+
 @pytest.mark.parametrize("ids", ["numbers", "bare_numbers"])
 def test_number_names_one_person_in_launch_roster_score_and_results(
     campus: Campus, browser: Browser, ids: str

@@ -404,6 +404,17 @@ def test_moodle_has_a_guid_of_32_characters(be: Any) -> None:
     assert re.fullmatch("[0-9a-f]{32}", described["guid"])
 
 
+@pytest.mark.parametrize("name", ["moodle", "canvas"])
+def test_addresses_to_come_back_to_hold_the_persons_session_or_not(be: Any, name: str) -> None:
+    client: SandboxClient = be(name).client
+    shown = client.launch()[f"{CLAIM}/launch_presentation"]
+    asked = client.begin_selection()[f"{DEEP_LINK}/deep_linking_settings"]
+
+    urls = (shown["return_url"], asked["deep_link_return_url"])
+
+    assert ["?sesskey=" in url for url in urls] == [name == "moodle"] * 2
+
+
 PORTAL = "/api/v1"
 APPLICATION = "1f3c8f4e-0000-4000-8000-000000000000"
 

@@ -229,6 +229,7 @@ MOODLE = Personality(
         tells_clients=True,
         any_state=True,
         enrolment="/enrol/index.php?id={course}",
+        return_query="sesskey=S4ndb0xKey",
         outcomes="/mod/lti/service.php",
         names_first=True,
         custom=add_custom,

@@ -297,6 +297,7 @@ class LaunchTraits:
         and comes back empty.
     enrolment: the path of the page to which who is not in the course is led on the way, in the
         place of an answer to the tool; empty: the launch goes on. {course} is filled in.
+    return_query: what the addresses to come back to say of the person's session in the LMS.
     outcomes: the path of the grade service of LTI 1.1, which a graded link names besides; empty:
         there is none.
     names_first: of more line items than one of a link the first is named, and not none.
@@ -325,6 +326,7 @@ class LaunchTraits:
     tells_clients: bool = False
     any_state: bool = False
     enrolment: str = ""
+    return_query: str = ""
     outcomes: str = ""
     names_first: bool = False
     previews: bool = False
