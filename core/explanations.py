@@ -292,9 +292,9 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         student="Open the activity again from the course page in a few seconds. If it happens "
         "again, give your campus IT the reference number.",
         instructor="The mentor's database did not answer in time; nothing in your course is wrong.",
-        it="The log has the reason under the reference number: a database that is restarted or has "
-        "too few connections, or two changes that waited for each other. `mentorai doctor` looks "
-        "whether it answers.",
+        it="The log has the reason under the reference number: a database that is restarted, has "
+        "too few connections or a full disk, or two changes that waited for each other. `mentorai "
+        "doctor` looks whether it answers.",
         screen="here",
     ),
     "too_large": Explanation(

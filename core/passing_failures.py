@@ -34,7 +34,7 @@ def check_passing(error: Exception) -> None:
     """Raise DatabaseUnavailable from what a driver or the pool raised, if it passes by itself."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     if _is_passing(error, cause):
-        state = getattr(cause, "sqlstate", None)
+        state = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
         log.warning("database_unavailable", reason=type(cause).__name__, state=state)
         raise DatabaseUnavailable from error
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+import structlog
 from sqlalchemy import Column, Integer, MetaData, String, Table, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
@@ -151,3 +152,22 @@ def test_document_is_read_again_when_keeping_it_ended_in_a_deadlock(engine, ment
 
     assert tried == 1
     assert engine.datasets.get(*place, sent.id).training_status == "trained"
+
+
+def test_full_disk_passes_and_is_named_in_the_log(tmp_path):
+    database = Database(f"sqlite:///{tmp_path / 'full.sqlite3'}")
+    notes.metadata.create_all(database.engine)
+
+    def fill() -> None:
+        with database.write() as connection:
+            # As many pages as there are, and no more.
+            connection.exec_driver_sql("PRAGMA max_page_count = 1")
+            connection.execute(insert(notes), [{"id": n, "text": "a" * 50} for n in range(500)])
+
+    with structlog.testing.capture_logs() as lines:
+        with pytest.raises(DatabaseUnavailable):
+            fill()
+        database.close()
+
+    (line,) = lines
+    assert (line["event"], line["state"]) == ("database_unavailable", "SQLITE_FULL")
