@@ -11,6 +11,7 @@ queue, or all share one in Redis, and all have the same outbox.
 
 import os
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from mentorai.core.clock import now
+from mentorai.core.errors import ConfigurationError
 from mentorai.core.lanes import Lanes
 from mentorai.core.private_folders import make_private
 from mentorai.core.samples import compare_some
@@ -38,6 +40,8 @@ CHORE_SECONDS = 3600.0
 POLL_SECONDS = 0.2
 # A worker that was told to stop finishes the rows in hand, but not for ever.
 STOP_SECONDS = 30
+# A file that was damaged, or is something else.
+BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 log = structlog.get_logger(__name__)
 
 
@@ -88,7 +92,10 @@ class Jobs:
             log.warning("jobs_not_handed", reason=type(error).__name__)
 
     def open(self, *, stays_open: bool = False) -> Any:
-        """The huey instance, made at its first use. stays_open: keep its connection (a worker)."""
+        """The huey instance, made at its first use. stays_open: keep its connection (a worker).
+
+        Raises ConfigurationError if its file is no queue any more.
+        """
         with self._lock:
             self._stays_open |= stays_open
             if self._queue is None:
@@ -125,7 +132,15 @@ def _make_queue(settings: "Settings") -> Any:
 
     make_private(settings.data_dir)
     filename = str(settings.data_dir / "jobs.sqlite3")
-    return SqliteHuey("mentorai", filename=filename, fsync=True, results=False)
+    try:
+        return SqliteHuey("mentorai", filename=filename, fsync=True, results=False)
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in BROKEN:
+            raise
+        raise ConfigurationError(
+            f"{filename} is broken: delete it, and what is beside it with -wal or -shm. It only "
+            "says that something is due, and the worker finds that without it."
+        ) from error
 
 
 def run_worker(

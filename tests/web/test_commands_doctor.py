@@ -303,3 +303,12 @@ def test_what_waits_for_campus_it_is_noted(registered: Run, folder: Path, site: 
     assert done.exit_code == 0
     assert f"registrations approve {waiting.id}" in done.output
     assert "deployments that wait for a decision: 1" in done.output
+
+
+def test_doctor_names_the_file_of_the_queue_when_it_is_broken(installed: Run, folder: Path) -> None:
+    (folder / "jobs.sqlite3").write_bytes(b"no database " * 500)
+
+    done = installed("doctor")
+
+    assert done.exit_code == 1
+    assert "jobs.sqlite3 is broken: delete it" in _wrong(done)[0]

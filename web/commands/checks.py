@@ -301,6 +301,13 @@ def _compare_clock(whose: str, date: str | None) -> Iterator[Finding]:
 
 
 def check_outbox(engine: "Engine") -> Iterator[Finding]:
-    """Do scores leave?"""
+    """Do scores leave? Raises ConfigurationError if the worker's queue is broken."""
+    from mentorai.core.jobs import Jobs
+
+    # One that is not there yet is made by whom it shall belong to.
+    if (engine.settings.data_dir / "jobs.sqlite3").exists():
+        jobs = engine.room(Jobs)
+        jobs.open()
+        jobs.close()
     waiting = engine.outbox.waiting()
     yield Finding("outbox", f"{waiting} scores wait to be sent.")

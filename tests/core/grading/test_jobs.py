@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from mentorai.core.engine import Engine
+from mentorai.core.errors import ConfigurationError
 from mentorai.core.jobs import Jobs, run_worker
 
 WORKER = """
@@ -67,6 +68,16 @@ def test_reporting_goes_on_when_the_queue_cannot_be_written(engine, gradebook, r
     report(8)
 
     assert engine.outbox.waiting() == 1
+
+
+def test_worker_says_what_to_do_when_the_file_of_the_queue_is_broken(engine, settings):
+    file = settings.data_dir / "jobs.sqlite3"
+    file.write_bytes(b"no database " * 500)
+
+    with pytest.raises(ConfigurationError, match=r"jobs\.sqlite3 is broken: delete it"):
+        run_worker(engine)
+    file.unlink()
+    assert engine.room(Jobs).open().pending_count() == 0
 
 
 def test_second_score_follows_within_two_seconds(engine, worker, gradebook, report):
