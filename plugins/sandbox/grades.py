@@ -7,7 +7,7 @@ column is a line item; what it holds for a person is a result.
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeGuard
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 from mentorai.core.identifiers import new_id
 from mentorai.plugins.sandbox.personalities.traits import Links, ResultTraits
@@ -85,7 +85,7 @@ class Gradebook:
         if traits.by_label:
             known = (c for c in self.columns(course) if c["label"] == facts["label"])
             column["id"] = next(known, column)["id"]
-        self._shelf.put("line_item", column["id"], column)
+        self._shelf.put("line_item", column["id"], column | self._encode(facts))
         shown, status = self._show(column), traits.made_status
         return Reply.of(shown, LINE_ITEM_TYPE, status=status, headers={"Location": shown["id"]})
 
@@ -98,7 +98,6 @@ class Gradebook:
         """PUT on one line item: it replaces all but the id and the resource link."""
         with self._shelf.lock:
             column = self.get_column(course_id, column_id)
-            _check_coupled(column, kept=self._platform.personality.columns.fixes_coupled)
             body = self._read_link(call.read_json(LINE_ITEM_TYPE))
             link = column.get("resourceLinkId")
             if body.get("resourceLinkId", link) != link:
@@ -108,7 +107,7 @@ class Gradebook:
             if not self._platform.personality.columns.drops_link:
                 names.append("resourceLinkId")
             kept = {n: column[n] for n in (*names, *KEPT) if n in column}
-            self._shelf.put("line_item", column_id, facts | kept)
+            self._shelf.put("line_item", column_id, facts | self._encode(facts) | kept)
             if self._platform.personality.columns.rescales:
                 self._rescale(column_id, facts["scoreMaximum"])
             return Reply.of(self._show(facts | kept), LINE_ITEM_TYPE)
@@ -130,7 +129,7 @@ class Gradebook:
             )
             if traits.keeps_all:
                 raise Refused(403, "No tool may remove a line item.", rule="column_kept")
-            _check_coupled(column, kept=traits.keeps_coupled or traits.fixes_coupled)
+            _check_coupled(column, kept=traits.keeps_coupled)
             self.drop(column_id)
         return Reply(204)
 
@@ -190,6 +189,12 @@ class Gradebook:
         shown = facts | {"id": column_url(self._platform, column), **traits.adds(column)}
         told: Record = self._platform.ids.tell(shown)
         return told
+
+    def _encode(self, facts: Mapping[str, Any]) -> Record:
+        """The texts of a line item that this LMS keeps in another form."""
+        if not self._platform.personality.columns.encodes_texts:
+            return {}
+        return {n: quote_plus(facts[n]) for n in ("tag", "resourceId") if n in facts}
 
     def _read_link(self, body: Record) -> Record:
         """A line item as it was sent, with our id of its link."""
@@ -286,9 +291,9 @@ def cut_page(
     """
     links = links or Links()
     limit = call.read_limit(platform.behaviour.page_size if links.relations else len(found) or 1)
-    start = call.query.get("after", "0")
+    start = call.query.get(links.start, "0")
     if not is_digits(start):
-        raise Refused(400, "after must be a whole number.")
+        raise Refused(400, f"{links.start} must be a whole number.")
     first = int(start)
     starts = {"current": first, "canonical": first, "first": 0}
     if first > 0:
@@ -305,7 +310,7 @@ def cut_page(
 
 def _link(call: Call, links: Links, relation: str, limit: int, after: int) -> str:
     kept = {n: v for n, v in call.query.items() if links.keeps is None or n in links.keeps}
-    query = urlencode({**kept, "limit": limit, "after": after}).replace("&", links.ampersand)
+    query = urlencode({**kept, "limit": limit, links.start: after}).replace("&", links.ampersand)
     begin, end = links.quotes
     text = f"<{call.url}?{query}>; rel={begin}{relation}{end}"
     # A header is bytes: what is not Latin-1 goes as UTF-8, as those LMSs send it.

@@ -38,9 +38,10 @@ def list_members(platform: SandboxPlatform, call: Call, course_id: str) -> Reply
     if not is_old:
         call.check_accepts(MEMBERS_TYPE)
     course = get_course(platform, course_id)
-    item, tells = _find_link(platform, course, call.query.get("rlid"))
+    query = {} if traits.ignores_filters else call.query
+    item, tells = _find_link(platform, course, query.get("rlid"))
     assignees = _find_assignees(platform, item) if traits.assigns else ()
-    wanted, since = call.query.get("role"), _read_since(call)
+    wanted, since = query.get("role"), _read_since(call)
     found = [
         _show(each, traits)
         | (_tell_message(platform, each.person, course, item) if tells else {})

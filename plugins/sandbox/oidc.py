@@ -281,6 +281,7 @@ def _picker_claims(begun: Begun) -> dict[str, Any]:
 def grade_claim(platform: SandboxPlatform, course: Course, item: Item) -> dict[str, Any]:
     """What a launch of an item says of the gradebook (AGS 2.0, section 3.1)."""
     from mentorai.plugins.sandbox.grades import column_url, columns_url
+    from mentorai.plugins.sandbox.on_demand import on_demand_url
 
     claim: dict[str, Any] = {
         "scope": list(GRADE_SCOPES),
@@ -294,6 +295,8 @@ def grade_claim(platform: SandboxPlatform, course: Course, item: Item) -> dict[s
     # More than one column of a link: the platform cannot say which (AGS 2.0, section 3.2.2).
     if len(tied) == 1 or (tied and platform.personality.launches.names_first):
         claim["lineitem"] = column_url(platform, tied[0])
+    elif not tied and platform.personality.addresses.on_demand:
+        claim["lineitem"] = on_demand_url(platform, course, item)
     return claim
 
 

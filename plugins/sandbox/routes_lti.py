@@ -11,6 +11,7 @@ from werkzeug.exceptions import MethodNotAllowed
 
 from mentorai.core.clock import now
 from mentorai.plugins.sandbox.faults import Fault
+from mentorai.plugins.sandbox.grades import LINE_ITEM_TYPE
 from mentorai.plugins.sandbox.groups import list_groups, list_sets
 from mentorai.plugins.sandbox.members import list_members
 from mentorai.plugins.sandbox.notices import SCOPE as NOTICE_HANDLERS
@@ -23,6 +24,7 @@ from mentorai.plugins.sandbox.oidc import (
     SCORE,
     Form,
 )
+from mentorai.plugins.sandbox.on_demand import describe, find_by_title, make, read_placement
 from mentorai.plugins.sandbox.personalities import PERSONALITIES
 from mentorai.plugins.sandbox.personalities.traits import Addresses
 from mentorai.plugins.sandbox.platform import Received
@@ -138,6 +140,37 @@ def list_results(course: str, column: str) -> Reply:
     return here().gradebook.list_results(_call(), course, column)
 
 
+@endpoint("line_item")
+def read_on_demand(placement: str) -> Reply:
+    """The line item of a link, or what it would be."""
+    here().tokens.check(_call(), LINE_ITEM, LINE_ITEM_READ)
+    course, item = read_placement(here().platform, placement)
+    column = find_by_title(here().gradebook, course, item)
+    if column is not None:
+        return here().gradebook.read_column(_call(), course.id, column["id"])
+    return Reply.of(describe(here().platform, course, item), LINE_ITEM_TYPE)
+
+
+@endpoint("scores")
+def take_score_on_demand(placement: str) -> Reply:
+    """A score that makes the column which it is for."""
+    here().tokens.check(_call(), SCORE)
+    course, item = read_placement(here().platform, placement)
+    column = make(here().platform, here().gradebook, course, item)
+    return here().scores.take(_call(), course.id, column["id"])
+
+
+@endpoint("results")
+def list_results_on_demand(placement: str) -> Reply:
+    """What the column of a link holds."""
+    here().tokens.check(_call(), RESULT_READ)
+    course, item = read_placement(here().platform, placement)
+    column = find_by_title(here().gradebook, course, item)
+    if column is None:
+        raise Refused(404, "There is no such line item.", rule="no_column")
+    return here().gradebook.list_results(_call(), course.id, column["id"])
+
+
 @routes.get("/courses/<course>/members")
 @endpoint("members")
 def members(course: str) -> Reply:
@@ -220,7 +253,7 @@ def change_registration(client_id: str) -> Reply:
 def serve_addresses(app: Flask) -> None:
     """Answer at the addresses of every LMS that the sandbox can be."""
     for addresses in {each.addresses for each in PERSONALITIES.values()} - {Addresses()}:
-        line_item = addresses.line_item
+        line_item, on_demand = addresses.line_item, addresses.on_demand
         for path, view, methods in (
             (addresses.line_items, list_columns, ["GET"]),
             (addresses.line_items, add_column, ["POST"]),
@@ -230,6 +263,9 @@ def serve_addresses(app: Flask) -> None:
             (f"{line_item}/scores", take_score, ["POST"]),
             (f"{line_item}/results", list_results, ["GET"]),
             (addresses.members, members, ["GET"]),
+            (on_demand, read_on_demand, ["GET"]),
+            (on_demand and f"{on_demand}/scores", take_score_on_demand, ["POST"]),
+            (on_demand and f"{on_demand}/results", list_results_on_demand, ["GET"]),
             (addresses.sign_in, auth, ["GET", "POST"]),
             (addresses.tokens, token, ["GET", "POST"]),
             (addresses.keys, jwks, ["GET"]),

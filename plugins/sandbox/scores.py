@@ -104,7 +104,8 @@ class Scores:
         students = {
             each.person.sub
             for each in list_memberships(self._platform, course)
-            if (each.person.kind == "student" and each.status in taken) or traits.takes_anybody
+            if (each.status in taken and (each.person.kind == "student" or traits.takes_staff))
+            or traits.takes_anybody
         }
         if traits.crashes_on_names and not _PERSON_ID.fullmatch(user_id):
             raise Refused(502, "Bad Gateway", rule="score_crash")
@@ -115,7 +116,7 @@ class Scores:
             raise Refused(422, words, rule="score_person")
 
     def _check_newer(self, result: Record | None, at: datetime, traits: ScoreTraits) -> None:
-        if result is None:
+        if result is None or traits.any_times:
             return
         by_receipt = self._platform.behaviour.score_times == "received"
         last = datetime.fromisoformat(result["received" if by_receipt else "at"])

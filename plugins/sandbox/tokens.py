@@ -124,8 +124,12 @@ class Tokens:
             self._check_assertion(form.get("client_assertion", ""), called)
         except Rejected as error:
             return self._refuse(error.rule, str(error))
-        granted = set(GRANTED) - set(self._platform.behaviour.withheld_scopes)
-        scopes = [scope for scope in form.get("scope", "").split() if scope in granted]
+        asked = [scope for scope in form.get("scope", "").split() if scope in GRANTED]
+        withheld = self._platform.behaviour.withheld_scopes
+        refused = [scope for scope in asked if scope in withheld]
+        if refused and self._platform.personality.tokens.all_or_none:
+            return self._refuse("scope", refused[0])
+        scopes = [scope for scope in asked if scope not in refused]
         if not scopes:
             return self._refuse("no_scope", "None of these scopes is granted to the tool.")
         return self._issue(scopes)
@@ -197,6 +201,8 @@ class Tokens:
         words = description if words is None else words
         body = {"error": code} | ({"error_description": words} if words else {})
         headers = dict(NO_STORE)
+        if rule == "scope" and traits.detail_header:
+            headers[traits.detail_header] = description
         if status == 401 and traits.challenge:
             headers["WWW-Authenticate"] = traits.challenge
         return Reply.of(body, traits.media_type, status=status, headers=headers)

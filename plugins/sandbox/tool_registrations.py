@@ -140,7 +140,9 @@ class ToolRegistrations:
             "id_token_signing_alg_values_supported": ["RS256"],
             "claims_supported": ["iss", "sub", "name", "given_name", "family_name", "email"],
             PLATFORM: {
-                "product_family_code": FAMILY_CODES.get(self._like, launches.family_code),
+                "product_family_code": FAMILY_CODES.get(
+                    self._like, launches.registers_as or launches.family_code
+                ),
                 "version": launches.version,
                 "name": COLLEGE,
                 "messages_supported": [

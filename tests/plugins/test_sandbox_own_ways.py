@@ -12,6 +12,7 @@ import responses
 from mentorai.plugins.sandbox.command_line import describe
 from mentorai.plugins.sandbox.oidc import BASIC_OUTCOMES, MEMBERS_READ
 from mentorai.plugins.sandbox.personalities import PERSONALITIES
+from mentorai.plugins.sandbox.personalities.openedx import PASSPORT
 from mentorai.plugins.sandbox.platform import Options, describe_platform
 from mentorai.plugins.sandbox.school import COURSES
 from mentorai.plugins.sandbox.tokens import ASSERTION_TYPE
@@ -23,6 +24,7 @@ DEEP_LINK = "https://purl.imsglobal.org/spec/lti-dl/claim"
 LAUNCH_URL = "https://canvas.instructure.com/lti/launch_url"
 TEST_USER = "http://purl.imsglobal.org/vocab/lti/system/person#TestUser"
 NAMES_AND_ROLES = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
+CONSUMER = "/api/lti_consumer/v1"
 TOOL = "http://localhost:8000"
 LINK = "tides-mentor"
 
@@ -457,6 +459,18 @@ def test_portal_has_an_address_of_keys_for_each_tool(whose: str, status: int) ->
         ),
         ("moodle", "/mod/lti/auth.php", "/mod/lti/token.php", "/mod/lti/certs.php"),
         ("brightspace", "/d2l/lti/authenticate", "", "/d2l/.well-known/jwks"),
+        (
+            "sakai",
+            "/imsoidc/lti13/oidc_auth",
+            "/imsblis/lti13/token/1",
+            "/imsblis/lti13/keyset",
+        ),
+        (
+            "openedx",
+            f"{CONSUMER}/launch/",
+            f"{CONSUMER}/token/{PASSPORT}",
+            f"{CONSUMER}/public_keysets/{PASSPORT}",
+        ),
     ],
 )
 def test_sign_in_tokens_and_keys_are_at_the_paths_of_the_lms(

@@ -307,18 +307,6 @@ def test_moodle_takes_what_others_refuse(be: Any, facts: dict[str, Any]) -> None
     assert be("plain").push(**facts)[0] in (400, 422)
 
 
-def test_sakai_changes_no_line_item_that_came_with_its_link(be: Any) -> None:
-    lms = be("sakai")
-    body = json.dumps({"label": "Quiz", "scoreMaximum": 5})
-
-    answer = lms.client.call(
-        "PUT", lms.line_item, headers=lms.bearer, content_type=LINE_ITEM, data=body
-    )
-
-    assert answer.status_code == 400
-    assert "on-demand" in answer.text
-
-
 @pytest.mark.parametrize(
     ("name", "status", "error"),
     [

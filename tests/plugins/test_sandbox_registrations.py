@@ -254,7 +254,7 @@ def test_canvas_shows_its_configuration_to_a_token_and_names_no_deployment(
 
 
 @pytest.mark.parametrize(
-    ("personality", "code"), [("brightspace", "desire2learn"), ("sakai", "sakai")]
+    ("personality", "code"), [("brightspace", "desire2learn"), ("sakai", "sakailms.org")]
 )
 def test_configuration_says_which_lms_it_is(
     sandbox: SandboxClient, personality: str, code: str

@@ -1,6 +1,7 @@
 """What Sakai alone does, as its source has it: docs/sandbox-rows.md has the rows."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -11,7 +12,8 @@ import responses
 from mentorai.plugins.sandbox.oidc import LINE_ITEM as WRITES_COLUMNS
 from mentorai.plugins.sandbox.oidc import MEMBERS_READ, SCORE
 from tests.fakes.sandbox_client import LINE_ITEM, next_url
-from tests.fakes.sandbox_lms import Lms, roster
+from tests.fakes.sandbox_client import SCORE as SCORE_TYPE
+from tests.fakes.sandbox_lms import ENDPOINT, Lms, roster
 
 EARLIER = "2026-11-22T12:00:00Z"
 
@@ -172,3 +174,49 @@ def test_tag_is_kept_as_a_piece_of_an_address(lms: Lms, tag: str, kept: str) -> 
     lms.client.call("DELETE", made["id"], headers=bearer)
     assert (made["tag"], read["tag"]) == (tag, kept)
     assert [each["id"] for each in found] == ([made["id"]] if tag == kept else [])
+
+
+def test_first_score_makes_the_column_of_a_link(lms: Lms) -> None:
+    before = lms.client.launch("maya", "tides-mentor")[ENDPOINT]["lineitem"]
+    shown = lms.client.get(before, headers=lms.bearer).get_json()
+    body = {"userId": lms.client.subs["maya"], "scoreGiven": 8, "scoreMaximum": 10}
+    body |= {"activityProgress": "Completed", "gradingProgress": "FullyGraded"}
+    score = json.dumps(body | {"timestamp": EARLIER})
+    sent = {"headers": lms.bearer, "content_type": SCORE_TYPE, "data": score}
+
+    unmade = lms.client.get(f"{before}/results", headers=lms.bearer)
+    taken = [lms.client.post(f"{before}/scores", **sent).status_code for _ in range(2)]
+    after = lms.client.launch("maya", "tides-mentor")[ENDPOINT]["lineitem"]
+
+    column = lms.client.get(after, headers=lms.bearer).get_json()
+    by_both = [lms.client.get(f"{at}/results", headers=lms.bearer).data for at in (before, after)]
+    lms.client.call("DELETE", after, headers=lms.bearer)
+    assert re.search("/imsblis/lti13/lineitem/[0-9a-f]{64}:::tidal-pools:::content:", before)
+    assert (shown["id"], shown["scoreMaximum"]) == (before, 100)
+    assert (unmade.status_code, taken) == (404, [200, 200])
+    assert (column["id"], column["label"]) == (after, shown["label"])
+    assert by_both[0] == by_both[1]
+    assert json.loads(by_both[0])[0]["resultScore"] == 80
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [("PUT", "Attempt to modify an 'on-demand' line item"), ("DELETE", "Unrecognized")],
+)
+def test_column_of_a_link_is_changed_by_no_tool(lms: Lms, method: str, said: str) -> None:
+    url = lms.client.launch("maya", "tides-mentor")[ENDPOINT]["lineitem"]
+
+    answer = lms.client.call(method, url, headers=lms.bearer, data="{}")
+
+    assert answer.status_code == 400
+    assert answer.get_json()["error"].startswith(said)
+
+
+def test_placement_of_another_making_is_refused(lms: Lms) -> None:
+    url = lms.client.launch("maya", "tides-mentor")[ENDPOINT]["lineitem"]
+    forged = re.sub("lineitem/[0-9a-f]{4}", "lineitem/0000", url)
+
+    answer = lms.client.get(forged, headers=lms.bearer)
+
+    assert answer.status_code == 400
+    assert "signed_placement" in answer.text

@@ -29,6 +29,8 @@ class Addresses:
     sign_in, tokens, keys: where each school's LMS, or its vendor's portal, has sign-in, tokens and
     keys, so that a tool that is told their address finds them; they are where the sandbox has them,
     too. {client_id} is filled in.
+    on_demand: of the column of a link that has none, which its first score makes ({placement} names
+        the link); empty: a link without a column names none.
     """
 
     sign_in: str = ""
@@ -37,17 +39,20 @@ class Addresses:
     line_items: str = "/lti/courses/{course}/line_items"
     line_item: str = "/lti/courses/{course}/line_items/{column}"
     members: str = "/lti/courses/{course}/members"
+    on_demand: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Links:
     """How a Link header is written (RFC 8288): its relations, their quotes, and the ampersand.
 
-    relations: none, and lists are never cut into pages.
+    relations: none, and lists are never cut into pages. start: the parameter that says where a page
+        begins.
     keeps: the parameters that lead on to the next page; None: all that were sent.
     """
 
     relations: Sequence[str] = ("next",)
+    start: str = "after"
     quotes: tuple[str, str] = ('"', '"')
     ampersand: str = "&"
     keeps: Sequence[str] | None = None
@@ -84,7 +89,8 @@ def read_no_more(_platform: "SandboxPlatform", user_id: str) -> str:
 class ScoreTraits:
     """How a gradebook takes a score (AGS 2.0, section 3.4).
 
-    equal_times: a score of the very time of the last one is taken. whole_seconds: times are
+    any_times: no time is looked at. equal_times: a score of the very time of the last one is taken.
+        whole_seconds: times are
         compared without fractions. changes_only: the time of the last score moves only when the
         grade or its comment did.
     is_loose: unknown progress, numbers as text, a maximum of zero and times without an offset are
@@ -95,8 +101,8 @@ class ScoreTraits:
         the last score counts, and one without a comment leaves none.
     keeps_overridden: a grade that a teacher changed stays, and the score is taken all the same.
     locks: teachers can lock a column there. takes_suspended: somebody who is suspended keeps being
-        graded. takes_anybody: and so is whoever the LMS knows. tells_strangers: people who are
-        nowhere in the LMS are refused in other words.
+        graded. takes_staff: and so is who teaches. takes_anybody: and so is whoever the LMS knows.
+        tells_strangers: people who are nowhere in the LMS are refused in other words.
     pass_fail: teachers can have a column that only passes or fails, where any points are all.
     crashes_on_names: an id of a person that is no id there at all ends in a gateway's error.
     forgets_leavers: who is taken out of a course loses the grades, and gets none back.
@@ -105,6 +111,7 @@ class ScoreTraits:
     answers: what comes back: the address of the result, nothing, or the score as it was kept.
     """
 
+    any_times: bool = False
     equal_times: bool = False
     whole_seconds: bool = False
     changes_only: bool = False
@@ -116,6 +123,7 @@ class ScoreTraits:
     keeps_overridden: bool = True
     locks: bool = True
     takes_suspended: bool = False
+    takes_staff: bool = False
     takes_anybody: bool = False
     tells_strangers: bool = False
     pass_fail: bool = False
@@ -137,11 +145,12 @@ class ColumnTraits:
     """How line items are kept and listed (AGS 2.0, section 3.2).
 
     keeps_coupled: a column that came with its link cannot be deleted. keeps_all: no tool may delete
-        any. fixes_coupled: nor can one that came with its link be changed.
+        any.
     drops_link: a PUT without resourceLinkId takes it away. empty_texts: texts that are absent are
         shown as ''. keeps_link: a column that a tool makes is tied to the link that it names, and
         lists can be narrowed to a link. by_label: a new column of the label of another is that
         other. made_status: of the answer to a new one.
+    encodes_texts: tag and resourceId are kept as pieces of an address, and looked for as they came.
     any_maximum: a maximum of zero is taken. whole_maximum: and no fraction. texts: the most
         characters of each text. links: of the list. adds: what each holds besides.
     launch_url: the member that tells where a column's link leads, in a list that is asked for
@@ -154,12 +163,12 @@ class ColumnTraits:
 
     keeps_coupled: bool = False
     keeps_all: bool = False
-    fixes_coupled: bool = False
     drops_link: bool = False
     empty_texts: bool = False
     any_maximum: bool = False
     keeps_link: bool = True
     by_label: bool = False
+    encodes_texts: bool = False
     made_status: int = 201
     whole_maximum: bool = False
     texts: Mapping[str, int] = field(default_factory=dict)
@@ -204,6 +213,8 @@ class TokenTraits:
         is no JSON.
     unchecked: the rules of tokens.py that are not looked at, and `sub`, which is one there too.
     errors: rule -> status, error, and description (empty: none is sent; None: ours).
+    all_or_none: a request is refused whole for one scope that the tool may not have.
+    detail_header: names that scope.
     tool_id: what `type_id` must be in the address of a service, where there is one.
     answers_get: a token that is asked for by GET is refused as any other, and not by 405.
     exact_scheme: `Bearer` is told from `bearer`. challenges: a service's refusal carries
@@ -218,6 +229,8 @@ class TokenTraits:
     breaks_on_kid: bool = False
     unchecked: frozenset[str] = frozenset()
     errors: Mapping[str, tuple[int, str, str | None]] = field(default_factory=dict)
+    all_or_none: bool = False
+    detail_header: str = ""
     tool_id: str = ""
     answers_get: bool = False
     exact_scheme: bool = False
@@ -242,6 +255,7 @@ class RosterTraits:
     shares: names and e-mail addresses are told. previews: the user by whom a teacher sees the
         course as students do is on it too. assigns: a column can be for some students only, and
         with rlid of its link no others are told; whoever teaches is.
+    ignores_filters: neither `role` nor `rlid` narrows anything, or is looked at.
     hides_by_link: with the rlid of a link that a teacher hid, only who may see it is there.
     course_is_link: the course's own id is a link, too, whose rlid narrows nothing.
     speaks_old: whoever asks for the media type of the memberships service of before gets its body.
@@ -258,6 +272,7 @@ class RosterTraits:
     shares: bool = True
     previews: bool = False
     assigns: bool = False
+    ignores_filters: bool = False
     hides_by_link: bool = False
     course_is_link: bool = False
     speaks_old: bool = False
@@ -282,7 +297,8 @@ class LaunchTraits:
 
     issuer: the vendor's own for all schools; empty: the address of this LMS. client_id,
     deployment_id: as they look there, for a sandbox that is started as it. family_code,
-    version, guid: of the tool_platform claim; without a guid it is the address.
+    version, guid: of the tool_platform claim; without a guid it is the address. registers_as: the
+        family code of its configuration; empty: that of its launches.
     lifetime_seconds: of an id_token; None: as the sandbox was started. context_type: as it is
         spelled.
     ids: how people, courses and links are called in a sandbox that is started as it.
@@ -314,6 +330,7 @@ class LaunchTraits:
     family_code: str = FAMILY_CODE
     version: str = "1"
     guid: str = ""
+    registers_as: str = ""
     lifetime_seconds: int | None = None
     ids: Ids = "own"
     context_type: str = "http://purl.imsglobal.org/vocab/lis/v2/course#CourseSection"
