@@ -220,6 +220,19 @@ class LineItems:
             )
 
 
+def rename_column(connection: Connection, link_id: str, former_url: str, url: str) -> None:
+    """Let the quiz that had a link's own column keep it: a launch calls it by another address now,
+    and no other quiz has a column there.
+
+    Sakai names one by which the first score makes the column, and then the column's own.
+    """
+    of_link = line_items.c.resource_link_id == link_id
+    taken = select(line_items.c.id).where(of_link, line_items.c.url == url)
+    if connection.execute(taken).first() is None:
+        known = of_link, line_items.c.url == former_url
+        connection.execute(update(line_items).where(*known).values(url=url))
+
+
 def find_known(
     connection: Connection, resource_link_id: str | None, activity_id: str | None
 ) -> LineItem | None:

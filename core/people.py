@@ -26,6 +26,7 @@ from mentorai.core.clock import now
 from mentorai.core.database import Database, Instant, metadata
 from mentorai.core.errors import NotFound
 from mentorai.core.identifiers import is_id, new_id
+from mentorai.core.line_items import rename_column
 from mentorai.core.places import make_finder, put_context, put_resource_link
 from mentorai.core.values import FormerIds, Launch, Person
 
@@ -97,10 +98,12 @@ class People:
         """
         person = self._put_person(connection, launch)
         context_id = put_context(connection, launch)
-        link_id, is_graded_now = put_resource_link(connection, launch, context_id)
+        link = put_resource_link(connection, launch, context_id)
+        if link.id and link.column_url and link.former_url:
+            rename_column(connection, link.id, link.former_url, link.column_url)
         if context_id:
             _put_enrolment(connection, launch, context_id, person.id)
-        return Arrival(person, context_id, link_id, is_graded_now)
+        return Arrival(person, context_id, link.id, link.is_graded_now)
 
     def put_visitor(self, connection: Connection, launch: Launch, context_id: str) -> Person:
         """Keep who came, and their role in a context of ours; place and course stay as they are."""

@@ -1,6 +1,7 @@
 """The contexts and resource links that launches came from."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -170,16 +171,27 @@ def put_context(connection: Connection, launch: Launch) -> str | None:
     return context_id
 
 
-def put_resource_link(
-    connection: Connection, launch: Launch, context_id: str | None
-) -> tuple[str | None, bool]:
-    """The id of our row for the resource link of a launch, made or mended; None if it has none.
+@dataclass(frozen=True, slots=True)
+class KeptLink:
+    """The resource link of a launch as it is kept here. id: of our row; None: it has no link.
 
-    And whether a link that was known has a gradebook now that it did not have.
+    is_graded_now: a link that was known has a gradebook now that it did not have. column_url: of
+    its own column; former_url: by what the launch before called it, if by another.
+    """
+
+    id: str | None = None
+    is_graded_now: bool = False
+    column_url: str | None = None
+    former_url: str | None = None
+
+
+def put_resource_link(connection: Connection, launch: Launch, context_id: str | None) -> KeptLink:
+    """Keep the resource link of a launch; its row is made or mended.
+
     context_id: of our row for its context.
     """
     if launch.resource_link is None:
-        return None, False
+        return KeptLink()
     facts = link_facts(launch, launch.resource_link, context_id)
     link_id, before = _put_row(
         connection,
@@ -193,8 +205,14 @@ def put_resource_link(
         facts,
     )
     if before is None or launch.grade_service is None:
-        return link_id, False
-    return link_id, any(before._mapping[name] != facts[name] for name in GRADEBOOK)
+        return KeptLink(link_id)
+    column_url, former_url = facts["line_item_url"], before.line_item_url
+    return KeptLink(
+        link_id,
+        is_graded_now=any(before._mapping[name] != facts[name] for name in GRADEBOOK),
+        column_url=column_url,
+        former_url=former_url if former_url != column_url else None,
+    )
 
 
 def _put_row(

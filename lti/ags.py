@@ -5,6 +5,7 @@ Source: LTI Assignment and Grade Services 2.0.
 
 import math
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -200,9 +201,11 @@ def _read_range(given: float, maximum: float) -> dict[str, float | int]:
 def _check_no_grade(
     tool: Tool, registration: Registration, line_item: LineItem, subject: str
 ) -> None:
-    for result in list_results(tool, registration, line_item, subject=subject):
-        if result.given is not None:
-            raise ScoreRejected("The LMS holds a grade for this person, which this would wipe.")
+    # A column that is not there holds no grade: Sakai makes a link's own with its first score.
+    with suppress(NoLineItem):
+        for result in list_results(tool, registration, line_item, subject=subject):
+            if result.given is not None:
+                raise ScoreRejected("The LMS holds a grade for this person, which this would wipe.")
 
 
 def _find_listed(

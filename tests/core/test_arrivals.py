@@ -2,9 +2,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from mentorai.core.arrivals import find_arrival
 from mentorai.core.engine import Engine
+from mentorai.core.identifiers import new_id
+from mentorai.core.line_items import LineItems, line_items
 from mentorai.core.mentors import Mentor
 from mentorai.core.organizations import Organization
 from mentorai.core.values import Context, GradeService, Launch, MentorRef, ResourceLink, Role
@@ -108,3 +111,26 @@ def test_role_of_a_person_who_comes_back_is_that_of_the_session(
 
     assert session.role is Role.INSTRUCTOR
     assert find_arrival(engine.database, launch) is None
+
+
+@pytest.mark.parametrize(("is_anothers", "kept"), [(False, "items/2"), (True, "items/1")])
+def test_column_that_a_launch_calls_otherwise_stays_that_of_its_quiz(
+    engine: Engine, launch: Launch, ref: MentorRef, is_anothers: bool, kept: str
+) -> None:
+    """Unless it is another quiz's already."""
+    with engine.database.write() as connection:
+        link_id = engine.people.put_arrival(
+            connection, replace(launch, grade_service=GRADES)
+        ).resource_link_id
+        facts = {"organization_id": launch.organization_id, "resource_link_id": link_id}
+        found = {"quiz-1": "items/1"} | ({"quiz-2": "items/2"} if is_anothers else {})
+        for quiz, path in found.items():
+            row = {"id": new_id(), "activity_id": quiz, "label": "", **facts}
+            connection.execute(insert(line_items).values(url=f"https://lms.example/{path}", **row))
+
+        again = GradeService("https://lms.example/items/2", None, frozenset({"score"}))
+        engine.people.put_arrival(connection, replace(launch, grade_service=again))
+
+    column = LineItems(engine.database).find(link_id, "quiz-1")
+    assert column is not None
+    assert column.url == f"https://lms.example/{kept}"

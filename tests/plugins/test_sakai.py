@@ -7,7 +7,8 @@ import pytest
 
 from mentorai.core import errors
 from mentorai.core.errors import MentorAIError
-from tests.fakes.lms_family import COLUMNS_URL, LINE_ITEM, SCORES_URL, LmsFamily
+from mentorai.core.values import GradingProgress
+from tests.fakes.lms_family import COLUMNS_URL, LINE_ITEM, RESULTS_URL, SCORES_URL, LmsFamily
 
 FAMILY = "sakai"
 
@@ -71,6 +72,16 @@ def test_trouble_with_a_score_is_a_column_that_is_gone_or_passes(
         lms.push()
 
     assert len(lms.scores()) == 1
+
+
+def test_news_without_a_score_goes_to_a_column_that_its_first_score_makes(lms: LmsFamily) -> None:
+    lms.wire.add("GET", RESULTS_URL, status=404, json={"error": "Could not load column"})
+    lms.take_scores()
+
+    taken = lms.push(None, grading_progress=GradingProgress.PENDING_MANUAL)
+
+    assert taken is not None
+    assert lms.scores()[0]["gradingProgress"] == "PendingManual"
 
 
 def test_score_arrives_after_a_restart_with_other_keys(lms: LmsFamily) -> None:
