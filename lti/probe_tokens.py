@@ -105,7 +105,7 @@ def _judge_scopes(
     if useful:
         facts = facts | {"refused": _names(useful)}
         yield Observation("token", "token_useful_refused", "note", facts)
-    if not together.is_granted:
+    if not (together.is_granted or refused or useful):
         # Some platforms refuse the whole request for one scope that they do not grant.
         yield Observation("token", "token_not_together", "note", facts)
 

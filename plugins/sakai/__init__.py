@@ -21,7 +21,8 @@ FAMILY_CODES = ("sakai", "sakailms.org")
 SCREENS = {
     "tool": "Administration Workspace, External Tools: this tool",
     "addresses": "Administration Workspace, External Tools, this tool: LTI 1.3 settings",
-    "services": "Administration Workspace, External Tools, this tool: grades and roster",
+    "services": "Administration Workspace, External Tools, this tool: return grades and create "
+    "columns (a score needs both), provide roster",
     "privacy": "Administration Workspace, External Tools, this tool: names and e-mail addresses",
     "platform_facts": "Administration Workspace, External Tools, this tool: LTI 1.3 settings",
 }

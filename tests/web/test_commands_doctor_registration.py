@@ -251,6 +251,17 @@ def test_scope_that_is_refused_is_named(house: House) -> None:
     assert SCREENS["services"] in line(done, "token")
 
 
+def test_lms_that_refuses_the_whole_for_one_scope_is_not_said_to_grant_each(house: House) -> None:
+    house.register(family="sakai")
+    score = "https://purl.imsglobal.org/spec/lti-ags/scope/score"
+    house.sandbox.platform.behave({"personality": "sakai", "withheld_scopes": [score]})
+
+    done = house.doctor()
+
+    assert "refused for score; granted for lineitem, contextmembership.readonly" in done.output
+    assert "each scope is granted alone" not in done.output
+
+
 def test_lms_that_grants_nothing_is_wrong(house: House) -> None:
     house.register()
     house.sandbox.platform.behave({"withheld_scopes": GRANTED})
