@@ -291,10 +291,10 @@ def cut_page(
     """
     links = links or Links()
     limit = call.read_limit(platform.behaviour.page_size if links.relations else len(found) or 1)
-    start = call.query.get(links.start, "0")
+    start = call.query.get(links.start, "1" if links.counts_pages else "0")
     if not is_digits(start):
         raise Refused(400, f"{links.start} must be a whole number.")
-    first = int(start)
+    first = max(0, int(start) - 1) * limit if links.counts_pages else int(start)
     starts = {"current": first, "canonical": first, "first": 0}
     if first > 0:
         starts["prev"] = max(0, first - limit)
@@ -310,7 +310,8 @@ def cut_page(
 
 def _link(call: Call, links: Links, relation: str, limit: int, after: int) -> str:
     kept = {n: v for n, v in call.query.items() if links.keeps is None or n in links.keeps}
-    query = urlencode({**kept, "limit": limit, links.start: after}).replace("&", links.ampersand)
+    start = after // limit + 1 if links.counts_pages else after
+    query = urlencode({**kept, "limit": limit, links.start: start}).replace("&", links.ampersand)
     begin, end = links.quotes
     text = f"<{call.url}?{query}>; rel={begin}{relation}{end}"
     # A header is bytes: what is not Latin-1 goes as UTF-8, as those LMSs send it.

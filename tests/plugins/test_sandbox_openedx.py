@@ -2,15 +2,17 @@
 
 import json
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from mentorai.core.clock import now
-from tests.fakes.sandbox_client import LINE_ITEM
+from tests.fakes.sandbox_client import LINE_ITEM, next_url
 from tests.fakes.sandbox_lms import Lms, roster
 
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim"
 VOCABULARY = "http://purl.imsglobal.org/vocab/lis/v2"
+NRPS = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
 RESULTS = "application/vnd.ims.lis.v2.resultcontainer+json"
 COLUMN = {"label": "Essay", "scoreMaximum": 20, "resourceId": "essay"}
 
@@ -112,6 +114,20 @@ def test_open_edx_pages_a_roster_when_it_is_asked_to(lms: Lms) -> None:
 
     lms.client.call("PATCH", "/control/behaviour", json={"page_size": 200})
     assert counts == [5, 1]
+
+
+def test_open_edx_counts_the_pages_of_a_roster(lms: Lms) -> None:
+    url: str | None = lms.client.launch()[NRPS]["context_memberships_url"] + "?limit=2"
+
+    found, pages = list[str](), list[list[str]]()
+    while url:
+        page = lms.client.get(url, headers=lms.bearer)
+        found += [each["user_id"] for each in json.loads(page.data)["members"]]
+        url = next_url(page)
+        pages += [parse_qs(urlsplit(url).query)["page"]] if url else []
+
+    assert pages == [["2"], ["3"]]
+    assert len(set(found)) == len(found) == 5
 
 
 @pytest.mark.parametrize(("person", "role"), [("maya", "Learner"), ("ruth", "Instructor")])

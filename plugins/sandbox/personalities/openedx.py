@@ -166,7 +166,12 @@ OPENEDX = Personality(
         errors=TOKEN_ERRORS,
         challenges=False,
     ),
-    roster=RosterTraits(pages_when_asked=True, groups="never", shares=False),
+    roster=RosterTraits(
+        pages_when_asked=True,
+        groups="never",
+        shares=False,
+        links=Links(start="page", counts_pages=True),
+    ),
     launches=LaunchTraits(
         client_id=fixed_id("passport/openedx"),
         deployment_id="1",

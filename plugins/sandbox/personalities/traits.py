@@ -47,12 +47,13 @@ class Links:
     """How a Link header is written (RFC 8288): its relations, their quotes, and the ampersand.
 
     relations: none, and lists are never cut into pages. start: the parameter that says where a page
-        begins.
+        begins; counts_pages: by its number, of which the first is 1.
     keeps: the parameters that lead on to the next page; None: all that were sent.
     """
 
     relations: Sequence[str] = ("next",)
     start: str = "after"
+    counts_pages: bool = False
     quotes: tuple[str, str] = ('"', '"')
     ampersand: str = "&"
     keeps: Sequence[str] | None = None
