@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 from flask import Flask, Response, current_app, g, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException, UnsupportedMediaType
 
 from mentorai.core import errors as e
 from mentorai.core.explanations import EXPLANATIONS, Explanation, find_explanation, read_screens
@@ -143,6 +143,13 @@ class Unreadable(BadRequest):
     """A body that is no body of its kind; its description is ours and repeats nothing of it."""
 
 
+class KindNotTaken(UnsupportedMediaType):
+    """A body of a kind that is not taken there; its description names those that are."""
+
+    def __init__(self, *kinds: str) -> None:
+        super().__init__(f"Send the body with `Content-Type: {'` or `'.join(kinds)}`.")
+
+
 def register_errors(app: Flask) -> None:
     """Answer every error of this app, whatever it is."""
     app.register_error_handler(e.MentorAIError, _answer_ours)
@@ -226,7 +233,7 @@ def _answer_http(error: HTTPException) -> Response:
     if status < 400 or error.response is not None:
         return make_response(response)
     code, detail = name_refusal(status)
-    if isinstance(error, Unreadable):
+    if isinstance(error, (Unreadable, KindNotTaken)):
         detail = error.description or detail
     if isinstance(error, CSRFError):
         code, detail = "csrf_failed", "This form is too old; open the page again and send it again."

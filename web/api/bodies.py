@@ -10,13 +10,13 @@ from typing import Any, BinaryIO, NoReturn
 from flask import g, request
 from flask.json.provider import DefaultJSONProvider
 from pydantic import ValidationError
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest
 
 from mentorai.core.errors import InputRejected
-from mentorai.web.errors import Unreadable
+from mentorai.web.errors import KindNotTaken, Unreadable
 from mentorai.web.framework import this_g, this_request
 
-CSV = "text/csv"
+JSON, CSV = "application/json", "text/csv"
 JSON_BYTES = 1_000_000
 MARGIN_BYTES = 100_000
 # More of a body than this is kept on disk and not in memory.
@@ -71,11 +71,11 @@ def _check_text(value: Any) -> None:
 def read_object(limit_bytes: int = JSON_BYTES) -> dict[str, Any]:
     """The JSON object that was sent.
 
-    Raises UnsupportedMediaType (415), RequestEntityTooLarge (413), BadRequest (400) for what is
+    Raises KindNotTaken (415), RequestEntityTooLarge (413), BadRequest (400) for what is
     not JSON, InputRejected for JSON that is not an object.
     """
     if not request.is_json:
-        raise UnsupportedMediaType
+        raise KindNotTaken(JSON)
     request.max_content_length = limit_bytes
     try:
         value = request.get_json()

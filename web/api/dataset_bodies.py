@@ -7,14 +7,14 @@ from typing import Any, BinaryIO, cast
 from flask import request
 from pydantic import ConfigDict, Field, ValidationError
 from werkzeug.datastructures import FileStorage
-from werkzeug.exceptions import UnsupportedMediaType
 
 from mentorai.core.errors import InputRejected
 from mentorai.lti.downloads import fetch_document
 from mentorai.lti.tool import Tool
-from mentorai.web.api.bodies import MARGIN_BYTES, read_object, reject, reject_fields
+from mentorai.web.api.bodies import JSON, MARGIN_BYTES, read_object, reject, reject_fields
 from mentorai.web.api.shapes import Shape
 from mentorai.web.auth import get_engine
+from mentorai.web.errors import KindNotTaken
 
 MULTIPART = "multipart/form-data"
 EXAMPLE: dict[str, Any] = {
@@ -85,12 +85,12 @@ class Sent:
 def read_sent() -> Sent:
     """The document in this request, fetched if only its address was sent.
 
-    Raises InputRejected, DocumentTooLarge, UnsupportedMediaType.
+    Raises InputRejected, DocumentTooLarge, KindNotTaken.
     """
     if request.mimetype == MULTIPART:
         return _read_parts()
     if not request.is_json:
-        raise UnsupportedMediaType
+        raise KindNotTaken(MULTIPART, JSON)
     body = read_object(get_engine().settings.upload_bytes + MARGIN_BYTES)
     try:
         if "url" in body:

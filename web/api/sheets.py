@@ -5,15 +5,15 @@ from typing import Any
 
 from flask import Response, request
 from pydantic import BaseModel, Field
-from werkzeug.exceptions import UnsupportedMediaType
 
 from mentorai.core.bulk import BulkReport, Rows
 from mentorai.core.errors import InputRejected
 from mentorai.core.sheets import Column, read_csv, read_items
-from mentorai.web.api.bodies import CSV, read_file, read_object
+from mentorai.web.api.bodies import CSV, JSON, read_file, read_object
 from mentorai.web.api.replies import reply
 from mentorai.web.api.shapes import Shape
 from mentorai.web.auth import get_engine
+from mentorai.web.errors import KindNotTaken
 
 ITEMS = 10_000
 JSON_BYTES = 10_000_000
@@ -97,7 +97,7 @@ def describe_sheet(name: str, columns: Sequence[Column], example: Mapping[str, s
 
 
 def read_rows(name: str, columns: Sequence[Column]) -> Rows:
-    """The rows that were sent. Raises UnsupportedMediaType (415), InputRejected."""
+    """The rows that were sent. Raises KindNotTaken (415), InputRejected."""
     if request.mimetype == CSV:
         charset = request.mimetype_params.get("charset", "utf-8").lower()
         if charset not in ("utf-8", "utf8"):
@@ -106,7 +106,7 @@ def read_rows(name: str, columns: Sequence[Column]) -> Rows:
         read_file(limit)
         return lambda: read_csv(read_file(limit), columns)
     if not request.is_json:
-        raise UnsupportedMediaType
+        raise KindNotTaken(CSV, JSON)
     body = read_object(JSON_BYTES)
     items = body.get(name)
     if body.keys() != {name} or not isinstance(items, list):

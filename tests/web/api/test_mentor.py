@@ -190,6 +190,22 @@ def test_wrong_body_is_refused_before_it_is_read_as_a_change(api, data, content_
     assert ("is not JSON" in answer.json["detail"]) == (status == 400)
 
 
+@pytest.mark.parametrize(
+    ("path", "kinds"),
+    [
+        ("/chat", ["application/json"]),
+        ("/datasets", ["multipart/form-data", "application/json"]),
+        ("/enrollments/bulk", ["text/csv", "application/json"]),
+    ],
+)
+def test_body_that_is_sent_as_a_form_is_told_what_it_may_be(api, path, kinds):
+    """As `curl -d` sends it, where no kind is named."""
+    answer = api.post(f"/api/v1{path}", data={"prompt": "What is a keystone species?"})
+
+    assert (answer.status_code, answer.json["code"]) == (415, "media_type_unsupported")
+    assert answer.json["detail"] == f"Send the body with `Content-Type: {'` or `'.join(kinds)}`."
+
+
 def test_escaped_characters_that_are_text_are_taken(api):
     body = b'{"description": "\\ud83d\\ude00 \\\\u0000"}'
 
