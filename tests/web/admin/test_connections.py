@@ -202,6 +202,7 @@ def test_what_is_missing_or_no_address_is_refused_beside_its_field(connect, find
 
     assert answer.status_code == 422
     assert f'id="lyceum_api-{field}-wrong-1"' in answer.text
+    assert f'href="#lyceum_api-{field}-wrong-1"' in answer.text
     assert "s3cret" not in answer.text
     assert find() is None
 

@@ -87,6 +87,8 @@ def test_name_that_is_taken_is_refused_whatever_its_case(engine, mentor, instruc
 
     assert page.status_code == 422
     assert "There is a key with this name already." in page.text
+    # On a telephone what is wrong may be several screens below what says so.
+    assert page.text.index('href="#name-wrong-1"') < page.text.index('id="name-wrong-1"')
     assert 'value="DASHBOARD"' in page.text
     assert len(list_keys(engine, mentor)) == 1
 
