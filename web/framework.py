@@ -127,8 +127,10 @@ class Application(OpenAPI):
         """The same address without its last slash, if that is one of ours."""
         path = request.path.rstrip("/")
         adapter = self.create_url_adapter(request)
-        # Not beyond this server: //elsewhere is another host's address.
-        if not request.path.endswith("/") or path.startswith("//") or adapter is None:
+        if not request.path.endswith("/") or adapter is None:
+            return None
+        # Not elsewhere: //other is another host's address, and a browser takes .. for the way up.
+        if path.startswith("//") or not {".", ".."}.isdisjoint(path.split("/")):
             return None
         try:
             adapter.match(path)
