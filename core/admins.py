@@ -7,6 +7,7 @@ e-mail address that is known already sets a new password.
 import hashlib
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import cache
@@ -153,6 +154,13 @@ class Admins:
         if row is None:
             raise NotFound("There is no such administrator.")
         return read_admin(row)
+
+    def find_emails(self, organization_id: str) -> Mapping[str, str]:
+        """The e-mail address of each administrator of an organization, by id."""
+        query = select(admins.c.id, admins.c.email)
+        query = query.where(admins.c.organization_id == organization_id)
+        with self._database.read() as connection:
+            return {row.id: row.email for row in connection.execute(query)}
 
     def find(self, email: str) -> Admin | None:
         """The admin of this e-mail address."""

@@ -1,6 +1,7 @@
 """The tables of registrations and their deployments, and what their rows are read as."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -169,9 +170,31 @@ _STATES = (
 )
 
 
+_STATES_OF_ALL = (
+    select(deployments.c.registration_id, deployments.c.deployment_id, deployments.c.state)
+    .join(registrations, registrations.c.id == deployments.c.registration_id)
+    .where(registrations.c.organization_id == bindparam("organization_id"))
+    .order_by(deployments.c.created_at, deployments.c.deployment_id)
+)
+
+
 def read_registration(connection: Connection, row: Row[Any]) -> Registration:
     """The registration of a row, with the states of its deployments."""
     found = connection.execute(_STATES, {"registration_id": row.id})
+    return _registration(row, {each.deployment_id: each.state for each in found})
+
+
+def read_registrations(
+    connection: Connection, organization_id: str, rows: Sequence[Row[Any]]
+) -> Sequence[Registration]:
+    """The registrations of rows that are all of one organization, in the same order."""
+    states = defaultdict[str, dict[str, str]](dict)
+    for each in connection.execute(_STATES_OF_ALL, {"organization_id": organization_id}):
+        states[each.registration_id][each.deployment_id] = each.state
+    return [_registration(row, states[row.id]) for row in rows]
+
+
+def _registration(row: Row[Any], states: Mapping[str, str]) -> Registration:
     return Registration(
         id=row.id,
         organization_id=row.organization_id,
@@ -187,7 +210,7 @@ def read_registration(connection: Connection, row: Row[Any]) -> Registration:
         status=row.status,
         created_at=row.created_at,
         deployment_policy=row.deployment_policy,
-        deployments={each.deployment_id: each.state for each in found},
+        deployments=states,
         role_overrides={name: Role(role) for name, role in row.role_overrides.items()},
     )
 

@@ -36,6 +36,7 @@ from mentorai.lti.registration_rows import (
     School,
     get_row,
     read_registration,
+    read_registrations,
     registrations,
 )
 from mentorai.lti.registration_rules import (
@@ -166,7 +167,7 @@ class Registrations:
         with self._database.read() as connection:
             order = (registrations.c.created_at, registrations.c.id)
             rows = connection.execute(query.order_by(*order)).all()
-            return [read_registration(connection, row) for row in rows]
+            return read_registrations(connection, organization_id, rows)
 
     def get(self, organization_id: str, registration_id: str) -> Registration:
         """One platform. Raises NotFound."""

@@ -8,8 +8,8 @@ from werkzeug.wrappers import Response
 
 from mentorai.core.engine import Engine
 from mentorai.core.errors import InputRejected, NotFound
-from mentorai.core.values import Role
-from mentorai.web.admin.desk import desk, find_email
+from mentorai.core.values import Role, SetupGuide
+from mentorai.web.admin.desk import desk, read_admin_id
 
 if TYPE_CHECKING:
     from mentorai.lti.registration_drafts import RegistrationDraft
@@ -49,25 +49,20 @@ class PlatformPages:
         return render_template(
             "admin/platforms.html",
             registrations=tool.registrations.list(desk().organization_id),
-            drafts=[self._tell(draft) for draft in self._list_drafts()],
+            drafts=self._list_drafts(),
             addresses=(("OIDC login initiation URL", tool.login_url), *_find_addresses(tool)),
         )
 
-    def _list_drafts(self) -> "Sequence[RegistrationDraft]":
-        return self._tool().registration_drafts.list(desk().organization_id)
+    def _list_drafts(self) -> Sequence[Mapping[str, Any]]:
+        """What tells each draft from the others: name, where, and who began it."""
+        from mentorai.lti.setup_forms import list_guides
 
-    def _tell(self, draft: "RegistrationDraft") -> Mapping[str, Any]:
-        """What tells a draft from the others: name, where, and who began it."""
-        from mentorai.lti.setup_forms import find_guide, name_draft
-
-        guide = find_guide(self._engine, draft.family)
-        title = guide.title if guide else draft.family
-        return {
-            "draft": draft,
-            "name": draft.given.get("name") or title,
-            "where": name_draft(guide, draft.given) if guide else "",
-            "author": find_email(self._engine, draft.author),
-        }
+        drafts = self._tool().registration_drafts.list(desk().organization_id)
+        if not drafts:
+            return []
+        guides = {guide.family: guide for guide in list_guides(self._engine)}
+        emails = self._engine.admins.find_emails(desk().organization_id)
+        return [_tell(draft, guides.get(draft.family), emails) for draft in drafts]
 
     def platform(self, registration_id: str) -> str:
         """One LMS: its facts, our addresses for it, its deployments and rules."""
@@ -155,6 +150,20 @@ class PlatformPages:
         from mentorai.lti.tool import Tool
 
         return self._engine.room(Tool)
+
+
+def _tell(
+    draft: "RegistrationDraft", guide: SetupGuide | None, emails: Mapping[str, str]
+) -> Mapping[str, Any]:
+    from mentorai.lti.setup_forms import name_draft
+
+    title = guide.title if guide else draft.family
+    return {
+        "draft": draft,
+        "name": draft.given.get("name") or title,
+        "where": name_draft(guide, draft.given) if guide else "",
+        "author": emails.get(read_admin_id(draft.author), ""),
+    }
 
 
 def _find_addresses(tool: "Tool") -> Sequence[tuple[str, str]]:
