@@ -9,6 +9,7 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     Float,
     ForeignKey,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
     insert,
     select,
     update,
@@ -208,6 +210,24 @@ def find(database: Database, conditions: Mapping[str, Any]) -> list[Attempt]:
         return _find(connection, conditions)
 
 
+def list_page(
+    database: Database, conditions: Mapping[str, Any], page: int, page_size: int
+) -> list[Attempt]:
+    """A page of the attempts whose columns equal `conditions`, by number and start."""
+    order = (attempts.c.number, attempts.c.started_at, attempts.c.id)
+    query = select(attempts).where(*_are(conditions)).order_by(*order)
+    query = query.limit(page_size).offset((page - 1) * page_size)
+    with database.read() as connection:
+        return [_attempt(row) for row in connection.execute(query)]
+
+
+def count(database: Database, conditions: Mapping[str, Any]) -> int:
+    """How many attempts have columns that equal `conditions`."""
+    query = select(func.count()).select_from(attempts).where(*_are(conditions))
+    with database.read() as connection:
+        return int(connection.execute(query).scalar_one())
+
+
 def get(database: Database, conditions: Mapping[str, Any]) -> Attempt:
     """The one attempt whose columns equal `conditions`. Raises NotFound."""
     found = find(database, conditions)
@@ -351,12 +371,14 @@ def _start(
 def _find(
     connection: Connection, conditions: Mapping[str, Any], *, locked: bool = False
 ) -> list[Attempt]:
-    query: Select[Any] = select(attempts).order_by(attempts.c.number)
-    for name, value in conditions.items():
-        query = query.where(attempts.c[name] == value)
+    query: Select[Any] = select(attempts).where(*_are(conditions)).order_by(attempts.c.number)
     if locked:
         query = query.with_for_update()
     return [_attempt(row) for row in connection.execute(query)]
+
+
+def _are(conditions: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+    return [attempts.c[name] == value for name, value in conditions.items()]
 
 
 def _attempt(row: Row[Any]) -> Attempt:

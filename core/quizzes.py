@@ -223,12 +223,27 @@ class Quizzes:
         return attempts_of.get(self._database, mine)
 
     def list_attempts(
-        self, organization_id: str, mentor_id: str, quiz_id: str, *, person_id: str | None = None
+        self,
+        organization_id: str,
+        mentor_id: str,
+        quiz_id: str,
+        *,
+        person_id: str | None = None,
+        page: int = 1,
+        page_size: int = 50,
     ) -> Sequence[Attempt]:
-        """The attempts at a quiz, which may be deleted by now, in the order of their numbers."""
+        """A page of the attempts at a quiz, which may be deleted by now, in order of their numbers.
+
+        Those of one number come in the order of their start.
+        """
         mine = {"organization_id": organization_id, "mentor_id": mentor_id, "quiz_id": quiz_id}
         person = {} if person_id is None else {"person_id": person_id}
-        return attempts_of.find(self._database, mine | person)
+        return attempts_of.list_page(self._database, mine | person, page, page_size)
+
+    def count_attempts(self, organization_id: str, mentor_id: str, quiz_id: str) -> int:
+        """How many `list_attempts` has on all its pages."""
+        mine = {"organization_id": organization_id, "mentor_id": mentor_id, "quiz_id": quiz_id}
+        return attempts_of.count(self._database, mine)
 
     def list_work(
         self,

@@ -172,9 +172,10 @@ def delete_quiz(path: DeletedQuiz) -> Response:
 )
 def list_attempts(path: QuizPath, query: PageQuery) -> Response:
     """Who took a quiz, when, and with what result."""
-    attempts = get_engine().quizzes.list_attempts(*bound_mentor(), _get(path.quiz_id).id)
-    page = [_describe_attempt(one) for one in cut_page(attempts, query.page, query.page_size)]
-    return reply_page(AttemptPage, page, len(attempts), query.page, query.page_size)
+    quizzes, quiz = get_engine().quizzes, (*bound_mentor(), _get(path.quiz_id).id)
+    attempts = quizzes.list_attempts(*quiz, page=query.page, page_size=query.page_size)
+    page = [_describe_attempt(one) for one in attempts]
+    return reply_page(AttemptPage, page, quizzes.count_attempts(*quiz), query.page, query.page_size)
 
 
 def _get(quiz_id: str) -> Quiz:

@@ -380,6 +380,18 @@ def test_attempts_at_a_quiz_are_listed(course, quiz, engine, arrive):
     assert (len(every), len(mine)) == (2, 1)
 
 
+def test_attempts_at_a_quiz_are_listed_page_by_page(course, quiz, engine, arrive):
+    made = [course.start(quiz, arrive(f"s-{number}")).id for number in range(2, 5)]
+
+    pages = [
+        engine.quizzes.list_attempts(*course.mentor, quiz.id, page=page, page_size=2)
+        for page in (1, 2, 3)
+    ]
+
+    assert [[attempt.id for attempt in page] for page in pages] == [made[:2], made[2:], []]
+    assert engine.quizzes.count_attempts(*course.mentor, quiz.id) == 3
+
+
 def test_each_quiz_of_a_page_has_a_column_of_its_own(course, engine, gradebook, arrive):
     session = arrive(column="https://lms.example/items/own")
     first, second = course.add_quiz(), course.add_quiz(title="Week 2")
