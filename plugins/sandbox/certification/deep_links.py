@@ -28,7 +28,6 @@ from mentorai.plugins.sandbox.school import find_course, find_person
 COURSE = "tidal-pools"
 RETURN = "/lti/deep-links/"
 LONGEST_SECONDS = 3_600
-CLOCK_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
