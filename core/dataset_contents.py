@@ -129,6 +129,40 @@ def keep_contents(
 
     Let it be the transaction's last act, for it tells webhooks.
     """
+    _replace_passages(connection, mentor_id, dataset_id, read)
+    connection.execute(delete(trainings).where(trainings.c.dataset_id == dataset_id))
+    connection.execute(
+        update(dataset_texts).where(dataset_texts.c.dataset_id == dataset_id).values(text=read.text)
+    )
+    put_facts(
+        connection,
+        mentor_id,
+        dataset_id,
+        language=read.language,
+        passages=len(read.pieces),
+        words=sum(len(title) + len(body) for title, body in read.words),
+        training_status="trained",
+        error="",
+        trained_at=now(),
+    )
+    log.info("dataset_trained", dataset_id=dataset_id, passages=len(read.pieces))
+    trained = as_dataset(get_dataset_row(connection, organization_id, mentor_id, dataset_id))
+    told = {
+        "dataset": dataset_id,
+        "name": trained.name,
+        "training_status": trained.training_status,
+        "passages": trained.passages,
+    }
+    note_event(
+        connection, DATASET_TRAINED, told, organization_id=organization_id, mentor_id=mentor_id
+    )
+    return trained
+
+
+def _replace_passages(
+    connection: Connection, mentor_id: str, dataset_id: str, read: ReadDocument
+) -> None:
+    """Put a document's passages, and what search finds them by, in place of those before."""
     old_ids = read_passage_ids(connection, dataset_id)
     if old_ids:
         replace_entries(connection, mentor_id, dataset_id, old_ids, ())
@@ -155,33 +189,6 @@ def keep_contents(
         )
     ]
     replace_entries(connection, mentor_id, dataset_id, (), entries)
-    connection.execute(delete(trainings).where(trainings.c.dataset_id == dataset_id))
-    connection.execute(
-        update(dataset_texts).where(dataset_texts.c.dataset_id == dataset_id).values(text=read.text)
-    )
-    put_facts(
-        connection,
-        mentor_id,
-        dataset_id,
-        language=read.language,
-        passages=len(read.pieces),
-        words=sum(len(title) + len(body) for title, body in read.words),
-        training_status="trained",
-        error="",
-        trained_at=now(),
-    )
-    log.info("dataset_trained", dataset_id=dataset_id, passages=len(entries))
-    trained = as_dataset(get_dataset_row(connection, organization_id, mentor_id, dataset_id))
-    told = {
-        "dataset": dataset_id,
-        "name": trained.name,
-        "training_status": trained.training_status,
-        "passages": trained.passages,
-    }
-    note_event(
-        connection, DATASET_TRAINED, told, organization_id=organization_id, mentor_id=mentor_id
-    )
-    return trained
 
 
 def keep_failure(connection: Connection, mentor_id: str, dataset_id: str, reason: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, func, select, type_coerce
+from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, and_, func, select, type_coerce
 
 from mentorai.core.database import Database, Instant
 from mentorai.core.mentors import placements
@@ -18,6 +18,11 @@ from mentorai.core.places import contexts, resource_links
 from mentorai.core.roster_parts import roster_section_members, roster_sections
 from mentorai.core.roster_rows import roster_members
 from mentorai.core.values import Role
+
+# When a read last saw a member; of who left, when that was noticed.
+_CHANGED_AT = type_coerce(
+    func.coalesce(roster_members.c.left_at, roster_members.c.seen_at), Instant()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,26 +98,30 @@ def _select(
     role: str | None = None,
     since: datetime | None = None,
 ) -> Select[Any]:
-    # Of a person whom two ids of one LMS name, one of them.
-    subject = (
-        select(func.min(identities.c.subject))
-        .where(
-            identities.c.organization_id == organization_id,
-            identities.c.person_id == roster_members.c.person_id,
-            identities.c.authority == "lti:" + contexts.c.registration_id,
-        )
-        .scalar_subquery()
-    )
-    left_or_seen = func.coalesce(roster_members.c.left_at, roster_members.c.seen_at)
-    changed_at = type_coerce(left_or_seen, Instant())
-    query = (
+    subject = _select_subject(organization_id)
+    query = _select_all(organization_id, subject)
+    if mentor_id is not None:
+        query = query.where(placements.c.mentor_id == mentor_id)
+    if user is not None:
+        query = query.where(subject == user)
+    if role is not None:
+        query = query.where(roster_members.c.role == role)
+    if since is not None:
+        query = query.where(since <= _CHANGED_AT)
+    if section is not None:
+        query = query.where(_is_in_section(organization_id, section))
+    return query
+
+
+def _select_all(organization_id: str, subject: ScalarSelect[Any]) -> Select[Any]:
+    return (
         select(
             placements.c.mentor_id,
             roster_members.c.context_id,
             roster_members.c.person_id,
             roster_members.c.role,
             roster_members.c.status,
-            changed_at.label("changed_at"),
+            _CHANGED_AT.label("changed_at"),
             contexts.c.registration_id,
             contexts.c.title,
             contexts.c.label,
@@ -129,30 +138,34 @@ def _select(
         # A mentor may have several places in one course.
         .distinct()
         .order_by(
-            changed_at,
+            _CHANGED_AT,
             roster_members.c.person_id,
             roster_members.c.context_id,
             placements.c.mentor_id,
         )
     )
-    if mentor_id is not None:
-        query = query.where(placements.c.mentor_id == mentor_id)
-    if user is not None:
-        query = query.where(subject == user)
-    if role is not None:
-        query = query.where(roster_members.c.role == role)
-    if since is not None:
-        query = query.where(changed_at >= since)
-    if section is not None:
-        named = _select_sections(organization_id).with_only_columns(
-            roster_section_members.c.person_id
+
+
+def _select_subject(organization_id: str) -> ScalarSelect[Any]:
+    """The LMS's id of a person; of one whom two ids of one LMS name, one of them."""
+    return (
+        select(func.min(identities.c.subject))
+        .where(
+            identities.c.organization_id == organization_id,
+            identities.c.person_id == roster_members.c.person_id,
+            identities.c.authority == "lti:" + contexts.c.registration_id,
         )
-        named = named.where(
-            roster_section_members.c.context_id == roster_members.c.context_id,
-            roster_sections.c.name == section,
-        )
-        query = query.where(roster_members.c.person_id.in_(named.correlate(roster_members)))
-    return query
+        .scalar_subquery()
+    )
+
+
+def _is_in_section(organization_id: str, name: str) -> ColumnElement[bool]:
+    member = roster_section_members.c
+    named = _select_sections(organization_id).with_only_columns(member.person_id)
+    named = named.where(
+        member.context_id == roster_members.c.context_id, roster_sections.c.name == name
+    )
+    return roster_members.c.person_id.in_(named.correlate(roster_members))
 
 
 def _select_sections(organization_id: str, person_ids: set[str] | None = None) -> Select[Any]:

@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import Row, and_, or_, select, update
+from sqlalchemy import Row, Update, and_, or_, select, update
 
 from mentorai.core.clock import now
 from mentorai.core.errors import (
@@ -241,18 +241,7 @@ class WebhookSender:
                 .values(_judge_delivery(delivery, outcome, moment))
             )
             if stopped_reason:
-                connection.execute(
-                    update(webhook_deliveries)
-                    .where(
-                        webhook_deliveries.c.webhook_id == webhook.id,
-                        webhook_deliveries.c.status == "waiting",
-                    )
-                    .values(
-                        status="failed",
-                        error_code="webhook_stopped",
-                        error_message="The webhook was stopped before this was taken.",
-                    )
-                )
+                connection.execute(_fail_waiting(webhook.id))
         log.info(
             "webhook_tried",
             webhook=webhook.id,
@@ -263,6 +252,22 @@ class WebhookSender:
         if stopped_reason:
             log.warning("webhook_stopped", webhook=webhook.id)
         return not stopped_reason
+
+
+def _fail_waiting(webhook_id: str) -> Update:
+    """Nothing that waits for a webhook is sent once it was stopped."""
+    return (
+        update(webhook_deliveries)
+        .where(
+            webhook_deliveries.c.webhook_id == webhook_id,
+            webhook_deliveries.c.status == "waiting",
+        )
+        .values(
+            status="failed",
+            error_code="webhook_stopped",
+            error_message="The webhook was stopped before this was taken.",
+        )
+    )
 
 
 def _may_send(moment: datetime) -> Any:
