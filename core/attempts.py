@@ -244,16 +244,16 @@ def save(database: Database, attempt: Attempt, given: Mapping[str, Any]) -> Atte
     named = set(given)
     answers = read_answers(thaw(attempt.questions), given)
     with database.write() as connection:
-        (kept,) = _find(connection, {"id": attempt.id}, locked=True)
+        (kept,) = _find(connection, _itself(attempt), locked=True)
         if kept.status != "open":
             raise Conflict("This attempt was submitted already.")
         merged = {k: v for k, v in kept.answers.items() if k not in named} | answers
         connection.execute(
             update(attempts)
-            .where(attempts.c.id == attempt.id)
+            .where(*_are(_itself(attempt)))
             .values(answers=merged, saves=attempts.c.saves + 1)
         )
-    return get(database, {"id": attempt.id})
+    return get(database, _itself(attempt))
 
 
 def submit(engine: "Engine", attempt: Attempt, given: Mapping[str, Any]) -> Attempt:
@@ -270,7 +270,7 @@ def submit(engine: "Engine", attempt: Attempt, given: Mapping[str, Any]) -> Atte
         marks = [mark(question, answers.get(question.id)) for question in questions]
         with engine.database.write() as connection:
             row_id = _close(engine, connection, attempt, answers, marks)
-        attempt = get(engine.database, {"id": attempt.id})
+        attempt = get(engine.database, _itself(attempt))
         if row_id:
             engine.outbox.wake(row_id)
     return attempt
@@ -288,7 +288,7 @@ def _close(
     closed = connection.execute(
         update(attempts)
         .where(
-            attempts.c.id == attempt.id,
+            *_are(_itself(attempt)),
             attempts.c.status == "open",
             attempts.c.saves == attempt.saves,
         )
@@ -327,8 +327,13 @@ def _counts(connection: Connection, attempt: Attempt, share: float) -> bool:
     )
 
 
+def _itself(attempt: Attempt) -> dict[str, Any]:
+    return {"id": attempt.id, "organization_id": attempt.organization_id}
+
+
 def _same_place(attempt: Attempt) -> dict[str, Any]:
     return {
+        "organization_id": attempt.organization_id,
         "quiz_id": attempt.quiz_id,
         "person_id": attempt.person_id,
         "place": attempt.resource_link_id or "",
@@ -338,18 +343,23 @@ def _same_place(attempt: Attempt) -> dict[str, Any]:
 def _start(
     connection: Connection, quiz: "Quiz", person_id: str, resource_link_id: str | None, staff: bool
 ) -> Attempt:
-    place = {"quiz_id": quiz.id, "person_id": person_id, "place": resource_link_id or ""}
+    place = {
+        "organization_id": quiz.organization_id,
+        "quiz_id": quiz.id,
+        "person_id": person_id,
+        "place": resource_link_id or "",
+    }
     before = _find(connection, place)
     last = before[-1] if before else None
     if last and last.status == "open":
         if last.staff != staff:
-            connection.execute(update(attempts).where(attempts.c.id == last.id).values(staff=staff))
-        return _find(connection, {"id": last.id})[0]
+            itself = _are(_itself(last))
+            connection.execute(update(attempts).where(*itself).values(staff=staff))
+        return _find(connection, _itself(last))[0]
     if quiz.attempts_allowed and len(before) >= quiz.attempts_allowed and not staff:
         raise Conflict("No attempt is left.")
     made: dict[str, Any] = {
         "id": new_id(),
-        "organization_id": quiz.organization_id,
         "mentor_id": quiz.mentor_id,
         "quiz_title": quiz.title,
         "keep": quiz.keep,
@@ -365,7 +375,7 @@ def _start(
         "started_at": now(),
     }
     connection.execute(insert(attempts).values(**made, **place))
-    return _find(connection, {"id": made["id"]})[0]
+    return _find(connection, place | {"id": made["id"]})[0]
 
 
 def _find(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Row, Select, and_, func, select
+from sqlalchemy import ColumnElement, CompoundSelect, Row, Select, Table, and_, func, select
 
 from mentorai.core.clock import now
 from mentorai.core.database import Database
@@ -161,16 +161,18 @@ def _select_courses(organization_id: str) -> Select[Any]:
 
 def _select_ids(course: Course) -> CompoundSelect[Any]:
     """Everybody of a course, once."""
-    came = select(enrolments.c.person_id).where(enrolments.c.context_id == course.id)
-    listed = select(roster_members.c.person_id).where(roster_members.c.context_id == course.id)
+    came = select(enrolments.c.person_id).where(*_in_course(enrolments, course))
+    listed = select(roster_members.c.person_id).where(*_in_course(roster_members, course))
     return came.union(listed)
 
 
+def _in_course(table: Table, course: Course) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return table.c.organization_id == course.organization_id, table.c.context_id == course.id
+
+
 def _select_people(course: Course, wanted: PeopleWanted) -> Select[Any]:
-    came = and_(enrolments.c.person_id == people.c.id, enrolments.c.context_id == course.id)
-    listed = and_(
-        roster_members.c.person_id == people.c.id, roster_members.c.context_id == course.id
-    )
+    came = and_(enrolments.c.person_id == people.c.id, *_in_course(enrolments, course))
+    listed = and_(roster_members.c.person_id == people.c.id, *_in_course(roster_members, course))
     return (
         select(
             people.c.id,
@@ -223,7 +225,7 @@ def _select_sections(course: Course, person_ids: Sequence[str]) -> Select[Any]:
 def _select_visits(course: Course, person_ids: Sequence[str]) -> Select[Any]:
     return (
         select(sessions.c.person_id, func.max(sessions.c.created_at).label("here_at"))
-        .where(sessions.c.context_id == course.id, sessions.c.person_id.in_(person_ids))
+        .where(*_in_course(sessions, course), sessions.c.person_id.in_(person_ids))
         .group_by(sessions.c.person_id)
     )
 

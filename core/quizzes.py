@@ -343,7 +343,12 @@ class Quizzes:
     def _standing(
         self, quiz: Quiz, person_id: str, resource_link_id: str | None, staff: bool
     ) -> Standing:
-        place = {"quiz_id": quiz.id, "person_id": person_id, "place": resource_link_id or ""}
+        place = {
+            "organization_id": quiz.organization_id,
+            "quiz_id": quiz.id,
+            "person_id": person_id,
+            "place": resource_link_id or "",
+        }
         made = attempts_of.find(self._database, place)
         is_limited = quiz.attempts_allowed and not staff
         return Standing(

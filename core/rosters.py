@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import Row, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Table, and_, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from mentorai.core.clock import now
@@ -206,7 +206,7 @@ class Rosters:
         link = resource_links
         query = (
             select(contexts, link.c.family, link.c.issuer, link.c.client_id)
-            .join(link, link.c.registration_id == contexts.c.registration_id)
+            .join(link, _is_beside(link))
             .where(contexts.c.organization_id == organization_id, contexts.c.id == context_id)
             .order_by((link.c.context_id == contexts.c.id).desc(), link.c.created_at.desc())
         )
@@ -333,6 +333,14 @@ class Rosters:
                     error_message=known.message,
                 )
             )
+
+
+def _is_beside(link: Table) -> ColumnElement[bool]:
+    """Whether a resource link is of the platform that a context is of."""
+    return and_(
+        link.c.organization_id == contexts.c.organization_id,
+        link.c.registration_id == contexts.c.registration_id,
+    )
 
 
 def _mine(organization_id: str, context_id: str) -> tuple[Any, Any]:

@@ -87,7 +87,10 @@ class Deployments:
             get_row(connection, organization_id, registration_id)
             rows = connection.execute(
                 select(deployments)
-                .where(deployments.c.registration_id == registration_id)
+                .where(
+                    deployments.c.organization_id == organization_id,
+                    deployments.c.registration_id == registration_id,
+                )
                 .order_by(*order)
             ).all()
         return [

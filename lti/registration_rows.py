@@ -165,7 +165,10 @@ class Deployment:
 
 _STATES = (
     select(deployments.c.deployment_id, deployments.c.state)
-    .where(deployments.c.registration_id == bindparam("registration_id"))
+    .where(
+        deployments.c.organization_id == bindparam("organization_id"),
+        deployments.c.registration_id == bindparam("registration_id"),
+    )
     .order_by(deployments.c.created_at, deployments.c.deployment_id)
 )
 
@@ -180,7 +183,8 @@ _STATES_OF_ALL = (
 
 def read_registration(connection: Connection, row: Row[Any]) -> Registration:
     """The registration of a row, with the states of its deployments."""
-    found = connection.execute(_STATES, {"registration_id": row.id})
+    whose = {"organization_id": row.organization_id, "registration_id": row.id}
+    found = connection.execute(_STATES, whose)
     return _registration(row, {each.deployment_id: each.state for each in found})
 
 
