@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import (
@@ -15,11 +16,11 @@ from sqlalchemy import (
     ForeignKey,
     Integer,
     Row,
-    Select,
     String,
     Table,
     Text,
     UniqueConstraint,
+    bindparam,
     func,
     insert,
     select,
@@ -33,6 +34,7 @@ from mentorai.core.errors import Conflict, NotFound
 from mentorai.core.grades import Grade
 from mentorai.core.identifiers import new_id
 from mentorai.core.marking import Answer, Mark, Status, add_up, mark, read_answers
+from mentorai.core.prepared import Prepared, read_rows
 from mentorai.core.questions import freeze, thaw
 
 if TYPE_CHECKING:
@@ -381,10 +383,17 @@ def _start(
 def _find(
     connection: Connection, conditions: Mapping[str, Any], *, locked: bool = False
 ) -> list[Attempt]:
-    query: Select[Any] = select(attempts).where(*_are(conditions)).order_by(attempts.c.number)
-    if locked:
-        query = query.with_for_update()
-    return [_attempt(row) for row in connection.execute(query)]
+    query = _select(tuple(conditions), locked=locked)
+    return [_attempt(row) for row in read_rows(connection, query, conditions)]
+
+
+@cache
+def _select(names: tuple[str, ...], *, locked: bool) -> Prepared:
+    # Made once for each few columns: a class that takes a quiz asks for little else.
+    query = select(attempts).order_by(attempts.c.number)
+    for name in names:
+        query = query.where(attempts.c[name] == bindparam(name))
+    return Prepared(query.with_for_update() if locked else query)
 
 
 def _are(conditions: Mapping[str, Any]) -> list[ColumnElement[bool]]:
