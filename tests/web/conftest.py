@@ -1,7 +1,7 @@
 """What tests of the web begin with: the application, a browser's client, a key."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask
@@ -17,8 +17,17 @@ from mentorai.core.scopes import SCOPES
 from mentorai.core.values import Context, Launch, ResourceLink, Role, Session
 from mentorai.web.admin_tokens import make_admin_token
 from mentorai.web.app import create_app
+from tests.web.data_guard import DataGuard
 
 MakeKey = Callable[..., str]
+
+
+@pytest.fixture
+def data_guard(engine: Engine) -> Iterator[DataGuard]:
+    """Fails a test that runs a statement which does not say whose rows it means."""
+    with DataGuard(engine.database) as guard:
+        yield guard
+    assert guard.problems == []
 
 
 @pytest.fixture

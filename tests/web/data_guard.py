@@ -1,10 +1,11 @@
-"""Every statement that the API runs names whose rows it means.
+"""Every statement that the API and the pages run names whose rows it means.
 
-A guard listens to SQLAlchemy while the API answers. A SELECT, UPDATE or DELETE must hold each
-table that belongs to somebody (it has `organization_id` or `mentor_id`, or a foreign key to a table
-that has) to an owner: by a condition on one of these columns, or by what it is joined to. Owners
-that are named, also by an INSERT, must be the calling key's own. A forgotten filter therefore fails
-whichever test comes past it first, whether or not that test looks for a leak.
+A guard listens to SQLAlchemy while they answer. A SELECT, UPDATE or DELETE must hold each table
+that belongs to somebody (it has `organization_id` or `mentor_id`, or a foreign key to a table that
+has) to an owner: by a condition on one of these columns, or by what it is joined to. Owners that
+are named, also by an INSERT, must be the calling key's own; whoever opens a page has none. A
+forgotten filter therefore fails whichever test comes past it first, whether or not that test looks
+for a leak.
 
 What it does not see: SQL given straight to the driver (`Database.run`, the check of a key).
 """
@@ -30,11 +31,22 @@ from mentorai.core.database import Database
 from mentorai.web.auth import Caller, find_caller
 
 OWNERS = ("organization_id", "mentor_id")
+GUARDED = ("/api/", "/admin/", "/s/")
 
+_SIGN_IN = "An e-mail address is one admin's in the whole installation, who names the organization."
+_SETUP_CODE = "By the hash of a secret that names the organization; others are taken for their age."
+_REGISTRATION = "By the id of a registration that was read by its owner in the same transaction."
+_AGE = "Takes away rows, whosoever, that are too old to use."
 _GRADE = "By ids of a grade that was read by its owner in the same transaction."
 # Where a statement is right without an owner: the function (the innermost of ours) -> why.
 EXCEPTIONS: Mapping[str, str] = {
     "core.admins.Admins.get": "The signed cookie names the admin, and the admin the organization.",
+    "core.admins.Admins.any": "Only whether anybody has set up the installation yet.",
+    "core.admins.Admins.sign_in": _SIGN_IN,
+    "core.admins.Admins.check_setup_code": _SETUP_CODE,
+    "core.admins.Admins._change": "By the id of the admin who signs in or out.",
+    "core.admins._take": _SETUP_CODE,
+    "core.admins._put": _SIGN_IN,
     "core.index.find_entries": "Full text; the query is held to the mentor (tests/core).",
     "core.index.replace_entries": "Full text; the ids are of passages that the caller read.",
     "core.quizzes._insert": "An id must be free in every organization; nothing more is asked.",
@@ -42,6 +54,8 @@ EXCEPTIONS: Mapping[str, str] = {
     "core.grades.Grades.override": _GRADE,
     "core.grades.Grades.put": _GRADE,
     "core.grades._check_reach": "Asks whether a person was ever the mentor's: a union of ways.",
+    "core.key_uses.KeyUses._write": "Counts by the ids of keys that were checked.",
+    "core.kept_sheets.KeptSheets.put": _AGE,
     "core.line_items.find_known": _GRADE,
     "core.outbox.Outbox.put": _GRADE,
     "core.outbox.Outbox.resend": _GRADE,
@@ -56,7 +70,14 @@ EXCEPTIONS: Mapping[str, str] = {
     "core.destinations._find_title": _GRADE,
     "core.webhook_events.note_settled_grade": _GRADE,
     "core.webhook_events.add_delivery": "By the id of a webhook that was read by its owner.",
-    "core.sessions.Sessions.issue_handoff": "Takes away codes, whosoever, that are too old to use.",
+    "core.sessions.Sessions.issue_handoff": _AGE,
+    "lti.deployments.find_state": _REGISTRATION,
+    "lti.deployments.set_state": _REGISTRATION,
+    "lti.invitations.Invitations.issue": _AGE,
+    "lti.launch_log.LaunchLog._tidy": _AGE,
+    "lti.launch_log_rows._find_owner": "Finds the organization that an attempt belongs to.",
+    "lti.registrations.Registrations._change": _REGISTRATION,
+    "lti.registrations.Registrations.find": "A launch says no organization but by this.",
 }
 
 
@@ -85,7 +106,7 @@ class UnscopedStatement(AssertionError):
 
 
 class DataGuard:
-    """Watches one database while the API answers.
+    """Watches one database while the API or a page answers.
 
     seen: how many statements were looked at. problems: what was refused; a call that ran into it
     was answered with 500, so whoever opened the guard looks here as well.
@@ -107,7 +128,7 @@ class DataGuard:
     def _look(
         self, _connection: Any, statement: Any, multi: Any, parameters: Any, _options: Any
     ) -> None:
-        if not has_request_context() or not request.path.startswith("/api/"):
+        if not has_request_context() or not request.path.startswith(GUARDED):
             return
         self.seen += 1
         problem = find_problem(statement, list(multi) or [parameters], find_caller())

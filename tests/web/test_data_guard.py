@@ -15,7 +15,7 @@ from mentorai.core.grade_rows import grades
 from mentorai.core.key_rows import CheckedKey
 from mentorai.core.organizations import organizations
 from mentorai.core.people import people
-from tests.web.api.data_guard import (
+from tests.web.data_guard import (
     EXCEPTIONS,
     NOBODYS,
     DataGuard,

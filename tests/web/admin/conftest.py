@@ -7,8 +7,14 @@ from mentorai.core.engine import Engine
 from mentorai.core.mentors import Mentor
 from mentorai.core.values import Role, Session
 from tests.fakes.visitor import Visitor, open_session
+from tests.web.data_guard import DataGuard
 
 EMAIL, PASSWORD = "it@campus.edu", "correct horse battery"
+
+
+@pytest.fixture(autouse=True)
+def _guarded(data_guard: DataGuard) -> None:
+    """Whatever a page runs says whose rows it means."""
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """What every test of the API runs under."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,15 +9,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from mentorai.core.engine import Engine
-from tests.web.api.data_guard import DataGuard
+from tests.web.data_guard import DataGuard
 
 
 @pytest.fixture(autouse=True)
-def data_guard(engine: Engine) -> Iterator[DataGuard]:
-    """Fails whatever test runs a statement that does not say whose rows it means."""
-    with DataGuard(engine.database) as guard:
-        yield guard
-    assert guard.problems == []
+def _guarded(data_guard: DataGuard) -> None:
+    """Whatever the API runs says whose rows it means."""
 
 
 SITE = "https://localhost"

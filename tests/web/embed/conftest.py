@@ -12,6 +12,7 @@ from mentorai.core.organizations import Organization
 from mentorai.core.quizzes import Quiz
 from mentorai.core.values import Session
 from tests.fakes.visitor import Visitor, open_session
+from tests.web.data_guard import DataGuard
 
 SHORE = """# The Rocky Shore
 
@@ -23,6 +24,11 @@ Mussels form a dense band in the mid-intertidal zone. Their lower limit is set b
 
 Anemones survive low tide by covering themselves with shell fragments.
 """
+
+
+@pytest.fixture(autouse=True)
+def _guarded(data_guard: DataGuard) -> None:
+    """Whatever a page runs says whose rows it means."""
 
 
 @pytest.fixture
