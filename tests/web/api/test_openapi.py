@@ -201,7 +201,13 @@ def test_every_file_of_the_page_is_there(client):
             assert (address, answer.status_code) == (address, 200)
 
 
-@pytest.mark.parametrize("name", ["", "nothing.js", "../__init__.py", "js/../../../__init__.py"])
+def test_folder_of_the_page_is_the_page_and_no_list_of_its_files(client):
+    answer = client.get(f"{PREFIX}/docs/")
+
+    assert (answer.status_code, answer.location) == (308, f"{PREFIX}/docs")
+
+
+@pytest.mark.parametrize("name", ["nothing.js", "../__init__.py", "js/../../../__init__.py"])
 def test_other_files_are_not_given_away(client, name):
     assert client.get(f"{PREFIX}/docs/{name}").status_code == 404
 
