@@ -49,6 +49,8 @@ class School:
             self._add_person(number)
         self.engine.quizzes.put(*self.place, self._draft("Low tide", self.size), self.quiz.id)
         self.engine.keys.flush()
+        # What waits in memory is on no page yet, and would be on some of the second look.
+        self.engine.room(Tool).launch_log.flush()
 
     def _draft(self, title: str, questions: int) -> Mapping[str, object]:
         return {"title": title, "published": True, "questions": [QUESTION] * questions}
