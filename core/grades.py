@@ -331,5 +331,7 @@ def _check_reach(
         if read_row(connection, _CONTEXT_WITHIN, there) is None:
             raise NotFound("There is no such context.")
     theirs = {"mentor": mentor_id, "person": person_id}
-    if all(read_row(connection, way, theirs) is None for way in _MET):
-        raise NotFound("There is no such person.")
+    for way in _MET:
+        if read_row(connection, way, theirs) is not None:
+            return
+    raise NotFound("There is no such person.")

@@ -162,7 +162,7 @@ def test_bare_library_takes_a_good_launch(bare: BareTool, launcher: Any, platfor
             {"target_link_uri": "https://evil.example.edu/"}, TokenInvalid, id="6 target elsewhere"
         ),
         pytest.param({"roles": "Instructor"}, TokenInvalid, id="6 roles is a text"),
-        pytest.param({"resource_link": {"id": 7}}, TokenInvalid, id="6 link id is a number"),
+        pytest.param({"resource_link": {"id": [7]}}, TokenInvalid, id="6 link id is a list"),
     ],
 )
 def test_launch_is_refused_that_the_library_accepts(

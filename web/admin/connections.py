@@ -152,7 +152,8 @@ class ConnectionPages:
         return found
 
     def _find(self, registration: Registration, kind: str) -> Connection:
-        found = self._connections.find(registration.organization_id, registration.id, kind)
+        listed = self._connections.list(registration.organization_id, registration.id)
+        found = next((each for each in listed if each.kind == kind), None)
         if found is None:
             raise NotFound("This API is not connected.")
         return found

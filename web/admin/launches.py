@@ -11,7 +11,7 @@ from mentorai.core.offers import find_offers
 from mentorai.web.admin.desk import desk
 
 PAGE_SIZE = 50
-REFERENCE_LENGTH = 64
+LENGTH = 64
 
 
 class LaunchPages:
@@ -42,7 +42,7 @@ class LaunchPages:
 
     def strays(self) -> str:
         """Attempts that fit no registration; with a reference, wherever that one is."""
-        given = _read_reference()
+        given = _read("reference")
         return self._show({} if given else {"is_matched": False}, None, screens=SCREENS)
 
     def _show(self, wanted: Mapping[str, Any], registration_id: str | None, **facts: Any) -> str:
@@ -51,7 +51,7 @@ class LaunchPages:
         tool, organization_id = self._engine.room(Tool), desk().organization_id
         # What happened in this process a moment ago is on the page too.
         tool.launch_log.flush()
-        outcome, reference = request.args.get("outcome", "")[:64], _read_reference()
+        outcome, reference = _read("outcome"), _read("reference")
         page = max(1, min(request.args.get("page", 1, type=int), 10_000))
         count, entries = tool.launch_log.list(
             organization_id,
@@ -76,5 +76,6 @@ class LaunchPages:
         )
 
 
-def _read_reference() -> str:
-    return request.args.get("reference", "").strip()[:REFERENCE_LENGTH]
+def _read(name: str) -> str:
+    # PostgreSQL cannot look for NUL.
+    return request.args.get(name, "").replace("\0", "").strip()[:LENGTH]

@@ -107,7 +107,7 @@ def test_pages_hold_fifty_each(it_person, registration, note, engine):
 
 
 @pytest.mark.parametrize(
-    "query", ["page=0", "page=x", "page=99999999999", "outcome=%00", "page=-1"]
+    "query", ["page=0", "page=x", "page=99999999999", "outcome=%00", "reference=%00", "page=-1"]
 )
 def test_odd_queries_are_answered(it_person, registration, query):
     assert it_person.get(f"/admin/platforms/{registration.id}/launches?{query}").status_code == 200
