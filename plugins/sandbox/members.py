@@ -24,6 +24,8 @@ MEMBERS_TYPE = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
 # Of the memberships service that was before, whose body was linked data.
 OLD_TYPE = "application/vnd.ims.lis.v2.membershipcontainer+json"
 OLD_CONTEXT = "http://purl.imsglobal.org/ctx/lis/v2/MembershipContainer"
+# The roles by which an LMS narrows a roster that knows no others.
+NARROWING = ("Instructor", "Learner")
 
 
 def list_members(platform: SandboxPlatform, call: Call, course_id: str) -> Reply:
@@ -41,7 +43,7 @@ def list_members(platform: SandboxPlatform, call: Call, course_id: str) -> Reply
     query = {} if traits.ignores_filters else call.query
     item, tells = _find_link(platform, course, query.get("rlid"))
     assignees = _find_assignees(platform, item) if traits.assigns else ()
-    wanted, since = query.get("role"), _read_since(call)
+    wanted, since = _read_role(query.get("role"), traits), _read_since(call)
     found = [
         _show(each, traits)
         | (_tell_message(platform, each.person, course, item) if tells else {})
@@ -101,6 +103,12 @@ def members_url(platform: SandboxPlatform, course: Course) -> str:
     """The address of a course's roster."""
     path = platform.personality.addresses.members
     return f"{platform.options.base_url}{path.format(course=platform.ids.tell_course(course.id))}"
+
+
+def _read_role(role: str | None, traits: RosterTraits) -> str | None:
+    """The role that narrows a roster, if one does."""
+    known = {f"{vocabulary}{name}" for vocabulary in ("", f"{MEMBERSHIP}#") for name in NARROWING}
+    return role if role in known or not traits.two_roles else None
 
 
 def _read_since(call: Call) -> int | None:

@@ -230,7 +230,7 @@ def _settle(
         return None
     result: Record = {"line_item": column["id"], "user_id": score.user_id}
     result |= {"at": score.at.isoformat(), "received": received}
-    result |= {"comment": score.comment or "", "maximum": column["scoreMaximum"]}
+    result |= {"comment": _show_comment(score, traits), "maximum": column["scoreMaximum"]}
     if is_cleared:
         result["given"] = None
     elif not score.sets_grade(traits) or (score.given is None and submission.preserves):
@@ -242,6 +242,11 @@ def _settle(
     if traits.changes_only and last and _holds_same(last, result):
         result["received"] = last["received"]
     return result
+
+
+def _show_comment(score: Score, traits: ScoreTraits) -> str:
+    comment = score.comment or ""
+    return " ".join(comment.splitlines()) if traits.shows_html else comment
 
 
 def _find_points(column: Record, score: Score, traits: ScoreTraits) -> float | None:

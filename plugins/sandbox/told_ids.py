@@ -20,8 +20,8 @@ Ids = Literal["own", "numbers", "bare_numbers", "keys"]
 TOLD: Sequence[Kind] = ("person", "course", "link")
 # In Moodle the guest and the administrator are there before anybody, the front page before any
 # course, and the total of the course before any column.
-NUMBERS: Mapping[Kind, int] = {"person": 3, "course": 2, "link": 1, "column": 2}
-KEYS: Mapping[Kind, int] = {"person": 7, "course": 4, "link": 44, "column": 40}
+NUMBERS: Mapping[str, int] = {"person": 3, "course": 2, "link": 1, "column": 2}
+KEYS: Mapping[str, int] = {"person": 7, "course": 4, "link": 44, "column": 40}
 # The ids of ours that the college comes with.
 COLLEGE: Mapping[Kind, Sequence[str]] = {
     "person": [person.sub for person in (*PEOPLE, PREVIEW)],
@@ -62,13 +62,13 @@ class ToldIds:
     def tell_course(self, course_id: str) -> str:
         """The course of this short name as addresses of services have it."""
         course = self._platform.find_course(course_id)
-        if course is None or self._habit == "own":
+        if course is None or not self._has_addresses:
             return course_id
         return self._number("course", course.context_id)
 
     def tell_column(self, column_id: str) -> str:
         """A column as addresses of services have it."""
-        return column_id if self._habit == "own" else self._number("column", column_id)
+        return self._number("column", column_id) if self._has_addresses else column_id
 
     def read_address(self, names: Mapping[str, str]) -> dict[str, str]:
         """What an address names (`course`, `column`), by our ids.
@@ -88,10 +88,18 @@ class ToldIds:
     def _habit(self) -> Ids:
         return self._platform.behaviour.ids
 
+    @property
+    def _has_addresses(self) -> bool:
+        """Whether addresses of services have other names than ours."""
+        return self._habit != "own" or bool(self._platform.personality.addresses.first_course)
+
     def _number(self, kind: Kind, own: str) -> str:
         if self._habit == "keys":
             return find_key(kind, own)
-        return str(_count(kind, own, NUMBERS))
+        addresses, first = self._platform.personality.addresses, NUMBERS
+        if self._habit == "own":
+            first = {"course": addresses.first_course, "column": addresses.first_column}
+        return str(count_id(kind, own, first))
 
     def _names(self, kind: Kind) -> dict[str, int | str]:
         """How each id of ours is told."""
@@ -119,17 +127,18 @@ def tell_of_the_college(value: Any, habit: Ids) -> Any:
 
 def find_key(kind: Kind, own: str) -> str:
     """What Blackboard calls something in its database, as `_44_1`."""
-    return f"_{_count(kind, own, KEYS)}_1"
+    return f"_{count_id(kind, own, KEYS)}_1"
 
 
 def _tell(kind: Kind, own: str, habit: Ids) -> int | str:
     if habit != "keys":
-        return _count(kind, own, NUMBERS)
+        return count_id(kind, own, NUMBERS)
     # Claims name people and courses by their UUIDs, and links by their keys.
     return find_key(kind, own) if kind == "link" else UUID(own).hex
 
 
-def _count(kind: Kind, own: str, first: Mapping[Kind, int]) -> int:
+def count_id(kind: Kind, own: str, first: Mapping[str, int]) -> int:
+    """The number of something, of its own id alone. first: that of the first of each kind."""
     if own in COLLEGE[kind]:
         return first[kind] + COLLEGE[kind].index(own)
     return UUID(own).int % LATER

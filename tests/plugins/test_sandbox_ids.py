@@ -114,6 +114,11 @@ def test_people_courses_and_links_are_called_as_there(be: Any, name: str) -> Non
             "/mod/lti/services.php/2/lineitems",
             "/mod/lti/services.php/CourseSection/2/bindings/1/memberships",
         ),
+        (
+            "canvas",
+            "/api/lti/courses/101/line_items",
+            "/api/lti/courses/101/names_and_roles",
+        ),
     ],
 )
 def test_addresses_of_services_hold_the_keys_of_the_lms(

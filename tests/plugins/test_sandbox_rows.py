@@ -170,6 +170,18 @@ def test_score_without_a_comment_after_one_with(be: Any, name: str, comment: str
     assert lms.held()["comment"] == comment
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("blackboard", "Well done and so on<br/>Next"), ("moodle", "Well done\nand so on<br/>Next")],
+)
+def test_line_of_a_comment_ends_where_the_lms_sees_its_end(be: Any, name: str, shown: str) -> None:
+    lms = be(name)
+
+    lms.push(comment="Well done\nand so on<br/>Next")
+
+    assert lms.held()["comment"] == shown
+
+
 def test_canvas_counts_the_same_instant_of_handing_in_once(be: Any) -> None:
     lms = be("canvas")
     handed_in = {"submission": {"submittedAt": "2026-11-20T12:00:00Z"}}
@@ -319,7 +331,7 @@ def test_roster_is_at_its_address(be: Any, name: str, path: str, media_type: str
 @pytest.mark.parametrize(
     ("name", "query", "own"),
     [
-        ("canvas", "", {"lis_person_sourcedid", "lti11_legacy_user_id"}),
+        ("canvas", "", {"lis_person_sourcedid", "lti11_legacy_user_id", "picture"}),
         ("moodle", "", {"lis_person_sourcedid", "ext_user_username"}),
         ("blackboard", "", {"lis_person_sourcedid"}),
         ("blackboard", "?groups=true", {"lis_person_sourcedid", "group_enrollments"}),
@@ -329,6 +341,17 @@ def test_member_holds_what_its_lms_adds(be: Any, name: str, query: str, own: set
     usual = {"status", "user_id", "roles", "name", "given_name", "family_name", "email"}
 
     assert set(member(be(name), "maya", query)) - usual == own
+
+
+@pytest.mark.parametrize(("name", "is_everybody"), [("moodle", True), ("canvas", False)])
+def test_role_that_no_roster_knows_narrows_it_to_nobody_or_not_at_all(
+    be: Any, name: str, is_everybody: bool
+) -> None:
+    lms = be(name)
+
+    told = roster(lms, "?role=Mentor")["members"]
+
+    assert told == (roster(lms)["members"] if is_everybody else [])
 
 
 @pytest.mark.parametrize("name", ["canvas", "moodle"])

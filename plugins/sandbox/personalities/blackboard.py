@@ -118,7 +118,7 @@ BLACKBOARD = Personality(
         members="/learn/api/v1/lti/external/namesandroles/{course}",
     ),
     media=Media(any_content=True, any_accept=True),
-    scores=ScoreTraits(clears="reset"),
+    scores=ScoreTraits(clears="reset", shows_html=True),
     columns=ColumnTraits(
         read_only=frozenset({"id", "resourceLinkId"}),
         adds=describe_column,

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim"
 MEMBERS = "application/vnd.ims.lis.v2.membershipcontainer+json"
 PAGE = Links(relations=("current", "next", "prev", "first", "last"))
+# Courses have one number in its own API and in the addresses of LTI's services.
+FIRST_COURSE = 101
 # Its service answers name the kind of an error by the status.
 SYMBOLS = {
     400: "bad_request",
@@ -131,8 +133,12 @@ def add_custom(
 
 
 def describe_member(person: Person) -> Mapping[str, Any]:
-    """The id that LTI 1.1 had, and what the school's records call the person."""
-    return {"lti11_legacy_user_id": _old_id(person), "lis_person_sourcedid": f"sis-{person.id}"}
+    """The id that LTI 1.1 had, what the school's records call the person, and a picture."""
+    return {
+        "lti11_legacy_user_id": _old_id(person),
+        "lis_person_sourcedid": f"sis-{person.id}",
+        "picture": f"https://canvas.instructure.com/images/messages/avatar-50.png?of={person.id}",
+    }
 
 
 def read_person(platform: "SandboxPlatform", user_id: str) -> str:
@@ -176,6 +182,8 @@ CANVAS = Personality(
         line_items="/api/lti/courses/{course}/line_items",
         line_item="/api/lti/courses/{course}/line_items/{column}",
         members="/api/lti/courses/{course}/names_and_roles",
+        first_course=FIRST_COURSE,
+        first_column=901,
     ),
     media=Media(any_content=True, any_accept=True),
     scores=ScoreTraits(

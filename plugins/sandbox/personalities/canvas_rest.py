@@ -7,12 +7,14 @@ import re
 from collections.abc import Mapping, Sequence
 
 from mentorai.plugins.sandbox.memberships import list_memberships
+from mentorai.plugins.sandbox.personalities.canvas import FIRST_COURSE
 from mentorai.plugins.sandbox.platform import SandboxPlatform
 from mentorai.plugins.sandbox.school import PEOPLE, PREVIEW, Course, Person
 from mentorai.plugins.sandbox.shelf import Record
+from mentorai.plugins.sandbox.told_ids import count_id
 from mentorai.plugins.sandbox.wire import Refused
 
-FIRST_USER, FIRST_COURSE, FIRST_ASSIGNMENT, FIRST_SECTION = 1_001, 101, 501, 301
+FIRST_USER, FIRST_ASSIGNMENT, FIRST_SECTION = 1_001, 501, 301
 KINDS = {
     "student": "StudentEnrollment",
     "instructor": "TeacherEnrollment",
@@ -37,7 +39,8 @@ class CanvasCourses:
 
     def number_of_course(self, course_id: str) -> int:
         """The number of a course (`$Canvas.course.id`)."""
-        return FIRST_COURSE + [course.id for course in self._platform.courses()].index(course_id)
+        course = next(each for each in self._platform.courses() if each.id == course_id)
+        return count_id("course", course.context_id, {"course": FIRST_COURSE})
 
     def number_of_column(self, column_id: str) -> int:
         """The number of a column's assignment (`$Canvas.assignment.id`)."""
@@ -46,10 +49,10 @@ class CanvasCourses:
 
     def get_course(self, number: int) -> Course:
         """The course with this number. Raises Refused."""
-        courses = self._platform.courses()
-        if not 0 <= number - FIRST_COURSE < len(courses):
-            raise Refused(404, NOT_FOUND)
-        return courses[number - FIRST_COURSE]
+        for course in self._platform.courses():
+            if self.number_of_course(course.id) == number:
+                return course
+        raise Refused(404, NOT_FOUND)
 
     def get_column(self, course: int, number: int) -> Record:
         """The column behind an assignment. Raises Refused."""

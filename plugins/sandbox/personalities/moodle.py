@@ -203,6 +203,7 @@ MOODLE = Personality(
     ),
     roster=RosterTraits(
         short_roles=True,
+        two_roles=True,
         assistants_learn=True,
         hides_suspended=True,
         adds=describe_member,

@@ -31,6 +31,8 @@ class Addresses:
     too. {client_id} is filled in.
     on_demand: of the column of a link that has none, which its first score makes ({placement} names
         the link); empty: a link without a column names none.
+    first_course, first_column: their numbers, where addresses have such although claims name those
+        by other ids.
     """
 
     sign_in: str = ""
@@ -40,6 +42,8 @@ class Addresses:
     line_item: str = "/lti/courses/{course}/line_items/{column}"
     members: str = "/lti/courses/{course}/members"
     on_demand: str = ""
+    first_course: int = 0
+    first_column: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,7 @@ class ScoreTraits:
         graded. takes_staff: and so is who teaches. takes_anybody: and so is whoever the LMS knows.
         tells_strangers: people who are nowhere in the LMS are refused in other words.
     pass_fail: teachers can have a column that only passes or fails, where any points are all.
+    shows_html: a comment is HTML, in which the end of a line is a space.
     crashes_on_names: an id of a person that is no id there at all ends in a gateway's error.
     forgets_leavers: who is taken out of a course loses the grades, and gets none back.
     read_person: the id of ours of somebody whom a score may also name otherwise.
@@ -128,6 +133,7 @@ class ScoreTraits:
     takes_anybody: bool = False
     tells_strangers: bool = False
     pass_fail: bool = False
+    shows_html: bool = False
     crashes_on_names: bool = False
     forgets_leavers: bool = False
     read_person: "Callable[[SandboxPlatform, str], str]" = read_no_more
@@ -256,7 +262,8 @@ class RosterTraits:
     shares: names and e-mail addresses are told. previews: the user by whom a teacher sees the
         course as students do is on it too. assigns: a column can be for some students only, and
         with rlid of its link no others are told; whoever teaches is.
-    ignores_filters: neither `role` nor `rlid` narrows anything, or is looked at.
+    ignores_filters: neither `role` nor `rlid` narrows anything, or is looked at. two_roles: of
+        roles only Instructor and Learner narrow it.
     hides_by_link: with the rlid of a link that a teacher hid, only who may see it is there.
     course_is_link: the course's own id is a link, too, whose rlid narrows nothing.
     speaks_old: whoever asks for the media type of the memberships service of before gets its body.
@@ -274,6 +281,7 @@ class RosterTraits:
     previews: bool = False
     assigns: bool = False
     ignores_filters: bool = False
+    two_roles: bool = False
     hides_by_link: bool = False
     course_is_link: bool = False
     speaks_old: bool = False
