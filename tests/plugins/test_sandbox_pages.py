@@ -12,6 +12,7 @@ from mentorai.core.questions import read_draft
 from mentorai.plugins import sandbox as plugin
 from mentorai.plugins.sandbox.command_line import sandbox as command
 from mentorai.plugins.sandbox.school import MATERIAL, read_mentors
+from mentorai.web.commands import main
 from tests.fakes.browserless import launch
 from tests.fakes.platforms import free_port, running_app, running_sandbox
 from tests.fakes.sandbox_client import SandboxClient, sandbox_client
@@ -170,14 +171,15 @@ def test_wrong_address_names_its_option(url: str) -> None:
     assert "--tool-url" in answer.output
 
 
-def test_taken_port_is_named() -> None:
+def test_taken_port_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MENTORAI_DATA_DIR", str(tmp_path))
     with running_sandbox(port=free_port()) as sandbox:
         port = sandbox.url.rpartition(":")[2]
 
-        answer = CliRunner().invoke(command, ["serve", "--port", port])
+        answer = CliRunner().invoke(main, ["sandbox", "serve", "--port", port])
 
     assert answer.exit_code == 1
-    assert f"Port {port}" in answer.output
+    assert answer.stderr.startswith(f"mentorai: Port {port} on 127.0.0.1 cannot be used")
 
 
 def test_plugin_gives_one_command_group() -> None:

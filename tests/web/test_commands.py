@@ -5,7 +5,7 @@ import re
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -36,13 +36,17 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def mentorai(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Run:
+def mentorai(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[Run]:
     """Run a command on an installation of its own."""
     for name in list(os.environ):
         if name.startswith("MENTORAI_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("MENTORAI_DATA_DIR", str(folder))
-    return lambda *arguments: CliRunner().invoke(main, arguments, prog_name="mentorai")
+    kept = dict(os.environ)
+    yield lambda *arguments: CliRunner().invoke(main, arguments, prog_name="mentorai")
+    # The demo puts its settings there, for its children.
+    os.environ.clear()
+    os.environ.update(kept)
 
 
 @pytest.fixture

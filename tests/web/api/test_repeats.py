@@ -115,11 +115,19 @@ from mentorai.web.app import create_app
 settings, key, path, body, name, last = json.load(sys.stdin)
 engine = Engine.open(Settings(**settings), plugins=[])
 
-def die(_connection, _cursor, statement, *_more):
+def die(statement):
     if statement.startswith(last):
         os.kill(os.getpid(), signal.SIGKILL)
 
-event.listen(engine.database.engine, "after_cursor_execute", die)
+def trace(connection, *_more):
+    # What is prepared goes past SQLAlchemy's events.
+    connection.set_trace_callback(die)
+
+database = engine.database
+if database.is_sqlite:
+    event.listen(database.engine, "checkout", trace)
+else:
+    event.listen(database.engine, "after_cursor_execute", lambda _1, _2, said, *_more: die(said))
 create_app(engine).test_client().post(
     f"/api/v1/{path}", json=body, headers=name | {"X-API-Key": key}
 )
