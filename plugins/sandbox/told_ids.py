@@ -7,9 +7,9 @@ and a link may have one number. A number is of the id alone, so that it is the s
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
-from uuid import UUID
+from uuid import UUID, uuid5
 
-from mentorai.plugins.sandbox.school import COURSES, PEOPLE, PREVIEW, fixed_id
+from mentorai.plugins.sandbox.school import COURSES, NAMESPACE, PEOPLE, PREVIEW, fixed_id
 
 if TYPE_CHECKING:
     from mentorai.plugins.sandbox.platform import SandboxPlatform
@@ -141,7 +141,7 @@ def count_id(kind: Kind, own: str, first: Mapping[str, int]) -> int:
     """The number of something, of its own id alone. first: that of the first of each kind."""
     if own in COLLEGE[kind]:
         return first[kind] + COLLEGE[kind].index(own)
-    return UUID(own).int % LATER
+    return uuid5(NAMESPACE, own).int % LATER
 
 
 def _replace(value: Any, told: Mapping[str, int | str], *, bare: bool) -> Any:

@@ -30,15 +30,16 @@ from tests.fakes.workers import start_worker
 
 LMSS = ("canvas", "moodle", "blackboard", "brightspace", "sakai", "openedx")
 SCORES, MOST_SCORES, KILLED_AFTER, QUIZZES = 24, 500, (8, 16), 8
-# A call that was given up is over in the LMS before it comes again, and none outlasts its lease,
-# also where the machine is busy.
+# A call that was given up is over in the LMS before another comes, and none outlasts its lease,
+# also where the machine is busy: Sakai looks at no time, and would keep what came late.
 HASTE = Haste(
-    lease=5.0,
+    lease=12.0,
     finding=3.0,
     token=5.0,
     rests=(0.2, 0.4),
     trial=3.0,
     backoff=(1.0, 1.5),
+    unheard=6.0,
     stale=(1, 1, 2),
     read=1.0,
     turn=1.0,

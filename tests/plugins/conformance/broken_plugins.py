@@ -306,11 +306,11 @@ class DropsZero(Quad):
         return super().send(engine, platform, line_item, score)
 
 
-class WholeMinutes(Quad):
-    """Sends times without their seconds, so that two in a minute clash."""
+class WholeDays(Quad):
+    """Sends days for times, so that two of a day clash."""
 
     def send(self, engine: Any, platform: Any, line_item: Any, score: Score) -> Receipt:
-        score = replace(score, at=score.at.replace(second=0))
+        score = replace(score, at=score.at.replace(hour=0, minute=0, second=0))
         return super().send(engine, platform, line_item, score)
 
 
@@ -555,7 +555,7 @@ BROKEN: Sequence[tuple[Callable[[], object], str]] = (
     (TrustsClaims, "launch.hostile"),
     (ForgetsComment, "score.comment"),
     (DropsZero, "score.exact"),
-    (WholeMinutes, "score.later score.again"),
+    (WholeDays, "score.later score.again"),
     (RepeatsComment, "score.again"),
     (SwallowsRefusals, "refusal.500 refusal.502 refusal.closed refusal.token"),
     (LetsErrorsFly, "refusal.404"),
