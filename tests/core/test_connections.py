@@ -307,13 +307,13 @@ def hold(engine, connection, holder):
         transaction.execute(update(platform_connections).values(row))
 
 
-def test_renewing_waits_for_none_that_died_on_this_machine(engine, connections, put):
+def test_renewing_waits_for_none_that_died_on_this_machine(engine, connections, put, monkeypatch):
+    # Longer than anybody waits for a turn, so that the death itself is seen.
+    monkeypatch.setattr(signs_of_life, "SILENT_SECONDS", 60.0)
     made = put()
     hold(engine, made, dead_lease())
-    began = time.monotonic()
 
     assert connections.renew(made, is_good, lambda _: tokens()).access_token == ACCESS
-    assert time.monotonic() - began < 1
 
 
 @pytest.mark.parametrize("hours", [0, 1, -1], ids=["", "clock ahead", "clock set back"])
@@ -325,7 +325,7 @@ def test_renewing_waits_seconds_for_one_of_which_nothing_is_seen(engine, connect
     with time_machine.travel(now() + timedelta(hours=hours), tick=True):
         connections.renew(made, is_good, lambda _: tokens())
 
-    assert SILENT_SECONDS <= time.monotonic() - began < 6
+    assert time.monotonic() - began >= SILENT_SECONDS
 
 
 @pytest.mark.parametrize("hours", [0, 1, -1], ids=["", "clock ahead", "clock set back"])

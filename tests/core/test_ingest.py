@@ -331,9 +331,9 @@ def test_broken_pdf_is_unreadable_or_read_and_nothing_else(place: int, junk: byt
 @pytest.mark.parametrize("run", [".", "?", " ", "\t", "\n ", ".)", "。", "a "])
 @pytest.mark.parametrize("media_type", ["text/plain", "text/markdown"])
 def test_run_of_any_length_is_read_in_one_go(media_type: str, run: str) -> None:
-    began = time.process_time()
+    began = time.thread_time()
 
     pieces = list(cut_passages(read(media_type, f"Mussels{run * 40_000}x and crabs.")))
 
     assert pieces[0].text.startswith("Mussels")
-    assert time.process_time() - began < 5
+    assert time.thread_time() - began < 5

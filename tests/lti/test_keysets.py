@@ -283,7 +283,7 @@ def test_launch_waits_a_while_only_for_the_fetch_of_a_platform_that_hangs(
         with pytest.raises(PlatformUnavailable):
             each.find(slow_keys, "k2")
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     SlowKeys.hold.set()
     while any(thread.name == "keyset" for thread in threading.enumerate()):
         time.sleep(0.01)
@@ -359,11 +359,13 @@ def test_known_key_does_not_wait_for_a_platform_that_is_slow(
     keysets.find(slow_keys, "k2")
     monkeypatch.setattr(keysets_module, "PATIENCE_SECONDS", 0.05)
     time_machine.move_to(now() + timedelta(hours=2))
+    SlowKeys.hold.clear()
     began = time.monotonic()
 
     assert keysets.find(slow_keys, "k2") is not None
 
-    assert time.monotonic() - began < 0.25
+    assert time.monotonic() - began < keysets_module.WAIT_SECONDS
+    SlowKeys.hold.set()
     while SlowKeys.calls < 2 or any(t.name == "keyset" for t in threading.enumerate()):
         time.sleep(0.02)
     engine.room(Tool).http.close()

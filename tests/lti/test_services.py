@@ -38,7 +38,7 @@ from mentorai.core.values import (
 )
 from mentorai.lti.ags import SCORE_TYPE, find_line_item, push_score
 from mentorai.lti.nrps import list_members
-from mentorai.lti.tokens import LEASE, Tokens, token_requests
+from mentorai.lti.tokens import LEASE, WAIT_SECONDS, Tokens, token_requests
 from tests.rivals import together
 
 AGS = "https://purl.imsglobal.org/spec/lti-ags/scope/"
@@ -196,7 +196,8 @@ def test_token_is_asked_for_soon_when_the_process_that_asks_died_just_now(
     began = time.monotonic()
 
     assert tool.tokens.get(registration, ["s"]) == "t0ken"
-    assert time.monotonic() - began < 6
+    # Less than a process waits for one that lives.
+    assert time.monotonic() - began < WAIT_SECONDS
 
 
 def test_token_is_waited_for_as_long_as_the_process_that_asks_lives(
@@ -582,10 +583,11 @@ def test_header_of_a_hostile_platform_is_read_at_once(
     platform.grant()
     url = platform.members_url
     platform.wire.add("GET", url, json={"members": []}, headers={"Link": header})
-    began = time.process_time()
+    # Of this thread alone: others of the process may be busy meanwhile.
+    began = time.thread_time()
 
     assert list(list_members(tool, registration, url)) == []
-    assert time.process_time() - began < 3
+    assert time.thread_time() - began < 3
 
 
 @pytest.mark.parametrize(
