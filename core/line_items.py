@@ -224,7 +224,7 @@ def rename_column(connection: Connection, link_id: str, former_url: str, url: st
     """Let the quiz that had a link's own column keep it: a launch calls it by another address now,
     and no other quiz has a column there.
 
-    Sakai names one by which the first score makes the column, and then the column's own.
+    Some platforms name one by which the first score makes the column, and then the column's own.
     """
     of_link = line_items.c.resource_link_id == link_id
     taken = select(line_items.c.id).where(of_link, line_items.c.url == url)

@@ -201,7 +201,7 @@ def _read_range(given: float, maximum: float) -> dict[str, float | int]:
 def _check_no_grade(
     tool: Tool, registration: Registration, line_item: LineItem, subject: str
 ) -> None:
-    # A column that is not there holds no grade: Sakai makes a link's own with its first score.
+    # A column that is not there holds no grade: some platforms make one with its first score.
     with suppress(NoLineItem):
         for result in list_results(tool, registration, line_item, subject=subject):
             if result.given is not None:

@@ -277,8 +277,8 @@ def _read_token(reply: Reply, scopes: Sequence[str], moment: datetime) -> _Kept:
 
 
 def read_error(reply: Reply) -> str:
-    """The OAuth error code, or the few plain words that Sakai has in its place; else an empty
-    text.
+    """The OAuth error code, or the few plain words that some platforms have in its place; else
+    an empty text.
     """
     try:
         answer: Any = reply.read_json()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mentorai.plugins.sandbox.personalities.traits import (
+    SIGN_IN_ERRORS,
     Addresses,
     ColumnTraits,
     LaunchTraits,
@@ -68,16 +69,6 @@ TOKEN_ERRORS = {
     "iat": (400, "unidentified_error", ""),
     "exp": (400, "unidentified_error", ""),
 }
-# Whatever is wrong with a launch is said on a page of its own, and never to the tool.
-SHOWN_HERE = frozenset(
-    {
-        "unsupported_response_type",
-        "invalid_scope",
-        "invalid_request",
-        "unauthorized_client",
-        "access_denied",
-    }
-)
 NOBODY = (f"{VOCABULARY}/system/person#None", f"{VOCABULARY}/institution/person#None")
 ROLES = {
     "student": (*NOBODY, f"{VOCABULARY}/membership#Learner"),
@@ -180,7 +171,7 @@ OPENEDX = Personality(
         lifetime_seconds=3600,
         context_type=f"{VOCABULARY}/course#CourseOffering",
         adds=add_claims,
-        shown_here=SHOWN_HERE,
+        shown_here=SIGN_IN_ERRORS,
         shares=False,
         names_alg=False,
     ),

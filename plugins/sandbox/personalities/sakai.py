@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Response, request
 
 from mentorai.plugins.sandbox.personalities.traits import (
+    SIGN_IN_ERRORS,
     Addresses,
     ColumnTraits,
     LaunchTraits,
@@ -26,16 +27,6 @@ if TYPE_CHECKING:
 
 NO_COLUMN = "Could not load column"
 JSON_UTF8 = f"{JSON};charset=utf-8"
-# Whatever is wrong with a launch ends at Sakai, and is never told to the tool.
-SHOWN_HERE = frozenset(
-    {
-        "unsupported_response_type",
-        "invalid_scope",
-        "invalid_request",
-        "unauthorized_client",
-        "access_denied",
-    }
-)
 PROGRESS = frozenset({"FullyGraded", "Pending", "PendingManual", "Failed", "NotReady"})
 # A sentence in the place of a code; a scope is refused with a code, and named in a header.
 TOKEN_ERRORS = {
@@ -128,7 +119,7 @@ SAKAI = Personality(
         family_code="sakai",
         version="23.1",
         registers_as="sakailms.org",
-        shown_here=SHOWN_HERE,
+        shown_here=SIGN_IN_ERRORS,
         lifetime_seconds=3600,
         context_type="http://purl.imsglobal.org/vocab/lis/v2/course#CourseOffering",
     ),

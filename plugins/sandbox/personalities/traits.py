@@ -18,6 +18,16 @@ if TYPE_CHECKING:
 
     from mentorai.plugins.sandbox.platform import SandboxPlatform
 
+# All that a launch can be refused for; an LMS that shows it on a page never tells the tool.
+SIGN_IN_ERRORS = frozenset(
+    {
+        "unsupported_response_type",
+        "invalid_scope",
+        "invalid_request",
+        "unauthorized_client",
+        "access_denied",
+    }
+)
 Envelope = Callable[[Refused, Call], Reply]
 Words = Mapping[str, tuple[int, str]]
 
